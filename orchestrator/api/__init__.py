@@ -1,0 +1,1 @@
+"""Every outside door: HTTP, SSE, MCP, SPARQL and the console's files."""

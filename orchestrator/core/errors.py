@@ -1,0 +1,171 @@
+"""Every error the orchestrator raises on purpose, as one tree.
+
+Each leaf says the HTTP status a caller gets, a stable ``code``, and whether trying the same thing again can help.
+Adapters translate foreign exceptions into these and keep the cause. Anything else that escapes is a bug (500).
+
+    OrchestratorError
+    ├── InvalidInput 422            the request is wrong; ``field`` names the part
+    │   ├── BadQuery 400            a SPARQL text that cannot be answered
+    │   └── TooLarge 413            over a size limit
+    ├── NotAuthenticated 401        no, wrong or expired credentials
+    ├── Forbidden 403               known caller, not allowed
+    ├── NotFound 404                absent, or hidden from this caller
+    ├── Conflict 409                does not fit the present state
+    │   ├── IllegalTransition 409   the state machine has no such step
+    │   └── StaleLease 409          an older generation tried to write
+    ├── RateLimited 429 (retry)     too many requests
+    ├── ToolFailed 502              the tool itself reported an error
+    ├── AgentFailed 502             the agent could not do its work
+    ├── RepositoryFailed 502        git said no
+    ├── ProviderFailed 502 (retry)  GitHub, Hugging Face or a language model answered wrongly
+    ├── ServerUnreachable 502 (retry)  an MCP server cannot be started or reached, or died
+    ├── ServerMisbehaved 502        an MCP server broke the protocol or its own schema
+    ├── NotConfigured 503           a setting is missing; ``hint`` says which
+    ├── Unavailable 503 (retry)     a part of ours is not there right now
+    ├── TimedOut 504 (retry)        a time limit passed
+    └── Cancelled 409               somebody asked us to stop
+"""
+
+from typing import Any, ClassVar
+
+
+class OrchestratorError(Exception):
+    """Base of the tree; never raised itself."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    retry: ClassVar[bool] = False
+
+    def __init__(
+        self, message: str, *, field: str | None = None, hint: str | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.hint = hint
+        self.details = details or {}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The shape stored with a task and sent in a problem document: code, message, and what is known beside them."""
+        known = {"field": self.field, "hint": self.hint, "details": self.details or None}
+        return {"code": self.code, "message": self.message, "retry": self.retry} | {k: v for k, v in known.items() if v}
+
+
+class InvalidInput(OrchestratorError):
+    """The request is wrong; ``field`` names the part."""
+
+    code, status = "invalid_input", 422
+
+
+class BadQuery(InvalidInput):
+    """A SPARQL text that cannot be parsed, or asks for what is not allowed."""
+
+    code, status = "bad_query", 400
+
+
+class TooLarge(InvalidInput):
+    """Something is over a size limit."""
+
+    code, status = "too_large", 413
+
+
+class NotAuthenticated(OrchestratorError):
+    """No, wrong or expired credentials."""
+
+    code, status = "not_authenticated", 401
+
+
+class Forbidden(OrchestratorError):
+    """The caller is known and not allowed."""
+
+    code, status = "forbidden", 403
+
+
+class NotFound(OrchestratorError):
+    """The thing is absent, or hidden from this caller."""
+
+    code, status = "not_found", 404
+
+
+class Conflict(OrchestratorError):
+    """The request does not fit the present state."""
+
+    code, status = "conflict", 409
+
+
+class IllegalTransition(Conflict):
+    """The state machine has no such step."""
+
+    code = "illegal_transition"
+
+
+class StaleLease(Conflict):
+    """An attempt whose lease generation has passed tried to write."""
+
+    code = "stale_lease"
+
+
+class RateLimited(OrchestratorError):
+    """Too many requests in a window; ``details.retry_after`` is in seconds."""
+
+    code, status, retry = "rate_limited", 429, True
+
+
+class ToolFailed(OrchestratorError):
+    """The tool ran and reported an error of its own."""
+
+    code, status = "tool_failed", 502
+
+
+class AgentFailed(OrchestratorError):
+    """The agent could not do its work."""
+
+    code, status = "agent_failed", 502
+
+
+class RepositoryFailed(OrchestratorError):
+    """Git refused or could not reach the repository."""
+
+    code, status = "repository_failed", 502
+
+
+class ProviderFailed(OrchestratorError):
+    """GitHub, Hugging Face or a language model answered wrongly or not at all."""
+
+    code, status, retry = "provider_failed", 502, True
+
+
+class ServerUnreachable(OrchestratorError):
+    """An MCP server cannot be started or reached, or died."""
+
+    code, status, retry = "server_unreachable", 502, True
+
+
+class ServerMisbehaved(OrchestratorError):
+    """An MCP server broke the protocol, its own schema or a size limit."""
+
+    code, status = "server_misbehaved", 502
+
+
+class NotConfigured(OrchestratorError):
+    """A setting is missing; ``hint`` says which one."""
+
+    code, status = "not_configured", 503
+
+
+class Unavailable(OrchestratorError):
+    """A part of the service is not there right now."""
+
+    code, status, retry = "unavailable", 503, True
+
+
+class TimedOut(OrchestratorError):
+    """A time limit passed; ``details.seconds`` says which."""
+
+    code, status, retry = "timed_out", 504, True
+
+
+class Cancelled(OrchestratorError):
+    """Somebody asked for the work to stop."""
+
+    code, status = "cancelled", 409

@@ -1,0 +1,1 @@
+"""The git program: mirrors, worktrees, diffs. Argument lists, no shell, time limits."""

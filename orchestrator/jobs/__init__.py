@@ -1,0 +1,1 @@
+"""What a worker may run, and how one run goes."""

@@ -1,0 +1,1 @@
+"""Tables and the transaction. Never language models: those are called providers."""
