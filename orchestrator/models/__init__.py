@@ -1,1 +1,31 @@
 """Tables and the transaction. Never language models: those are called providers."""
+
+from orchestrator.models.accounts import ApiToken, Identity, RefreshToken, User
+from orchestrator.models.base import Base
+from orchestrator.models.database import Database
+from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
+from orchestrator.models.registry import CustomAgent, McpServer, TargetStats, UserSpace
+from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, TaskRow
+
+__all__ = [
+    "ApiToken",
+    "Attempt",
+    "Base",
+    "CustomAgent",
+    "Database",
+    "EventRow",
+    "Graph",
+    "Identity",
+    "McpServer",
+    "Membership",
+    "OutboxRow",
+    "Project",
+    "RefreshToken",
+    "RepositoryState",
+    "Role",
+    "RouteRow",
+    "TargetStats",
+    "TaskRow",
+    "User",
+    "UserSpace",
+]

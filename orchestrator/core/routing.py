@@ -1,0 +1,315 @@
+"""The routing decision, pure: a task and a snapshot of targets in, a Route with every candidate's account out.
+
+``services.task_router`` calls it; previews and tests too. It knows no database and no clock, so the same input gives
+the same Route. Filters come first, each with a sentence; what is left is scored by weighted parts in [0, 1]; ties fall
+to the smaller target id.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.core.capabilities import Capability, Requirement, misfit
+from orchestrator.core.task_types import TASK_TYPES
+
+
+class TargetType(StrEnum):
+    """Where a task runs: a server the orchestrator hosts or reaches, a user's own Space, or an agent."""
+
+    ORACLE = "oracle"
+    USER_SPACE = "user_space"
+    AGENT = "agent"
+
+
+class Health(StrEnum):
+    """What the last probe or call said."""
+
+    HEALTHY = "healthy"
+    UNKNOWN = "unknown"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+class Obstacle(StrEnum):
+    """Kinds of rejection. Only CAPACITY passes by itself."""
+
+    DISABLED = "disabled"
+    ACCESS = "access"
+    TYPE = "type"
+    CAPABILITY = "capability"
+    WEIGHT = "weight"
+    CONSENT = "consent"
+    HEALTH = "health"
+    CAPACITY = "capacity"
+    CONFIGURATION = "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What routing needs to know of a task. ``Task(type="file_search")`` alone is enough."""
+
+    type: str
+    required_capabilities: Sequence[Requirement] = ()
+    is_heavy: bool = False
+    priority: int = 0
+    user_id: str | None = None
+    project_id: str | None = None
+    preferred_target: str | None = None
+    user_space_consent: bool = False
+    fallback_consent: bool = True
+
+    def requirements(self) -> tuple[Requirement, ...]:
+        """The required capabilities, or what the catalogue says the type needs when none are named."""
+        if self.required_capabilities:
+            return tuple(self.required_capabilities)
+        known = TASK_TYPES.get(self.type)
+        return tuple(Requirement(name) for name in known.capabilities) if known else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place a task could run, as the registry saw it at snapshot time."""
+
+    id: str
+    name: str
+    type: TargetType
+    capabilities: tuple[Capability, ...] = ()
+    task_types: frozenset[str] = frozenset()
+    enabled: bool = True
+    owner_id: str | None = None
+    project_id: str | None = None
+    handles_heavy: bool = False
+    handles_light: bool = True
+    can_run_on_user_space: bool = False
+    fallback_to_oracle: bool = True
+    health: Health = Health.UNKNOWN
+    running: int = 0
+    max_concurrency: int = 32
+    succeeded: int = 0
+    failed: int = 0
+    unavailable: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySnapshot:
+    """All targets at one moment; ``version`` changes when any of them does."""
+
+    targets: tuple[Target, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A target's account: either a score by parts, or the reasons it was rejected for."""
+
+    target_id: str
+    name: str
+    type: TargetType
+    score: float = 0.0
+    parts: dict[str, float] = field(default_factory=dict)
+    rejections: tuple[tuple[Obstacle, str], ...] = ()
+
+    @property
+    def fit(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.rejections
+
+    def as_dict(self) -> dict[str, Any]:
+        """The stored and shown form."""
+        return {
+            "target_id": self.target_id,
+            "name": self.name,
+            "type": str(self.type),
+            "score": self.score,
+            "parts": self.parts,
+            "rejections": [{"obstacle": str(kind), "reason": text} for kind, text in self.rejections],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The decision: the chosen candidate, or none, and every candidate's account. ``route.type`` is the chosen type."""
+
+    task_type: str
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate | None = None
+    would_help: tuple[str, ...] = ()
+    snapshot_version: str = ""
+
+    @property
+    def type(self) -> str | None:
+        """The chosen target's type: ``oracle``, ``user_space``, ``agent`` or None."""
+        return str(self.chosen.type) if self.chosen else None
+
+    @property
+    def target_id(self) -> str | None:
+        """The chosen target's id."""
+        return self.chosen.target_id if self.chosen else None
+
+    @property
+    def waits_for(self) -> str | None:
+        """What would pass by itself: a fit target that is only at its capacity. None when nothing does."""
+        busy = [
+            c.name
+            for c in self.candidates
+            if c.rejections and {kind for kind, _ in c.rejections} == {Obstacle.CAPACITY}
+        ]
+        return f"capacity of {', '.join(busy)}" if busy and not self.chosen else None
+
+    @property
+    def needs_consent(self) -> str | None:
+        """The question a person must answer before any target fits, or None."""
+        held = [c for c in self.candidates if c.rejections and {kind for kind, _ in c.rejections} == {Obstacle.CONSENT}]
+        return held[0].rejections[0][1] if held and not self.chosen else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The stored and shown form."""
+        return {
+            "task_type": self.task_type,
+            "type": self.type,
+            "target_id": self.target_id,
+            "target_name": self.chosen.name if self.chosen else None,
+            "score": self.chosen.score if self.chosen else None,
+            "candidates": [candidate.as_dict() for candidate in self.candidates],
+            "would_help": list(self.would_help),
+            "waits_for": self.waits_for,
+            "needs_consent": self.needs_consent,
+        }
+
+
+WEIGHTS: dict[str, float] = {
+    "preference": 4.0,
+    "weight_fit": 3.0,
+    "capability_fit": 2.0,
+    "observed_success": 1.5,
+    "health": 1.5,
+    "load": 1.0,
+    "priority": 0.5,
+}
+"""What each part counts. A score is the weighted mean of the parts, so it lies in [0, 1]."""
+
+_HEALTH_SCORE = {Health.HEALTHY: 1.0, Health.UNKNOWN: 0.6, Health.DEGRADED: 0.3, Health.UNHEALTHY: 0.0}
+
+
+def decide(task: Task, snapshot: RegistrySnapshot) -> Route:
+    """Choose the best fit target, and account for every one."""
+    accounts = sorted((_account(task, target) for target in snapshot.targets), key=_order)
+    chosen = accounts[0] if accounts and accounts[0].fit else None
+    help_lines = () if chosen else _would_help(task, accounts)
+    return Route(task.type, tuple(accounts), chosen, help_lines, snapshot.version)
+
+
+def _order(candidate: Candidate) -> tuple[bool, bool, float, int, str]:
+    # The wrong weight (heavy work on a light host, light work in a Space) is a last resort, whatever it scores.
+    last_resort = candidate.fit and candidate.parts["weight_fit"] < 0.5 and not candidate.parts["preference"]
+    return (not candidate.fit, last_resort, -candidate.score, len(candidate.rejections), candidate.target_id)
+
+
+def _account(task: Task, target: Target) -> Candidate:
+    rejections = _rejections(task, target)
+    if rejections:
+        return Candidate(target.id, target.name, target.type, rejections=rejections)
+    parts = _parts(task, target)
+    score = sum(WEIGHTS[name] * value for name, value in parts.items()) / sum(WEIGHTS.values())
+    return Candidate(target.id, target.name, target.type, round(score, 6), {k: round(v, 4) for k, v in parts.items()})
+
+
+def _rejections(task: Task, target: Target) -> tuple[tuple[Obstacle, str], ...]:
+    checks: Iterable[tuple[Obstacle, str | None]] = (
+        (Obstacle.DISABLED, None if target.enabled else "is disabled"),
+        (Obstacle.ACCESS, _access(task, target)),
+        (Obstacle.TYPE, _type(task, target)),
+        (Obstacle.CAPABILITY, _capabilities(task, target)),
+        (Obstacle.WEIGHT, _weight(task, target)),
+        (Obstacle.CONSENT, _consent(task, target)),
+        (Obstacle.CONFIGURATION, target.unavailable or None),
+        (Obstacle.HEALTH, "is unhealthy" if target.health == Health.UNHEALTHY else None),
+        (Obstacle.CAPACITY, _capacity(target)),
+    )
+    return tuple((kind, text) for kind, text in checks if text)
+
+
+def _access(task: Task, target: Target) -> str | None:
+    if target.owner_id and target.owner_id != task.user_id:
+        return "belongs to another user"
+    if target.project_id and target.project_id != task.project_id:
+        return "belongs to another project"
+    return None
+
+
+def _type(task: Task, target: Target) -> str | None:
+    if target.task_types and task.type not in target.task_types:
+        return f"does not take tasks of type {task.type}"
+    if not target.task_types and not task.requirements():
+        return f"task type {task.type} is unknown and the task requires no capability"
+    return None
+
+
+def _capabilities(task: Task, target: Target) -> str | None:
+    problems = [problem for need in task.requirements() if (problem := misfit(need, target.capabilities))]
+    return "; ".join(problems) or None
+
+
+def _weight(task: Task, target: Target) -> str | None:
+    if task.is_heavy and not (
+        target.handles_heavy or target.type == TargetType.USER_SPACE or target.fallback_to_oracle
+    ):
+        return "does not take heavy tasks (fallback_to_oracle is off)"
+    if not task.is_heavy and not target.handles_light:
+        return "takes heavy tasks only"
+    return None
+
+
+def _consent(task: Task, target: Target) -> str | None:
+    if target.type == TargetType.USER_SPACE and not task.user_space_consent:
+        return f"needs consent to run on the user's Space {target.name}"
+    falls_back = task.is_heavy and target.type == TargetType.ORACLE and not target.handles_heavy
+    if falls_back and not task.fallback_consent:
+        return f"needs consent to run this heavy task on {target.name} instead of a Space"
+    return None
+
+
+def _capacity(target: Target) -> str | None:
+    if target.running < target.max_concurrency:
+        return None
+    return f"runs {target.running} of at most {target.max_concurrency} attempts"
+
+
+def _parts(task: Task, target: Target) -> dict[str, float]:
+    needs = task.requirements()
+    offered = {capability.name for capability in target.capabilities}
+    used = len({need.name for need in needs} & offered)
+    tried = target.succeeded + target.failed
+    return {
+        "preference": 1.0 if task.preferred_target in (target.id, target.name) else 0.0,
+        "weight_fit": _weight_fit(task, target),
+        "capability_fit": 0.5 + 0.5 * used / max(1, len(offered)),
+        "observed_success": (target.succeeded + 2) / (tried + 3),
+        "health": _HEALTH_SCORE[target.health],
+        "load": 1.0 - target.running / max(1, target.max_concurrency),
+        "priority": min(1.0, max(0.0, (target.priority + 100) / 200)),
+    }
+
+
+def _weight_fit(task: Task, target: Target) -> float:
+    if task.is_heavy:
+        return {TargetType.USER_SPACE: 1.0, TargetType.AGENT: 0.9}.get(
+            target.type, 0.8 if target.handles_heavy else 0.3
+        )
+    return {TargetType.ORACLE: 1.0, TargetType.AGENT: 0.6}.get(target.type, 0.2)
+
+
+def _would_help(task: Task, accounts: Sequence[Candidate]) -> tuple[str, ...]:
+    """The shortest ways to make the task runnable: targets with the fewest obstacles first."""
+    lines = []
+    for candidate in sorted(accounts, key=lambda c: (len(c.rejections), c.target_id))[:3]:
+        lines.append(f"{candidate.name}: {'; '.join(text for _, text in candidate.rejections)}")
+    needs = ", ".join(need.name for need in task.requirements())
+    missing = (
+        f"register an MCP server or agent that offers {needs}"
+        if needs
+        else f"name required_capabilities for type {task.type}"
+    )
+    return (missing, *lines)

@@ -1,0 +1,102 @@
+"""The state machine of a task, and the closed list of reasons. Pure; the one writer is ``models.transitions``.
+
+    pending ──► queued ──► running ──► completed
+       │          ▲  ▲        │ │ └───► failed
+       │          │  └────────┘ ▼
+       └► awaiting_consent   awaiting_input ──► queued
+
+Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal state carries a ``Reason``; a
+waiting one says what it waits for.
+"""
+
+from enum import StrEnum
+
+from orchestrator.core.errors import (
+    AgentFailed,
+    Cancelled,
+    IllegalTransition,
+    OrchestratorError,
+    ServerUnreachable,
+    TimedOut,
+    ToolFailed,
+)
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    AWAITING_CONSENT = "awaiting_consent"
+    QUEUED = "queued"
+    RUNNING = "running"
+    AWAITING_INPUT = "awaiting_input"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Reason(StrEnum):
+    """Why a task or an attempt ended. Closed: a new one is a change of contract."""
+
+    OK = "ok"
+    TOOL_ERROR = "tool_error"
+    AGENT_ERROR = "agent_error"
+    SERVER_UNREACHABLE = "server_unreachable"
+    INVALID_INPUT = "invalid_input"
+    TIMEOUT = "timeout"
+    LOST_WORKER = "lost_worker"
+    NO_TARGET = "no_target"
+    CONSENT_DENIED = "consent_denied"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    CRITERIA_UNMET = "criteria_unmet"
+    CANCELLED_BY_USER = "cancelled_by_user"
+    PROJECT_DELETED = "project_deleted"
+    INTERNAL_ERROR = "internal_error"
+
+
+TERMINAL = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
+WAITING = frozenset({TaskState.PENDING, TaskState.AWAITING_CONSENT, TaskState.AWAITING_INPUT})
+
+_ENDS = frozenset({TaskState.FAILED, TaskState.CANCELLED})
+
+ALLOWED: dict[TaskState, frozenset[TaskState]] = {
+    TaskState.PENDING: frozenset({TaskState.AWAITING_CONSENT, TaskState.QUEUED}) | _ENDS,
+    TaskState.AWAITING_CONSENT: frozenset({TaskState.PENDING, TaskState.QUEUED}) | _ENDS,
+    TaskState.QUEUED: frozenset({TaskState.RUNNING}) | _ENDS,
+    TaskState.RUNNING: frozenset({TaskState.QUEUED, TaskState.AWAITING_INPUT, TaskState.COMPLETED}) | _ENDS,
+    TaskState.AWAITING_INPUT: frozenset({TaskState.QUEUED}) | _ENDS,
+    TaskState.COMPLETED: frozenset(),
+    TaskState.FAILED: frozenset({TaskState.PENDING, TaskState.QUEUED}),
+    TaskState.CANCELLED: frozenset({TaskState.PENDING, TaskState.QUEUED}),
+}
+"""Failed and cancelled tasks may be asked for again by a person (retry); nothing else leaves a terminal state."""
+
+
+def check_transition(current: TaskState, target: TaskState) -> None:
+    """Raise IllegalTransition unless the machine has this step."""
+    if target not in ALLOWED[current]:
+        raise IllegalTransition(
+            f"a task that is {current} cannot become {target}", details={"state": current, "to": target}
+        )
+
+
+_REASONS: tuple[tuple[type[OrchestratorError], Reason], ...] = (
+    (Cancelled, Reason.CANCELLED_BY_USER),
+    (TimedOut, Reason.TIMEOUT),
+    (ServerUnreachable, Reason.SERVER_UNREACHABLE),
+    (ToolFailed, Reason.TOOL_ERROR),
+    (AgentFailed, Reason.AGENT_ERROR),
+)
+
+
+def reason_for(error: OrchestratorError) -> Reason:
+    """The reason a task ends with when this error ended its last attempt."""
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return Reason.INVALID_INPUT if 400 <= error.status < 500 else Reason.TOOL_ERROR
+
+
+def backoff_seconds(attempt: int) -> float:
+    """Delay before the attempt after number ``attempt`` (1-based): 1 s, 2 s, 4 s … at most a minute."""
+    return float(min(60, 2 ** max(0, attempt - 1)))

@@ -1,0 +1,156 @@
+"""The catalogue of task types: what each needs, and which tool carries it out when the task names none.
+
+Routing and the console read it. Types outside it are welcome: they then name their required capabilities.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TaskType:
+    """One kind of task. ``tool`` is the default tool name; ``example`` is an input that works on a Python project."""
+
+    name: str
+    title: str
+    description: str
+    capabilities: tuple[str, ...]
+    tool: str | None = None
+    heavy: bool = False
+    needs_project: bool = True
+    changes_code: bool = False
+    example: str = "{}"
+
+
+_ALL = (
+    TaskType(
+        "file_search",
+        "Find files",
+        "Files of the project whose path matches a pattern.",
+        ("file_search",),
+        "search_files",
+        example='{"pattern": "*.py"}',
+    ),
+    TaskType(
+        "code_search",
+        "Search code",
+        "Lines of the project that match a regular expression.",
+        ("code_search",),
+        "grep",
+        example='{"pattern": "def "}',
+    ),
+    TaskType(
+        "file_read",
+        "Read a file",
+        "A file, or a range of its lines.",
+        ("file_read",),
+        "read_file",
+        example='{"path": "README.md"}',
+    ),
+    TaskType(
+        "code_outline",
+        "Outline a file",
+        "Classes and functions of one file.",
+        ("code_outline",),
+        "outline",
+        example='{"path": "setup.py"}',
+    ),
+    TaskType(
+        "graph_query",
+        "Ask the graph (SPARQL)",
+        "A SPARQL query over the project's knowledge graph.",
+        ("graph_query",),
+        "sparql",
+        example='{"query": "SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }"}',
+    ),
+    TaskType(
+        "symbol_lookup",
+        "Find a symbol",
+        "Where a class or function is defined.",
+        ("symbol_lookup",),
+        "find_symbol",
+        example='{"name": "main"}',
+    ),
+    TaskType(
+        "impact_analysis",
+        "Impact of a change",
+        "What depends on a symbol, directly or not.",
+        ("impact_analysis",),
+        "impact",
+        example='{"symbol": "main"}',
+    ),
+    TaskType(
+        "git_history",
+        "Ask git",
+        "The history of the repository, by an MCP server that knows git.",
+        ("git_history",),
+        "git_log",
+        example='{"repo_path": "${project.path}", "max_count": 5}',
+    ),
+    TaskType(
+        "tool_call",
+        "Call a tool",
+        "Any tool of a registered MCP server, named in required_capabilities or input.tool.",
+        (),
+        None,
+        needs_project=False,
+        example='{"tool": "echo", "arguments": {"text": "hello"}}',
+    ),
+    TaskType(
+        "diagnostics",
+        "Check the pipe",
+        "Echoes its input through the whole pipeline.",
+        ("diagnostics",),
+        "echo",
+        needs_project=False,
+        example='{"text": "hello"}',
+    ),
+    TaskType(
+        "graph_build",
+        "Build the graph",
+        "Parses the project and replaces its knowledge graph.",
+        ("graph_build",),
+        heavy=True,
+    ),
+    TaskType(
+        "project_sync",
+        "Fetch the repository",
+        "Clones or fetches the project's repository.",
+        ("project_sync",),
+        heavy=True,
+    ),
+    TaskType(
+        "lint_fix",
+        "Fix lint findings",
+        "Applies safe automatic fixes in a worktree and returns the diff.",
+        ("lint_fix",),
+        heavy=True,
+        changes_code=True,
+    ),
+    TaskType(
+        "rename_symbol",
+        "Rename a symbol",
+        "Renames a function, class or method across the project.",
+        ("rename_symbol",),
+        heavy=True,
+        changes_code=True,
+        example='{"symbol": "package.module.old_name", "new_name": "new_name"}',
+    ),
+    TaskType(
+        "graph_question",
+        "Question about the code",
+        "A question answered from the knowledge graph, without a model.",
+        ("graph_analysis",),
+        heavy=True,
+        example='{"question": "who calls main"}',
+    ),
+    TaskType(
+        "ask",
+        "Ask a language model",
+        "A prompt to an llm agent with the project's tools.",
+        ("language_model",),
+        heavy=True,
+        example='{"prompt": "What does this project do?"}',
+    ),
+)
+
+TASK_TYPES: dict[str, TaskType] = {kind.name: kind for kind in _ALL}

@@ -1,0 +1,93 @@
+"""Tables of targets: MCP servers, custom agents, users' Spaces, and what was observed of each."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.core.routing import Health
+from orchestrator.models.base import Base, Identified, Stamped
+
+
+class McpServer(Identified, Stamped, Base):
+    """A registry entry. Without an owner it is everybody's. ``tools`` are the definitions as last seen."""
+
+    __tablename__ = "mcp_servers"
+    __table_args__ = (
+        Index(
+            "uq_mcp_servers_owner_name",
+            text("coalesce(owner_id, '00000000-0000-0000-0000-000000000000')"),
+            "name",
+            unique=True,
+        ),
+    )
+
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="", server_default="")
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    transport: Mapped[str]
+    command: Mapped[str | None]
+    args: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    url: Mapped[str | None]
+    secrets_encrypted: Mapped[str | None]
+    """JSON of {"env": {...}, "headers": {...}}, encrypted."""
+    capabilities: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    task_types: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    tools: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    enabled: Mapped[bool] = mapped_column(default=True, server_default="true")
+    can_run_on_user_space: Mapped[bool] = mapped_column(default=False, server_default="false")
+    result_pointer_preferred: Mapped[bool] = mapped_column(default=False, server_default="false")
+    fallback_to_oracle: Mapped[bool] = mapped_column(default=True, server_default="true")
+    timeout_seconds: Mapped[float] = mapped_column(default=60.0, server_default="60")
+    max_concurrency: Mapped[int] = mapped_column(default=32, server_default="32")
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    health: Mapped[Health] = mapped_column(default=Health.UNKNOWN, server_default=Health.UNKNOWN.value)
+    health_error: Mapped[str | None]
+    latency_ms: Mapped[float | None]
+    protocol_version: Mapped[str | None]
+    server_info: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    probed_at: Mapped[datetime | None]
+
+
+class CustomAgent(Identified, Stamped, Base):
+    """An agent a user made from a template or from scratch. Built-in agents live in code."""
+
+    __tablename__ = "custom_agents"
+
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(default="", server_default="")
+    kind: Mapped[str]
+    template: Mapped[str | None]
+    config: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    capabilities: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    enabled: Mapped[bool] = mapped_column(default=True, server_default="true")
+
+
+class UserSpace(Identified, Stamped, Base):
+    """A user's own Hugging Face Space that may carry heavy work, with the user's consent."""
+
+    __tablename__ = "user_spaces"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    space_id: Mapped[str]
+    url: Mapped[str]
+    capabilities: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    consented_at: Mapped[datetime | None]
+    health: Mapped[Health] = mapped_column(default=Health.UNKNOWN, server_default=Health.UNKNOWN.value)
+
+
+class TargetStats(Base):
+    """What the monitor last counted per target: attempts that ran, ended well and ended badly."""
+
+    __tablename__ = "target_stats"
+
+    target_id: Mapped[str] = mapped_column(primary_key=True)
+    running: Mapped[int] = mapped_column(default=0, server_default="0")
+    succeeded: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed: Mapped[int] = mapped_column(default=0, server_default="0")
+    counted_at: Mapped[datetime | None]

@@ -1,0 +1,244 @@
+"""The one function that moves tasks: checks the state machine and the lease, writes state, event and lease together.
+
+Callers open the transaction; ``apply`` locks the rows in id order, decides in Python, and writes a whole batch in one
+statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.core.errors import Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
+from orchestrator.core.events import Event, EventKind, NewEvent
+from orchestrator.core.states import TERMINAL, Reason, TaskState, check_transition
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who holds an attempt, and for how long without a heartbeat."""
+
+    worker_id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Into which queue the next attempt goes, and after how many seconds."""
+
+    queue: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of one task. ``to=None`` only appends events.
+
+    ``generation`` is the writer's lease (for a claim: the attempt it may start); None is a person or the monitor.
+    """
+
+    task_id: UUID
+    to: TaskState | None
+    events: tuple[NewEvent, ...] = ()
+    generation: int | None = None
+    reason: Reason | None = None
+    waiting_for: str | None = None
+    result: dict[str, Any] | None = None
+    result_pointer: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    attempt_reason: Reason | None = None
+    lease: Lease | None = None
+    delivery: Delivery | None = None
+    target: tuple[str, str] | None = None
+    only_if_lease_expired: bool = False
+    expect: frozenset[TaskState] | None = None
+    request_cancel: bool = False
+    more_attempts: int = 0
+    patch: dict[str, Any] | None = None
+    """Columns a person's step may set beside: ``input`` or ``consent``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a step left: the row as it was locked, its new state and generation, and the numbers of its events."""
+
+    task: Mapping[str, Any]
+    state: TaskState
+    generation: int
+    first_seq: int
+    last_seq: int
+
+
+async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> list[Applied | OrchestratorError]:
+    """Apply a batch in one transaction of the caller's; one answer per step, in order.
+
+    Several steps of one task are applied one after the other. Raises nothing of its own for a refused step.
+    """
+    ids = sorted({step.task_id for step in steps})
+    found = await connection.execute(_LOCK, {"ids": ids})
+    rows = {row["id"]: dict(row) for row in found.mappings()}
+    answers: list[Applied | OrchestratorError] = []
+    rounds: list[list[dict[str, Any]]] = []
+    depth: dict[UUID, int] = {}
+    for step in steps:
+        answer = _decide(step, rows.get(step.task_id))
+        answers.append(answer)
+        if isinstance(answer, Applied):
+            level = depth.get(step.task_id, 0)
+            depth[step.task_id] = level + 1
+            if level == len(rounds):
+                rounds.append([])
+            rounds[level].append(_record(step, answer))
+            rows[step.task_id] = _after(rows[step.task_id], step, answer)
+    for records in rounds:
+        await connection.execute(_WRITE, {"batch": orjson.dumps(records, default=str).decode()})
+    return answers
+
+
+def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | OrchestratorError:
+    if row is None:
+        return NotFound("no such task")
+    state, generation = TaskState(row["state"]), int(row["generation"])
+    claims = step.to == TaskState.RUNNING
+    try:
+        if step.to is not None:
+            check_transition(state, step.to)
+        _check_lease(step, row, state, generation + 1 if claims else generation)
+    except OrchestratorError as error:
+        return error
+    first = row["last_seq"] + 1
+    return Applied(
+        row, step.to or state, generation + 1 if claims else generation, first, row["last_seq"] + len(step.events)
+    )
+
+
+def _check_lease(step: Transition, row: Mapping[str, Any], state: TaskState, generation: int) -> None:
+    if step.expect is not None and state not in step.expect:
+        raise IllegalTransition(f"the task is {state}", details={"state": state})
+    if step.generation is not None and step.generation != generation:
+        raise StaleLease(f"attempt {step.generation} is not the present one", details={"present": generation})
+    if step.generation is not None and step.to != TaskState.RUNNING and state != TaskState.RUNNING:
+        raise StaleLease(f"the task is {state}: this attempt is over", details={"state": state})
+    if step.only_if_lease_expired and not row["lease_expired"]:
+        raise Conflict("the lease was renewed meanwhile")
+    if step.to == TaskState.RUNNING and row["cancel_requested_at"] is not None:
+        raise IllegalTransition("the task was asked to stop")
+
+
+def _record(step: Transition, answer: Applied) -> dict[str, Any]:
+    """The step as the write statement reads it."""
+    to, was = step.to, TaskState(answer.task["state"])
+    moved = to is not None
+    ends_attempt = moved and was == TaskState.RUNNING
+    return {
+        "id": answer.task["id"],
+        "state": answer.state,
+        "moved": moved,
+        "reason": step.reason,
+        "waiting_for": step.waiting_for,
+        "result": step.result,
+        "result_pointer": step.result_pointer,
+        "error": step.error,
+        "generation": answer.generation,
+        "last_seq": answer.last_seq,
+        "first_seq": answer.first_seq,
+        "finished": answer.state in TERMINAL,
+        "starts": to == TaskState.RUNNING,
+        "ends_attempt": ends_attempt,
+        "attempt_reason": (step.attempt_reason or step.reason) if ends_attempt else None,
+        "worker_id": step.lease.worker_id if step.lease else None,
+        "lease_seconds": step.lease.seconds if step.lease else None,
+        "queue": step.delivery.queue if step.delivery else None,
+        "delay": step.delivery.delay if step.delivery else 0,
+        "target_id": step.target[0] if step.target else None,
+        "target_type": step.target[1] if step.target else None,
+        "request_cancel": step.request_cancel,
+        "reopens": moved and was in TERMINAL,
+        "more_attempts": step.more_attempts,
+        "patch": step.patch,
+        "events": [{"kind": event.kind, "data": event.data} for event in step.events],
+    }
+
+
+def _after(row: Mapping[str, Any], step: Transition, answer: Applied) -> dict[str, Any]:
+    changed = dict(row) | {"state": answer.state, "generation": answer.generation, "last_seq": answer.last_seq}
+    if step.lease:
+        changed["lease_expired"] = False
+    return changed
+
+
+def stored_events(answer: Applied, step: Transition, at: datetime) -> list[Event]:
+    """The events of an applied step as readers will see them (``at`` is this process's clock)."""
+    return [
+        Event(answer.task["id"], answer.first_seq + number, at, EventKind(event.kind), event.data)
+        for number, event in enumerate(step.events)
+    ]
+
+
+_LOCK = text(
+    """
+    SELECT *, coalesce(lease_expires_at < clock_timestamp(), true) AS lease_expired
+    FROM tasks WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+    """
+)
+
+_WRITE = text(
+    """
+    WITH x AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS x(
+            id uuid, state text, moved boolean, reason text, waiting_for text, result jsonb, result_pointer jsonb,
+            error jsonb, generation int, last_seq int, first_seq int, finished boolean, starts boolean,
+            ends_attempt boolean, attempt_reason text, worker_id text, lease_seconds float8, queue text, delay float8,
+            target_id text, target_type text, request_cancel boolean, reopens boolean, more_attempts int,
+            patch jsonb, events jsonb)
+    ), moved AS (
+        UPDATE tasks t SET
+            state = x.state,
+            reason = CASE WHEN x.moved THEN x.reason ELSE t.reason END,
+            waiting_for = CASE WHEN x.moved THEN x.waiting_for ELSE t.waiting_for END,
+            result = CASE WHEN x.moved THEN nullif(x.result, 'null') ELSE t.result END,
+            result_pointer = CASE WHEN x.moved THEN nullif(x.result_pointer, 'null') ELSE t.result_pointer END,
+            error = CASE WHEN x.moved THEN nullif(x.error, 'null') ELSE t.error END,
+            generation = x.generation,
+            last_seq = x.last_seq,
+            worker_id = CASE WHEN x.moved THEN x.worker_id ELSE t.worker_id END,
+            lease_expires_at = CASE WHEN NOT x.moved THEN t.lease_expires_at
+                WHEN x.lease_seconds IS NULL THEN NULL
+                ELSE clock_timestamp() + make_interval(secs => x.lease_seconds) END,
+            target_id = coalesce(x.target_id, t.target_id),
+            target_type = coalesce(x.target_type, t.target_type),
+            cancel_requested_at = CASE WHEN x.request_cancel THEN coalesce(t.cancel_requested_at, clock_timestamp())
+                WHEN x.reopens THEN NULL ELSE t.cancel_requested_at END,
+            max_attempts = CASE WHEN x.more_attempts > 0 THEN t.generation + x.more_attempts ELSE t.max_attempts END,
+            input = coalesce(nullif(x.patch -> 'input', 'null'), t.input),
+            consent = coalesce(nullif(x.patch -> 'consent', 'null'), t.consent),
+            started_at = CASE WHEN x.starts THEN coalesce(t.started_at, clock_timestamp()) ELSE t.started_at END,
+            finished_at = CASE WHEN x.finished AND x.moved THEN clock_timestamp()
+                WHEN x.moved THEN NULL ELSE t.finished_at END,
+            updated_at = clock_timestamp()
+        FROM x WHERE t.id = x.id
+        RETURNING t.id, t.target_id, t.target_type
+    ), started AS (
+        INSERT INTO attempts (task_id, generation, target_id, target_type, worker_id, started_at)
+        SELECT x.id, x.generation, moved.target_id, moved.target_type, x.worker_id, clock_timestamp()
+        FROM x JOIN moved ON moved.id = x.id WHERE x.starts
+    ), ended AS (
+        UPDATE attempts a SET ended_at = clock_timestamp(), reason = x.attempt_reason, error = nullif(x.error, 'null')
+        FROM x WHERE x.ends_attempt AND a.task_id = x.id AND a.generation = x.generation
+    ), told AS (
+        INSERT INTO task_events (task_id, seq, kind, data)
+        SELECT x.id, x.first_seq + e.number::int - 1, e.event ->> 'kind', e.event -> 'data'
+        FROM x CROSS JOIN LATERAL jsonb_array_elements(x.events) WITH ORDINALITY AS e(event, number)
+    ), undelivered AS (
+        DELETE FROM outbox o USING x WHERE o.task_id = x.id AND x.moved AND (x.starts OR x.finished)
+    )
+    INSERT INTO outbox (task_id, generation, queue, not_before)
+    SELECT x.id, x.generation + 1, x.queue, clock_timestamp() + make_interval(secs => x.delay)
+    FROM x WHERE x.queue IS NOT NULL
+    """
+)
