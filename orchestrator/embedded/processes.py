@@ -20,6 +20,7 @@ from orchestrator.core.errors import NotConfigured, TimedOut, Unavailable
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _POLL_SECONDS = 0.01
+SERVER_NAMES = ("postgres", "redis-server", "valkey-server")
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,14 @@ def tail(log: Path, lines: int = 12) -> str:
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return "(no log was written)"
+
+
+def end_everything_below(folder: Path) -> None:
+    """Kill every server that works in a folder below this one: for throw-away data whose owner died."""
+    root = os.path.realpath(folder) + os.sep
+    for process in psutil.process_iter():
+        try:
+            if process.name() in SERVER_NAMES and os.path.realpath(process.cwd()).startswith(root):
+                process.kill()
+        except psutil.Error:
+            continue  # it ended while we looked, or belongs to somebody else

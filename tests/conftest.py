@@ -1,0 +1,176 @@
+"""What every test may ask for: a real PostgreSQL and Redis, and settings that point at them.
+
+All workers of one run share one embedded pair (the last to leave stops it). Each has a database of its own, copied
+from a migrated template, and Redis databases of its own. ``database_url`` and ``redis_url`` keep what earlier tests
+of the worker wrote; ``fresh_database_url`` and ``fresh_redis_url`` are empty but for the migrations.
+"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+
+from orchestrator.config import Settings
+from orchestrator.embedded.folder import Lock
+from orchestrator.embedded.pair import Embedded, start_embedded
+from orchestrator.embedded.processes import end_everything_below
+
+_ROOT = Path(__file__).parents[1]
+_PREFIX = "orchestrator-test-"
+_TEMPLATE = "template_migrated"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of the developer's own environment reaches a test."""
+    for name in Settings.model_fields:
+        os.environ.pop(name.upper(), None)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The service runs on asyncio; so do its tests."""
+    return "asyncio"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    lock = Lock(path)
+    asyncio.run(lock.acquire(180))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sweep() -> None:
+    """End the servers of runs that were killed: their folder is there, and nobody holds its lock."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            continue
+        held = Lock(folder / "run.lock")
+        if held.is_last():
+            end_everything_below(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        held.release()
+
+
+@pytest.fixture(scope="session")
+def embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
+    """The pair of this run, shared by its workers."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
+    with _alone(Path(tempfile.gettempdir()) / f"{_PREFIX[:-1]}.{os.getuid()}.lock"):
+        _sweep()
+        folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{run[:12]}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        held = Lock(folder / "run.lock")
+        held.share()
+    pair = asyncio.run(start_embedded(folder, durable=False))
+    with _alone(folder / "template.lock"):
+        _make_template(pair.database_url)
+    yield pair
+    asyncio.run(pair.stop())
+    with _alone(Path(tempfile.gettempdir()) / f"{_PREFIX[:-1]}.{os.getuid()}.lock"):
+        last = held.is_last()
+        held.release()
+        if last:
+            shutil.rmtree(folder)
+
+
+def _make_template(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone():
+            return
+        connection.execute(f"CREATE DATABASE {_TEMPLATE}_new")
+        command = [sys.executable, "-m", "alembic", "-c", str(_ROOT / "alembic.ini"), "upgrade", "head"]
+        environment = os.environ | {"DATABASE_URL": _named(url, f"{_TEMPLATE}_new"), "PYTHONPATH": str(_ROOT)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"the migrations failed:\n{done.stdout}{done.stderr}"
+        connection.execute(f"ALTER DATABASE {_TEMPLATE}_new RENAME TO {_TEMPLATE}")
+
+
+def _named(url: str, database: str) -> str:
+    return url.replace("@/orchestrator?", f"@/{database}?")
+
+
+def _create(pair: Embedded, name: str, *, migrated: bool = True) -> str:
+    # FILE_COPY: without fsync, copying files beats logging every page.
+    source = f"TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY" if migrated else ""
+    with psycopg.connect(_named(pair.database_url, "postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} {source}")
+    return _named(pair.database_url, name)
+
+
+def _drop(pair: Embedded, name: str) -> None:
+    with psycopg.connect(_named(pair.database_url, "postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def database_url(embedded: Embedded) -> str:
+    """A migrated database of this test worker, shared by its tests."""
+    return _create(embedded, f"test_{_worker()}")
+
+
+@pytest.fixture
+def make_database(embedded: Embedded) -> Iterator[Callable[..., str]]:
+    """Makes more databases: ``make_database()`` is migrated, ``make_database(migrated=False)`` is empty."""
+    names: list[str] = []
+
+    def make(*, migrated: bool = True) -> str:
+        names.append(f"test_{uuid4().hex}")
+        return _create(embedded, names[-1], migrated=migrated)
+
+    yield make
+    for name in names:
+        _drop(embedded, name)
+
+
+@pytest.fixture
+def fresh_database_url(make_database: Callable[..., str]) -> str:
+    """A migrated database that nobody wrote to, for this test alone."""
+    return make_database()
+
+
+def _redis_database(embedded: Embedded, number: int) -> str:
+    url = embedded.redis_url.replace("?db=0", f"?db={number}")
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture(scope="session")
+def redis_url(embedded: Embedded) -> str:
+    """A Redis database of this test worker, shared by its tests."""
+    return _redis_database(embedded, _worker_number())
+
+
+@pytest.fixture
+def fresh_redis_url(embedded: Embedded) -> str:
+    """An empty Redis database; the next test that asks empties it again."""
+    return _redis_database(embedded, 32 + _worker_number())
+
+
+def _worker() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+
+
+def _worker_number() -> int:
+    return int(_worker().removeprefix("gw"))
+
+
+@pytest.fixture
+def settings(fresh_database_url: str, fresh_redis_url: str, tmp_path: Path) -> Settings:
+    """Settings of a service of this test alone, on a free port."""
+    return Settings(
+        _env_file=None, data_dir=tmp_path / "data", database_url=fresh_database_url, redis_url=fresh_redis_url, port=0
+    )
