@@ -1,6 +1,7 @@
 """Makes any JSON value storable: PostgreSQL refuses NUL characters and UTF-8 refuses lone surrogates.
 
-Used before anything that came from a tool, an agent or a repository is stored. What is replaced becomes U+FFFD, visibly.
+Used before anything that came from a tool, an agent or a repository is stored.
+What is replaced becomes U+FFFD, visibly.
 """
 
 from typing import Any

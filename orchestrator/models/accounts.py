@@ -1,6 +1,7 @@
 """Tables of people: users, their outside identities, refresh tokens and personal API tokens.
 
-Used by the account services. Passwords are argon2 hashes, tokens are SHA-256 hashes, outside access tokens come here encrypted.
+Used by the account services. Passwords are argon2 hashes, tokens are SHA-256 hashes,
+outside access tokens come here encrypted.
 """
 
 from datetime import datetime

@@ -1,6 +1,7 @@
 """Tables of work: tasks, attempts, events, routes and the outbox.
 
-Written only through ``models.transitions`` and ``models.task_store``. A task row, its first events, its route and its outbox row are born in one transaction. ``last_seq`` numbers events
+Written only through ``models.transitions`` and ``models.task_store``. A task row,
+its first events, its route and its outbox row are born in one transaction. ``last_seq`` numbers events
 without gaps; ``generation`` fences attempts.
 """
 

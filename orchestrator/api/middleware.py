@@ -1,0 +1,104 @@
+"""What wraps every request, as plain ASGI: request id, body limit, security headers, one log line.
+
+Plain ASGI because it costs microseconds and lets streams through untouched. Authentication is a dependency, not here.
+"""
+
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.core.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+class _BodyTooLarge(Exception):
+    """Raised out of ``receive`` when a body without a length passes the limit."""
+
+
+class RequestFrame:
+    """The outermost layer around the application."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Frame one request; anything that is not HTTP passes through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given_id(scope) or str(new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        if _declared_length(scope) > self._max_body_bytes:
+            await self._refuse(request_id, send)
+            return
+        await self._serve(scope, receive, send, request_id)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        started = time.perf_counter()
+        status = 0
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise _BodyTooLarge
+            return message
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = list(message.get("headers", ()))
+                present = {name.lower() for name, _ in headers}
+                headers += [pair for pair in _HEADERS if pair[0] not in present]
+                headers.append((b"x-request-id", request_id.encode()))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        try:
+            await self._app(scope, counted, framed)
+        except _BodyTooLarge:
+            if status == 0:
+                await self._refuse(request_id, send)
+        finally:
+            millis = round((time.perf_counter() - started) * 1000, 1)
+            log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=millis)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    async def _refuse(self, request_id: str, send: Send) -> None:
+        text = (
+            '{"type":"urn:orchestrator:problem:too_large","title":"Too large","status":413,"code":"too_large",'
+            f'"detail":"the request body is over {self._max_body_bytes} bytes","field":"body","request_id":"{request_id}"}}'
+        )
+        headers: list[Any] = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *_HEADERS]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text = bytes(value).decode("ascii", "ignore")
+            return text if 1 <= len(text) <= 64 and text.replace("-", "").isalnum() else None
+    return None
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if bytes(value).isdigit() else 0
+    return 0

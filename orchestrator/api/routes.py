@@ -1,0 +1,29 @@
+"""The catalogue of URLs: every router, in the order of the API reference. A route that is not here does not exist.
+
+Each lives under /api/v1 and answers under /api too, as the first documents wrote it (left out of the OpenAPI there).
+"""
+
+from fastapi import APIRouter, FastAPI
+
+from orchestrator.api import service
+from orchestrator.api.problems import Problem
+
+ROUTERS: tuple[APIRouter, ...] = ()
+
+_PROBLEMS = {
+    401: {"model": Problem, "description": "No, wrong or expired credentials."},
+    403: {"model": Problem, "description": "Not allowed."},
+    404: {"model": Problem, "description": "Absent, or hidden from this caller."},
+    409: {"model": Problem, "description": "Does not fit the present state."},
+    413: {"model": Problem, "description": "Over a size limit."},
+    422: {"model": Problem, "description": "The input is wrong; `field` names the part."},
+    "default": {"model": Problem, "description": "Any other problem."},
+}
+
+
+def mount(app: FastAPI) -> None:
+    """Attach every route to the application."""
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
+        app.include_router(router, prefix="/api", include_in_schema=False)
+    app.include_router(service.router)

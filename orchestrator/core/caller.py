@@ -1,0 +1,48 @@
+"""Who asks: the authenticated caller as every service sees it, and the closed list of token scopes."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from orchestrator.core.errors import Forbidden
+
+
+class Scope(StrEnum):
+    """What a token may do. A console session and an access token hold them all."""
+
+    TASKS_READ = "tasks:read"
+    TASKS_WRITE = "tasks:write"
+    PROJECTS_READ = "projects:read"
+    PROJECTS_WRITE = "projects:write"
+    MCPS_READ = "mcps:read"
+    MCPS_WRITE = "mcps:write"
+    MCPS_EXECUTE = "mcps:execute"
+    GRAPH_READ = "kg:read"
+    GRAPH_WRITE = "kg:write"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    ACCOUNT = "account"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated user. ``project_id`` narrows a token to one project."""
+
+    user_id: UUID
+    scopes: frozenset[Scope] = field(default=ALL_SCOPES)
+    is_admin: bool = False
+    project_id: UUID | None = None
+    via: str = "access_token"
+
+    def require(self, scope: Scope) -> None:
+        """Raise Forbidden unless the token carries the scope."""
+        if scope not in self.scopes:
+            raise Forbidden(f"this token lacks the scope {scope}", details={"scope": scope})
+
+    def require_project(self, project_id: UUID | None) -> None:
+        """Raise Forbidden when the token is narrowed to another project."""
+        if self.project_id is not None and project_id != self.project_id:
+            raise Forbidden("this token is for another project")

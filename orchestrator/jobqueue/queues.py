@@ -1,0 +1,29 @@
+"""Names of queues and jobs: which queue a task's attempt goes to, and how a delivery is written as an RQ job id.
+
+Used by the sender, the receiver and the workers. Higher priority queues are emptied first; within one, first come first.
+"""
+
+from uuid import UUID
+
+LIGHT_QUEUES = ("light-high", "light", "light-low")
+HEAVY_QUEUES = ("heavy-high", "heavy", "heavy-low")
+
+RUN_JOB = "orchestrator.jobs.runner.run"
+"""The one function RQ calls, by name: enqueueing must not import what executes."""
+
+
+def queue_for(*, is_heavy: bool, priority: int) -> str:
+    """The queue for a task: the sign of its priority picks the lane."""
+    lanes = HEAVY_QUEUES if is_heavy else LIGHT_QUEUES
+    return lanes[0] if priority > 0 else lanes[2] if priority < 0 else lanes[1]
+
+
+def job_id(task_id: UUID, generation: int) -> str:
+    """The RQ job id of one delivery; the same delivery sent twice has the same id."""
+    return f"{task_id}_{generation}"
+
+
+def parse_job_id(text: str) -> tuple[UUID, int]:
+    """The delivery an RQ job id stands for."""
+    task_id, generation = text.rsplit("_", 1)
+    return UUID(task_id), int(generation)

@@ -1,0 +1,42 @@
+"""The web application: ``create_app`` builds it, its lifespan opens and closes the container. Started by ``cli`` and tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from orchestrator import __version__
+from orchestrator.api import problems, routes
+from orchestrator.api.middleware import RequestFrame
+from orchestrator.bootstrap import build_container
+from orchestrator.config import Settings
+
+_DESCRIPTION = """Projects, tasks, routing, MCP servers, agents and one knowledge graph per project.
+
+Authenticate with `Authorization: Bearer <access token or personal API token>`. Errors are RFC 9457 problem documents."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application; without settings, those of the environment."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        container = build_container(settings)
+        app.state.container = container
+        try:
+            yield
+        finally:
+            await container.close()
+
+    app = FastAPI(title="Orchestrator", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    problems.install(app)
+    routes.mount(app)
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    if origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
+        )
+    app.add_middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)
+    return app

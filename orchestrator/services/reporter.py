@@ -1,0 +1,60 @@
+"""Tells what happens during an attempt, gathered a moment so that a chatty tool costs few writes.
+
+Used by executors. What was told and not yet written goes along with the attempt's last step, so nothing is lost and order is kept.
+"""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.events import EventKind, NewEvent
+from orchestrator.core.jsonsafe import storable
+from orchestrator.models.transitions import Transition
+from orchestrator.services.task_writer import TaskWriter
+
+log = structlog.get_logger(__name__)
+
+_GATHER_SECONDS = 0.05
+_MOST_WAITING = 2000
+
+
+class Reporter:
+    """The event stream of one attempt, from its own side."""
+
+    def __init__(self, writer: TaskWriter, task_id: UUID, generation: int) -> None:
+        self._writer = writer
+        self._task_id = task_id
+        self._generation = generation
+        self._waiting: list[NewEvent] = []
+        self._flusher: asyncio.Task[None] | None = None
+        self._dropped = 0
+
+    def tell(self, kind: EventKind, **data: Any) -> None:
+        """Note an event; it is written within some 50 ms. A flood beyond 2,000 waiting ones is counted, not stored."""
+        if len(self._waiting) >= _MOST_WAITING:
+            self._dropped += 1
+            return
+        self._waiting.append(NewEvent(kind, storable(data)))
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_later())
+
+    def take(self) -> tuple[NewEvent, ...]:
+        """Everything not yet written, for the attempt's last step."""
+        taken, self._waiting = self._waiting, []
+        if self._dropped:
+            taken.append(NewEvent(EventKind.LOG, {"message": f"{self._dropped} events were left out of a flood"}))
+            self._dropped = 0
+        return tuple(taken)
+
+    async def _flush_later(self) -> None:
+        await asyncio.sleep(_GATHER_SECONDS)
+        events = self.take()
+        if not events:
+            return
+        try:
+            await self._writer.apply(Transition(self._task_id, None, events, self._generation))
+        except OrchestratorError as error:
+            log.warning("events_refused", task_id=str(self._task_id), events=len(events), why=error.message)

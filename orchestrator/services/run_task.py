@@ -1,0 +1,194 @@
+"""One attempt at a task: claim it, let its executor work with no transaction open, then store how it ended.
+
+Called by the light worker for many tasks at once and by a heavy worker's process for one. Every ending goes through
+the writer with the attempt's generation; when that is stale, nothing is written and nothing is said.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+
+from orchestrator.core.errors import Conflict, OrchestratorError, StaleLease, Unavailable
+from orchestrator.core.events import EventKind, NewEvent
+from orchestrator.core.jsonsafe import storable
+from orchestrator.core.states import Reason, TaskState, backoff_seconds, reason_for
+from orchestrator.jobqueue.queues import queue_for
+from orchestrator.models.transitions import Delivery, Lease, Transition
+from orchestrator.services.blobs import BlobStore
+from orchestrator.services.leases import Leases
+from orchestrator.services.reporter import Reporter
+from orchestrator.services.task_writer import TaskWriter
+
+log = structlog.get_logger(__name__)
+
+_OUR_FAULT = {
+    "code": "internal_error",
+    "message": "the orchestrator failed while running this task; its log says more",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an executor gets: the task's row, the attempt's number, and a way to tell what happens."""
+
+    task: Mapping[str, Any]
+    generation: int
+    report: Reporter
+
+    @property
+    def id(self) -> UUID:
+        """The task's id."""
+        return UUID(str(self.task["id"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended well, or where it waits for a person. ``result`` must be JSON."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    waiting_for: str | None = None
+
+
+class Executor(Protocol):
+    """Carries out tasks on one kind of target. Raises an OrchestratorError when it cannot."""
+
+    async def execute(self, work: Work) -> Outcome:
+        """Do the work; cancellation must reach everything it started."""
+        ...
+
+
+class TaskRunner:
+    """Runs attempts. ``executors`` maps the part of a target id before the colon to its executor."""
+
+    def __init__(
+        self,
+        writer: TaskWriter,
+        leases: Leases,
+        blobs: BlobStore,
+        executors: Mapping[str, Executor],
+        *,
+        inline_bytes: int,
+    ) -> None:
+        self._writer = writer
+        self._leases = leases
+        self._blobs = blobs
+        self._executors = executors
+        self._inline_bytes = inline_bytes
+
+    async def run(self, task_id: UUID, generation: int) -> None:
+        """Run attempt ``generation`` of a task if it may still start; never raises for what the task did."""
+        task = await self._claim(task_id, generation)
+        if task is None:
+            return
+        report = Reporter(self._writer, task_id, generation)
+        with self._leases.holding(task_id, generation) as held:
+            ending = await self._attempt(Work(task, generation, report), held)
+        if ending is not None:
+            await self._store(ending)
+
+    async def _claim(self, task_id: UUID, generation: int) -> Mapping[str, Any] | None:
+        started = NewEvent(EventKind.STARTED, {"attempt": generation, "worker": self._leases.worker_id})
+        step = Transition(
+            task_id,
+            TaskState.RUNNING,
+            events=(started,),
+            generation=generation,
+            lease=Lease(self._leases.worker_id, self._leases.seconds),
+        )
+        try:
+            return (await self._writer.apply(step)).task
+        except OrchestratorError as error:
+            # Delivered twice, cancelled or deleted meanwhile: somebody else has it, or nobody wants it any more.
+            if not isinstance(error, Conflict) and error.status != 404:
+                raise
+            log.info("claim_refused", task_id=str(task_id), generation=generation, why=error.message)
+            return None
+
+    async def _attempt(self, work: Work, held: Any) -> Transition | None:
+        """The attempt's last step, or None when the lease is lost."""
+        try:
+            async with asyncio.timeout(work.task["timeout_seconds"]):
+                outcome = await self._executor(work).execute(work)
+            return await self._success(work, outcome)
+        except asyncio.CancelledError:
+            if held.lost:
+                return None
+            if not held.stop_asked:
+                raise  # the worker itself is stopping; the lease runs out and the attempt is retried
+            _absorb_cancellation()
+            return self._cancelled(work)
+        except TimeoutError:
+            seconds = work.task["timeout_seconds"]
+            limit = {"code": "timed_out", "message": f"the task ran into its time limit of {seconds:g} s"}
+            return self._failure(work, Reason.TIMEOUT, limit, retry=False)
+        except OrchestratorError as error:
+            return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
+        except Exception:
+            # The edge of an attempt: a bug of ours must end it with a reason, not leave it running.
+            log.exception("attempt_crashed", task_id=str(work.id))
+            return self._failure(work, Reason.INTERNAL_ERROR, _OUR_FAULT, retry=True)
+
+    def _executor(self, work: Work) -> Executor:
+        kind = str(work.task["target_id"]).split(":", 1)[0]
+        return self._executors[kind]
+
+    async def _success(self, work: Work, outcome: Outcome) -> Transition:
+        if outcome.waiting_for:
+            events = (*work.report.take(), NewEvent(EventKind.WAITING, {"for": outcome.waiting_for}))
+            return Transition(
+                work.id, TaskState.AWAITING_INPUT, events, work.generation, waiting_for=outcome.waiting_for,
+                attempt_reason=Reason.OK,
+            )  # fmt: skip
+        result, pointer = await self._blobs.keep(storable(outcome.result), self._inline_bytes)
+        events = (*work.report.take(), NewEvent(EventKind.COMPLETED, {"attempt": work.generation}))
+        return Transition(
+            work.id, TaskState.COMPLETED, events, work.generation, Reason.OK, result=result, result_pointer=pointer
+        )
+
+    def _cancelled(self, work: Work) -> Transition:
+        reason = Reason.CANCELLED_BY_USER
+        events = (*work.report.take(), NewEvent(EventKind.CANCELLED, {"reason": reason}))
+        return Transition(work.id, TaskState.CANCELLED, events, work.generation, reason)
+
+    def _failure(self, work: Work, reason: Reason, error: dict[str, Any], *, retry: bool) -> Transition:
+        error = storable(error)
+        told = work.report.take()
+        ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": reason, "error": error})
+        if retry and work.generation < work.task["max_attempts"]:
+            delay = backoff_seconds(work.generation)
+            again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": work.generation + 1})
+            queue = queue_for(is_heavy=work.task["is_heavy"], priority=work.task["priority"])
+            return Transition(
+                work.id, TaskState.QUEUED, (*told, ended, again), work.generation, error=error,
+                attempt_reason=reason, waiting_for=f"retry in {delay:g} s", delivery=Delivery(queue, delay),
+            )  # fmt: skip
+        failed = NewEvent(EventKind.FAILED, {"reason": reason, "error": error})
+        return Transition(work.id, TaskState.FAILED, (*told, ended, failed), work.generation, reason, error=error)
+
+    async def _store(self, ending: Transition) -> None:
+        """Write the ending; while the database is away, keep trying for as long as the lease may last."""
+        deadline = time.monotonic() + self._leases.seconds
+        while True:
+            try:
+                await self._writer.apply(ending)
+                return
+            except StaleLease as error:
+                log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
+                return
+            except Unavailable as error:
+                log.warning("ending_postponed", task_id=str(ending.task_id), why=error.message)
+                if time.monotonic() > deadline:
+                    return  # the reaper takes the attempt back
+                await asyncio.sleep(0.3)
+
+
+def _absorb_cancellation() -> None:
+    """The cancellation was ours and is answered: the ending must still be written by this very asyncio task."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

@@ -1,0 +1,64 @@
+"""The hands of every task write: gathers births and steps into batches, commits, then relays jobs and wakes readers.
+
+Used by the task service, the runner, the reaper and the monitor. It decides nothing: ``models.transitions`` checks each
+step. Delivery and waking come strictly after the commit, so a rolled-back write leaves no job.
+"""
+
+from collections.abc import Sequence
+
+from orchestrator.core.batching import Batcher
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.eventlog.wake import Wake
+from orchestrator.models.database import Database
+from orchestrator.models.delivery import Undelivered
+from orchestrator.models.task_store import NewTask, insert_tasks
+from orchestrator.models.transitions import Applied, Transition, apply
+from orchestrator.services.relay import Relay
+
+
+class TaskWriter:
+    """Group commit of task writes for one process."""
+
+    def __init__(self, database: Database, wake: Wake, relay: Relay) -> None:
+        self._database = database
+        self._wake = wake
+        self._relay = relay
+        self._births: Batcher[NewTask, bool] = Batcher(self._insert)
+        self._steps: Batcher[Transition, Applied] = Batcher(self._apply)
+
+    async def create(self, task: NewTask) -> bool:
+        """Store a new task; False when this user's idempotency key was used before."""
+        return await self._births.submit(task)
+
+    async def apply(self, step: Transition) -> Applied:
+        """Apply one step; raises IllegalTransition, StaleLease or NotFound when it is refused."""
+        return await self._steps.submit(step)
+
+    async def settle(self) -> None:
+        """Wait until everything handed in is written and relayed."""
+        await self._births.settle()
+        await self._steps.settle()
+        await self._relay.settle()
+
+    async def _insert(self, tasks: Sequence[NewTask]) -> Sequence[bool | Exception]:
+        async with self._database.transaction() as connection:
+            born = await insert_tasks(connection, tasks)
+        fresh = [task for task in tasks if task.id in born]
+        self._relay.send_soon(
+            [Undelivered(t.id, 1, t.delivery.queue) for t in fresh if t.delivery and not t.delivery.delay]
+        )
+        return [task.id in born for task in tasks]
+
+    async def _apply(self, steps: Sequence[Transition]) -> Sequence[Applied | Exception]:
+        async with self._database.transaction() as connection:
+            answers = await apply(connection, steps)
+        pairs = list(zip(steps, answers, strict=True))
+        self._relay.send_soon([row for step, answer in pairs if (row := _delivery(step, answer))])
+        await self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})
+        return answers
+
+
+def _delivery(step: Transition, answer: Applied | OrchestratorError) -> Undelivered | None:
+    if not isinstance(answer, Applied) or step.delivery is None or step.delivery.delay:
+        return None
+    return Undelivered(step.task_id, answer.generation + 1, step.delivery.queue)
