@@ -1,1 +1,1 @@
-"""The calling side of MCP: registry entries, pooled sessions, supervision, built-in servers. Our own MCP face is a door in api."""
+"""The calling side of MCP: definitions, pooled sessions, supervision, built-in servers. Our own MCP face is in api."""

@@ -1,0 +1,192 @@
+"""Checks arguments and results against a tool's JSON schema (2020-12), which a stranger wrote.
+
+Used by the pool before and after a call. Compiled validators are cached. Nothing is fetched, regular expressions run in
+linear time, and every check has a budget of steps, so that a hostile schema costs milliseconds and never hangs.
+"""
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Annotated, Any
+
+import orjson
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from jsonschema.validators import extend
+from pydantic import Field, TypeAdapter
+from pydantic import ValidationError as PydanticError
+from pydantic_core import SchemaError as PatternError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from orchestrator.core.errors import InvalidInput, OrchestratorError, ServerMisbehaved
+from orchestrator.mcp.result import ToolInfo
+
+MAX_SCHEMA_BYTES = 1024 * 1024
+MAX_STEPS = 50_000
+
+_steps: ContextVar[list[int]] = ContextVar("schema_steps")
+
+Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
+
+
+class _TooCostlyError(Exception):
+    """The step budget of one check is spent."""
+
+
+def _counted(keyword: Keyword) -> Keyword:
+    def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        left = _steps.get()
+        left[0] -= 1
+        if left[0] < 0:
+            raise _TooCostlyError
+        yield from keyword(validator, value, instance, schema) or ()
+
+    return check
+
+
+@lru_cache(maxsize=1024)
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """A search for the pattern by pydantic's regex engine, which is linear; what it cannot do is left to the server."""
+    try:
+        adapter = TypeAdapter(Annotated[str, Field(pattern=pattern)])
+    except PatternError:
+        return lambda _text: True
+
+    def matches(text: str) -> bool:
+        try:
+            adapter.validate_python(text)
+        except PydanticError:
+            return False
+        return True
+
+    return matches
+
+
+def _pattern(_validator: Any, pattern: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and isinstance(pattern, str) and not _matcher(pattern)(instance):
+        yield ValidationError(f"{instance[:100]!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if not isinstance(instance, dict):
+        return
+    for pattern, schema in patterns.items():
+        for key in filter(_matcher(pattern), instance):
+            yield from validator.descend(instance[key], schema, path=key, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    if not isinstance(instance, dict):
+        return
+    known = schema.get("properties", {})
+    matchers = [_matcher(pattern) for pattern in schema.get("patternProperties", {})]
+    extras = [key for key in instance if key not in known and not any(matches(key) for matches in matchers)]
+    if isinstance(allowed, dict):
+        for key in extras:
+            yield from validator.descend(instance[key], allowed, path=key)
+    elif allowed is False and extras:
+        names = ", ".join(repr(key[:100]) for key in extras[:5])
+        yield ValidationError(f"unknown: {names}", path=[extras[0]])
+
+
+def _unique_items(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if wanted is True and isinstance(instance, list):
+        seen = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in instance}
+        if len(seen) < len(instance):
+            yield ValidationError("has repeated items")
+
+
+def _left_to_server(_validator: Any, _value: Any, _instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    return iter(())
+
+
+_OWN: dict[str, Keyword] = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+    "uniqueItems": _unique_items,
+}
+_KEYWORDS = {name: _counted(check) for name, check in (Draft202012Validator.VALIDATORS | _OWN).items()}
+_Validator: Any = extend(Draft202012Validator, _KEYWORDS)
+# Beside patternProperties the library answers unevaluatedProperties with Python's own regex engine.
+_WithoutUnevaluated: Any = extend(_Validator, {"unevaluatedProperties": _left_to_server})
+
+
+@lru_cache(maxsize=2048)
+def _compiled(schema_json: bytes) -> Any:
+    """A validator for the schema, or ServerMisbehaved (not cached) when it is none."""
+    if len(schema_json) > MAX_SCHEMA_BYTES:
+        raise ServerMisbehaved(f"A tool's schema has {len(schema_json)} bytes; the limit is {MAX_SCHEMA_BYTES}.")
+    schema = orjson.loads(schema_json)
+    kind = _WithoutUnevaluated if b'"patternProperties"' in schema_json else _Validator
+    with _Budget():
+        try:
+            kind.check_schema(schema)
+        except (SchemaError, RecursionError, _TooCostlyError) as error:
+            message = getattr(error, "message", "it is too complicated")
+            raise ServerMisbehaved(f"A tool's schema is not valid: {message[:300]}") from error
+    # An empty registry: a reference out of the document is an error, never a request.
+    return kind(schema, registry=Registry())
+
+
+class _Budget:
+    """Gives the checks inside a fresh budget of steps."""
+
+    def __enter__(self) -> None:
+        self._token = _steps.set([MAX_STEPS])
+
+    def __exit__(self, *_: object) -> None:
+        _steps.reset(self._token)
+
+
+def _complaint(schema_json: bytes, value: Any) -> ValidationError | None:
+    validator = _compiled(schema_json)
+    with _Budget():
+        try:
+            error: ValidationError | None = next(validator.iter_errors(value), None)
+            return error if error is None else best_match([error])
+        except Unresolvable as missing:
+            raise ServerMisbehaved(f"A tool's schema refers to what it does not hold: {missing}") from missing
+        except (RecursionError, _TooCostlyError) as costly:
+            raise ServerMisbehaved("A tool's schema takes too many steps to check.") from costly
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as broken:
+            # A schema whose keywords hold the wrong types can pass the metaschema by way of references.
+            raise ServerMisbehaved(f"A tool's schema cannot be applied: {broken}") from broken
+
+
+def check_arguments(tool: ToolInfo, arguments: dict[str, Any]) -> None:
+    """InvalidInput with ``arguments.<path>`` when the arguments do not fit the tool's schema."""
+    schema = _schema_bytes(tool, output=False)
+    error = None if schema is None else _complaint(schema, arguments)
+    if error is not None:
+        raise _invalid(error)
+
+
+def check_structured(tool: ToolInfo, structured: Any) -> None:
+    """ServerMisbehaved when a tool's structured answer does not fit the schema it declared."""
+    schema = _schema_bytes(tool, output=True)
+    if schema is None:
+        return
+    if structured is None:
+        raise ServerMisbehaved(f"Tool {tool.name!r} declares an output schema and answered without structured content.")
+    error = _complaint(schema, structured)
+    if error is not None:
+        place = ".".join(["structuredContent", *(str(part) for part in error.absolute_path)])
+        raise ServerMisbehaved(f"Tool {tool.name!r} lies about its output schema: {place}: {error.message[:300]}")
+
+
+def _schema_bytes(tool: ToolInfo, *, output: bool) -> bytes | None:
+    try:
+        return tool.output_schema_json if output else tool.input_schema_json
+    except (orjson.JSONEncodeError, TypeError) as error:
+        raise ServerMisbehaved(f"The schema of tool {tool.name!r} is nested too deeply.") from error
+
+
+def _invalid(error: ValidationError) -> OrchestratorError:
+    parts = [str(part) for part in error.absolute_path]
+    if error.validator == "required" and isinstance(error.instance, dict):
+        wanted = error.validator_value if isinstance(error.validator_value, list) else []
+        parts += [name for name in wanted if name not in error.instance][:1]
+    path = ".".join(["arguments", *parts])[:300]
+    return InvalidInput(f"{path}: {error.message[:300]}", field=path)

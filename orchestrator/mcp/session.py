@@ -1,0 +1,305 @@
+"""One live connection to one MCP server, with an owner task that enters and leaves the SDK's context managers.
+
+Used by the supervisor. Calls run in the caller's task, so that cancelling it cancels upstream; the owner only opens,
+waits and closes. A session never restarts itself: when it has ended, the supervisor makes another.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, cast
+
+from mcp import Client, MCPError
+from mcp_types import (
+    CallToolRequest,
+    CallToolRequestParams,
+    Implementation,
+    ListToolsRequest,
+    PaginatedRequestParams,
+    ToolListChangedNotification,
+)
+from pydantic import RootModel, ValidationError
+
+from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable
+from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.translate import SessionExpired, translate
+from orchestrator.mcp.transport_http import http_transport
+from orchestrator.mcp.transport_stdio import StdioTransport
+
+_CLIENT = Implementation(name="orchestrator", version="1")
+_MAX_PAGES = 100
+_MAX_TOOLS = 10_000
+_TOOLS_TTL_SECONDS = 300.0
+_CLOSE_SECONDS = 6.0
+_CHECK_SECONDS = 5.0
+
+
+class _Wire(RootModel[dict[str, Any]]):
+    """A result as it came: the SDK checks it against the protocol, and nothing of it is dropped."""
+
+
+class Session:
+    """Open it with ``start``; when ``ended`` is set it is over, and ``why`` says why."""
+
+    def __init__(
+        self,
+        definition: ServerDefinition,
+        *,
+        max_answer_bytes: int,
+        start_seconds: float,
+        on_end: Callable[["Session"], None],
+    ) -> None:
+        self.definition = definition
+        self.why: str | None = None
+        self.answered = False
+        self.ended = False
+        self.closing = False
+        self.opened_at = time.monotonic()
+        self._start_seconds = start_seconds
+        self._on_end = on_end
+        self._stdio: StdioTransport | None = None
+        self._transport: AbstractAsyncContextManager[Any]
+        if definition.transport == "stdio":
+            self._stdio = StdioTransport(definition, max_message_bytes=max_answer_bytes, on_end=self._mark_ended)
+            self._transport = self._stdio
+        else:
+            self._transport = http_transport(definition, max_message_bytes=max_answer_bytes)
+        self._client: Client | None = None
+        self._wake = asyncio.Event()
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._owner: asyncio.Task[None] | None = None
+        self._check: asyncio.Task[None] | None = None
+        self._tools: tuple[ToolInfo, ...] | None = None
+        self._tools_until = 0.0
+        self._listing: asyncio.Lock = asyncio.Lock()
+
+    # Life.
+
+    async def start(self) -> None:
+        """Open the connection and agree on the protocol, or raise one of our errors."""
+        self._owner = asyncio.create_task(self._own(), name=f"mcp session {self.definition.name}")
+        await asyncio.shield(self._ready)
+
+    async def _own(self) -> None:
+        """Enter, wait, leave: all in this one task, as the SDK's cancel scopes demand."""
+        try:
+            client = Client(
+                self._transport, mode="auto", cache=None, message_handler=self._on_message, client_info=_CLIENT
+            )
+            async with asyncio.timeout(self._start_seconds) as clock:
+                await client.__aenter__()
+            try:
+                self._client = client
+                self.answered = False
+                self._ready.set_result(None)
+                await self._wake.wait()
+            finally:
+                self._mark_ended("was closed")
+                await client.__aexit__(None, None, None)
+        except TimeoutError as error:
+            late = f"did not answer within {self._start_seconds:g} s of its start"
+            self._fail(late if clock.expired() else f"timed out: {error}", error)
+        except Exception as error:  # noqa: BLE001 - the edge of the session: whatever ends it is its reason to end
+            self._fail(f"failed: {_describe(error)}", error)
+        finally:
+            self._mark_ended("was closed")
+            if not self._ready.done():
+                self._ready.cancel()
+
+    def _fail(self, why: str, error: Exception) -> None:
+        self._mark_ended(why)
+        if not self._ready.done():
+            ours = self._start_error(error)
+            ours.__cause__ = error
+            self._ready.set_exception(ours)
+
+    def _start_error(self, error: Exception) -> OrchestratorError:
+        for one in _leaves(error):
+            if isinstance(one, OrchestratorError):
+                return one
+            if isinstance(one, MCPError):
+                ours = translate(one, self.definition, self.tail(), during="start")
+                return self.death() if isinstance(ours, ServerUnreachable) and self._stdio is not None else ours
+            if isinstance(one, ValidationError):
+                return ServerMisbehaved(f"MCP server {self.definition.name!r} broke the protocol when it was greeted.")
+        return self.death()
+
+    def _mark_ended(self, why: str) -> None:
+        if self.ended:
+            return
+        self.ended, self.why = True, why
+        self._wake.set()
+        self._on_end(self)
+
+    def death(self) -> OrchestratorError:
+        """The error for whoever was waiting when the session ended."""
+        name, why = self.definition.name, self.why or "ended"
+        words = self.tail()
+        said = f" It said: {words}" if words else ""
+        if self._stdio is not None and self._stdio.misbehaved is not None:
+            return ServerMisbehaved(f"MCP server {name!r} {self._stdio.misbehaved}.{said}")
+        if self._client is None and self._stdio is not None and self._stdio.rubbish_lines:
+            return ServerMisbehaved(f"MCP server {name!r} {why} and wrote no JSON-RPC to its stdout.{said}")
+        return ServerUnreachable(f"MCP server {name!r} {why}.{said}")
+
+    def tail(self) -> str:
+        """The last words of a local server, without the secrets of its entry."""
+        words = "" if self._stdio is None else self._stdio.last_words()
+        for secret in self.definition.secrets:
+            words = words.replace(secret, "***")
+        return words
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of a local server."""
+        return None if self._stdio is None else self._stdio.pid
+
+    async def aclose(self) -> None:
+        """End it; bounded, since a hanging server must not hold the pool."""
+        self.closing = True
+        self._wake.set()
+        if self._check is not None:
+            self._check.cancel()
+        owner = self._owner
+        if owner is None:
+            return
+        done, _ = await asyncio.wait({owner}, timeout=_CLOSE_SECONDS)
+        if not done:
+            owner.cancel()
+            await asyncio.wait({owner}, timeout=_CLOSE_SECONDS)
+
+    # What the server says of itself.
+
+    @property
+    def protocol_version(self) -> str | None:
+        """The agreed revision."""
+        return None if self._client is None else self._client.session.protocol_version
+
+    @property
+    def era(self) -> str | None:
+        """``modern`` (no handshake) or ``legacy``."""
+        if self._client is None:
+            return None
+        return "legacy" if self._client.session.initialize_result is not None else "modern"
+
+    @property
+    def server_info(self) -> tuple[str | None, str | None]:
+        """Name and version, where the server tells them."""
+        info = None if self._client is None else self._client.session.server_info
+        return (None, None) if info is None else (info.name, info.version)
+
+    async def _on_message(self, message: object) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self._tools_until = 0.0
+
+    # Requests.
+
+    async def list_tools(self, *, refresh: bool = False) -> tuple[ToolInfo, ...]:
+        """All tools, page by page, from memory while they are fresh."""
+        if not refresh and self._tools is not None and time.monotonic() < self._tools_until:
+            return self._tools
+        async with self._listing:
+            if not refresh and self._tools is not None and time.monotonic() < self._tools_until:
+                return self._tools
+            self._tools_until = time.monotonic() + _TOOLS_TTL_SECONDS
+            try:
+                self._tools = await self._fetch_tools()
+            except BaseException:
+                self._tools_until = 0.0
+                raise
+            return self._tools
+
+    async def _fetch_tools(self) -> tuple[ToolInfo, ...]:
+        capabilities = self._live().server_capabilities
+        if capabilities.tools is None:
+            return ()
+        found: dict[str, ToolInfo] = {}
+        cursor: str | None = None
+        mirrored = False
+        for _ in range(_MAX_PAGES):
+            params = None if cursor is None else PaginatedRequestParams(cursor=cursor)
+            page = await self._request(ListToolsRequest(params=params), "tools/list")
+            for wire in page.get("tools", ()):
+                tool = ToolInfo.from_wire(wire)
+                found.setdefault(tool.name, tool)
+                mirrored = mirrored or '"x-mcp-header"' in str(wire).replace("'", '"')
+            cursor = page.get("nextCursor")
+            if not cursor or len(found) > _MAX_TOOLS:
+                break
+        if cursor:
+            raise ServerMisbehaved(f"The tool list of MCP server {self.definition.name!r} does not end.")
+        if mirrored:
+            # The SDK mirrors such arguments into headers, but only for tools it has listed itself.
+            await self._live().list_tools()
+        return tuple(found.values())
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], *, timeout: float, on_progress: ProgressFn | None
+    ) -> ToolResult:
+        """Call a tool; the time limit is the caller's, ``timeout`` only tells when the server is suspected to hang."""
+        request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
+        wire = await self._request(request, name, on_progress)
+        if wire.get("resultType") == "input_required":
+            raise ServerMisbehaved(
+                f"Tool {name!r} of {self.definition.name!r} asks for input in the middle of a call, "
+                "though this client did not offer to give any."
+            )
+        return ToolResult.from_wire(wire)
+
+    async def _request(self, request: Any, what: str, on_progress: ProgressFn | None = None) -> Mapping[str, Any]:
+        client = self._live()
+        try:
+            answer = await client.session.send_request(request, _Wire, progress_callback=cast("Any", on_progress))
+        except MCPError as error:
+            ours = translate(error, self.definition, self.tail(), during=what)
+            if isinstance(ours, SessionExpired):
+                self._mark_ended("says that the session has expired")
+            elif self.ended and isinstance(ours, ServerUnreachable):
+                raise self.death() from error
+            raise ours from error
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"][-4:])
+            raise ServerMisbehaved(
+                f"MCP server {self.definition.name!r} answered {what!r} against the protocol: {place}: {first['msg']}"
+            ) from error
+        self.answered = True
+        return answer.root
+
+    def _live(self) -> Client:
+        if self._client is None or self.ended:
+            raise self.death()
+        return self._client
+
+    def suspect(self) -> None:
+        """After a time limit: see whether the server still answers at all, and end the session when it does not."""
+        if self.ended or (self._check is not None and not self._check.done()):
+            return
+        self._check = asyncio.create_task(self._verify(), name=f"mcp check {self.definition.name}")
+
+    async def _verify(self) -> None:
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self._fetch_tools()
+        except TimeoutError:
+            self._mark_ended(f"does not answer: not even tools/list within {_CHECK_SECONDS:g} s")
+        except OrchestratorError:
+            # It answered, wrongly or with a refusal: not hanging, and the next call will tell.
+            return
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The errors inside an exception group, or the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for one in error.exceptions for leaf in _leaves(one)]
+    return [error]
+
+
+def _describe(error: BaseException) -> str:
+    first = _leaves(error)[0]
+    with suppress(IndexError):
+        return f"{type(first).__name__}: {str(first).splitlines()[0][:300]}"
+    return type(first).__name__

@@ -1,0 +1,267 @@
+"""Keeps one server definition served: one session, started on first use, restarted with back-off, closed when idle.
+
+Used by the pool, one supervisor for each definition and revision. It knows nothing of other servers: whatever happens
+here stays here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, ServerUnreachable, TimedOut
+from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.schema import check_arguments, check_structured
+from orchestrator.mcp.session import Session
+from orchestrator.mcp.translate import SessionExpired
+
+Status = Literal["idle", "starting", "ready", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds for every server of a pool. Seconds and bytes."""
+
+    max_answer_bytes: int = 8 * 1024 * 1024
+    start_seconds: float = 30.0
+    idle_seconds: float = 600.0
+    backoff_seconds: float = 0.5
+    max_backoff_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """How a server stands right now, for health pages."""
+
+    status: Status
+    in_flight: int = 0
+    failures: int = 0
+    retry_in_seconds: float = 0.0
+    last_error: str | None = None
+    era: str | None = None
+    protocol_version: str | None = None
+    pid: int | None = None
+    starts: int = 0
+
+
+class Supervisor:
+    """The one way to a server: ``call``, ``list_tools``, ``session``."""
+
+    def __init__(self, definition: ServerDefinition, limits: Limits, clock: Callable[[], float]) -> None:
+        self.definition = definition
+        self._limits = limits
+        self._clock = clock
+        self._slots = asyncio.Semaphore(definition.max_concurrency)
+        self._session: Session | None = None
+        self._starting: asyncio.Task[Session] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._retry_at = 0.0
+        self._last_error: OrchestratorError | None = None
+        self._in_flight = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._retired = False
+        self._starts = 0
+        self._last_used = clock()
+
+    # Calls.
+
+    async def call(
+        self, tool: str, arguments: dict[str, Any], *, timeout: float, on_progress: ProgressFn | None
+    ) -> ToolResult:
+        """Call a tool within the time limit, waiting for a free slot included."""
+        self._in_flight += 1
+        self._quiet.clear()
+        session: Session | None = None
+        try:
+            async with asyncio.timeout(timeout) as clock, self._slots:
+                session = await self.session()
+                try:
+                    return await self._call_on(session, tool, arguments, timeout, on_progress)
+                except SessionExpired:
+                    session = await self.session()
+                    return await self._call_on(session, tool, arguments, timeout, on_progress)
+        except TimeoutError as error:
+            if not clock.expired():
+                raise ServerUnreachable(f"MCP server {self.definition.name!r}: {error}") from error
+            if session is not None:
+                session.suspect()
+            raise _timed_out(self.definition, tool, timeout) from error
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._quiet.set()
+            self._last_used = self._clock()
+
+    async def _call_on(
+        self, session: Session, tool: str, arguments: dict[str, Any], timeout: float, on_progress: ProgressFn | None
+    ) -> ToolResult:
+        info = _find(await session.list_tools(), tool, self.definition.name)
+        check_arguments(info, arguments)
+        result = await session.call_tool(tool, arguments, timeout=timeout, on_progress=on_progress)
+        self._failures = 0
+        if info.output_schema is not None and not result.is_error:
+            check_structured(info, result.structured)
+        return result
+
+    async def list_tools(self, *, refresh: bool, timeout: float) -> tuple[ToolInfo, ...]:
+        """The server's tools, from memory while they are fresh."""
+        try:
+            async with asyncio.timeout(timeout) as clock:
+                try:
+                    session = await self.session()
+                    return await session.list_tools(refresh=refresh)
+                except SessionExpired:
+                    session = await self.session()
+                    return await session.list_tools(refresh=refresh)
+        except TimeoutError as error:
+            if not clock.expired():
+                raise ServerUnreachable(f"MCP server {self.definition.name!r}: {error}") from error
+            raise _timed_out(self.definition, "tools/list", timeout) from error
+        finally:
+            self._last_used = self._clock()
+
+    # The session.
+
+    @property
+    def current(self) -> Session | None:
+        """The live session, if there is one."""
+        return None if self._session is None or self._session.ended else self._session
+
+    async def session(self, *, force: bool = False) -> Session:
+        """The live session, started if need be; ServerUnreachable at once while the back-off runs, unless forced."""
+        if (session := self.current) is not None:
+            return session
+        if self._starting is None:
+            self._refuse_while_backing_off(force)
+            self._starting = asyncio.create_task(self._start(), name=f"mcp start {self.definition.name}")
+            self._starting.add_done_callback(_retrieve)
+        return await asyncio.shield(self._starting)
+
+    def _refuse_while_backing_off(self, force: bool) -> None:
+        wait = self._retry_at - self._clock()
+        if self._retired:
+            raise ServerUnreachable(f"MCP server {self.definition.name!r} is being closed.")
+        if wait <= 0 or force:
+            return
+        last = self._last_error
+        if last is not None and not last.retry:
+            raise type(last)(last.message, field=last.field, hint=last.hint, details=last.details) from last
+        message = last.message if last is not None else f"MCP server {self.definition.name!r} is down."
+        raise ServerUnreachable(
+            f"{message} It is tried again in {wait:.1f} s.", details={"retry_after": round(wait, 3)}
+        )
+
+    async def _start(self) -> Session:
+        session = Session(
+            self.definition,
+            max_answer_bytes=self._limits.max_answer_bytes,
+            start_seconds=self._limits.start_seconds,
+            on_end=self._ended,
+        )
+        self._starts += 1
+        try:
+            await session.start()
+        except OrchestratorError as error:
+            self._failed(error)
+            raise
+        else:
+            self._session = session
+            return session
+        finally:
+            self._starting = None
+
+    def _failed(self, error: OrchestratorError, *, at_once: bool = False) -> None:
+        """Note a failure; ``at_once`` lets the first restart happen without waiting."""
+        self._failures += 1
+        self._last_error = error
+        wait = min(self._limits.backoff_seconds * 2 ** min(self._failures - 1, 16), self._limits.max_backoff_seconds)
+        self._retry_at = self._clock() + (0.0 if at_once and self._failures == 1 else wait)
+
+    def _ended(self, session: Session) -> None:
+        """The session is over, by death or by our own wish."""
+        if session is not self._session:
+            return
+        self._session = None
+        if not session.closing:
+            self._failed(session.death(), at_once=session.answered)
+        self._dispose(session)
+
+    def _dispose(self, session: Session) -> None:
+        task = asyncio.get_running_loop().create_task(session.aclose(), name=f"mcp close {self.definition.name}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    # State and end.
+
+    def state(self) -> ServerState:
+        """How the server stands right now."""
+        session = self.current
+        wait = max(0.0, self._retry_at - self._clock())
+        failed = self._last_error is not None and self._failures > 0
+        status: Status = "ready" if session else "starting" if self._starting else "failed" if failed else "idle"
+        return ServerState(
+            status=status,
+            in_flight=self._in_flight,
+            failures=self._failures,
+            retry_in_seconds=wait,
+            last_error=self._last_error.message if failed and self._last_error else None,
+            era=session.era if session else None,
+            protocol_version=session.protocol_version if session else None,
+            pid=session.pid if session else None,
+            starts=self._starts,
+        )
+
+    def healthy(self) -> None:
+        """A probe was answered: forget earlier failures."""
+        self._failures, self._retry_at, self._last_error = 0, 0.0, None
+
+    def close_if_idle(self) -> None:
+        """Let go of a session nobody has used for long."""
+        session = self.current
+        unused = self._clock() - self._last_used
+        if session is not None and not self._in_flight and unused >= self._limits.idle_seconds:
+            session.closing = True
+            self._ended(session)
+
+    async def retire(self) -> None:
+        """Take no new session; close once the calls in flight are done, which their time limits bound."""
+        self._retired = True
+        await self._quiet.wait()
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the session now; calls in flight fail with ServerUnreachable."""
+        self._retired = True
+        if self._starting is not None:
+            await asyncio.wait({self._starting}, timeout=self._limits.start_seconds + 1)
+        if (session := self._session) is not None:
+            session.closing = True
+            self._ended(session)
+        while self._closing:
+            await asyncio.wait(set(self._closing))
+
+
+def _find(tools: tuple[ToolInfo, ...], name: str, server: str) -> ToolInfo:
+    for tool in tools:
+        if tool.name == name:
+            return tool
+    if not isinstance(name, str) or not name:
+        raise InvalidInput("The name of a tool is expected.", field="tool")
+    known = ", ".join(tool.name for tool in tools[:20]) or "none"
+    raise NotFound(f"MCP server {server!r} has no tool {name[:100]!r}; it has: {known}.", field="tool")
+
+
+def _timed_out(definition: ServerDefinition, what: str, seconds: float) -> TimedOut:
+    return TimedOut(
+        f"MCP server {definition.name!r} did not answer {what!r} within {seconds:g} s.", details={"seconds": seconds}
+    )
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Look at the outcome, so that a start nobody waits for any more is not reported as lost."""
+    if not task.cancelled():
+        task.exception()

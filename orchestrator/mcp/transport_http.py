@@ -1,0 +1,115 @@
+"""The streamable HTTP transport: the SDK's, over an HTTP client that bounds answers and keeps failures to one call.
+
+Used by ``session`` only. Left alone, the SDK ends a whole session when one connection fails and reads JSON answers of
+any size; the guard below answers with a JSON-RPC error of our own instead.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from urllib.request import getproxies, proxy_bypass
+
+import httpx2
+import orjson
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import INTERNAL_ERROR
+
+from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, MISBEHAVED, UNREACHABLE
+
+_CONNECT_SECONDS = 10.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_AWAY = frozenset({429, 502, 503, 504})
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """One context for all clients: making one costs about 20 ms."""
+    return httpx2.create_ssl_context()
+
+
+def _proxy_for(url: httpx2.URL) -> str | None:
+    """The proxy the environment names for this address."""
+    if url.host in _LOOPBACK or proxy_bypass(url.host):
+        return None
+    return getproxies().get(url.scheme)
+
+
+class GuardedTransport(httpx2.AsyncBaseTransport):
+    """Bounds answers; turns failed connections and refusals into JSON-RPC errors of the one request."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, max_bytes: int) -> None:
+        self._inner = inner
+        self._max_bytes = max_bytes
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it; a POST is always answered by something the SDK can hand to its caller."""
+        try:
+            response = await self._inner.handle_async_request(request)
+            if request.method != "POST":
+                return response
+            return await self._checked(request, response)
+        except httpx2.TransportError as error:
+            return _refusal(request, UNREACHABLE, f"{type(error).__name__}: {error}".rstrip(": "))
+
+    async def _checked(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        kind = response.headers.get("content-type", "").lower()
+        status = response.status_code
+        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+            await response.aclose()
+            return _refusal(request, MISBEHAVED, "the answer is compressed, though none was asked for")
+        if status in (401, 403):
+            await response.aclose()
+            return _refusal(request, DENIED, f"HTTP {status}")
+        if kind.startswith("application/json"):
+            return await self._buffered(request, response)
+        if status >= 400 and status != 404:  # 404 tells the SDK that a session has expired
+            await response.aclose()
+            return _refusal(request, UNREACHABLE if status in _AWAY else INTERNAL_ERROR, f"HTTP {status}")
+        return response
+
+    async def _buffered(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        """The whole JSON answer at once, so that a break in the middle is this request's alone."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async for part in response.aiter_raw():
+                size += len(part)
+                if size > self._max_bytes:
+                    return _refusal(request, ANSWER_TOO_LARGE, f"the limit is {self._max_bytes} bytes")
+                parts.append(part)
+        finally:
+            await response.aclose()
+        headers = [(name, value) for name, value in response.headers.items() if name not in _FRAMING]
+        return httpx2.Response(response.status_code, headers=headers, content=b"".join(parts), request=request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+_FRAMING = frozenset({"content-length", "transfer-encoding", "content-encoding"})
+
+
+def _refusal(request: httpx2.Request, code: int, message: str) -> httpx2.Response:
+    """An answer the SDK takes for the server's own error to this request."""
+    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}})
+    return httpx2.Response(502, headers={"content-type": "application/json"}, content=body, request=request)
+
+
+@asynccontextmanager
+async def http_transport(definition: ServerDefinition, *, max_message_bytes: int) -> AsyncIterator[object]:
+    """The stream pair for an SDK client; one HTTP client for the life of the session."""
+    url = httpx2.URL(definition.url or "")
+    limits = httpx2.Limits(max_connections=definition.max_concurrency + 8, max_keepalive_connections=64)
+    inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits, proxy=_proxy_for(url))
+    client = httpx2.AsyncClient(
+        transport=GuardedTransport(inner, max_message_bytes),
+        headers={"accept-encoding": "identity", **definition.headers},
+        # Reading is bounded by the time limit of each call, which the pool keeps.
+        timeout=httpx2.Timeout(_CONNECT_SECONDS, read=None, pool=None),
+        trust_env=False,
+    )
+    async with client, streamable_http_client(str(url), http_client=client, max_sse_event_size=max_message_bytes) as io:
+        yield io
