@@ -8,7 +8,7 @@ export interface ProblemDocument {
   field?: string | null;
   hint?: string | null;
   request_id?: string | null;
-  errors?: { field?: string | null; message?: string; detail?: string }[] | null;
+  details?: { errors?: { field?: string; message?: string }[] } | null;
 }
 
 export class Problem extends Error {
@@ -57,8 +57,8 @@ export function asProblem(error: unknown): Problem {
 function fieldMessages(document: ProblemDocument, message: string): Record<string, string> {
   const found: Record<string, string> = {};
   if (document.field) found[document.field] = message;
-  for (const each of document.errors ?? []) {
-    if (each.field) found[each.field] = each.message ?? each.detail ?? "is not valid";
+  for (const each of document.details?.errors ?? []) {
+    if (each.field) found[each.field] = each.message ?? "is not valid";
   }
   return found;
 }

@@ -5,6 +5,7 @@ import { sparql } from "@codemirror/legacy-modes/mode/sparql";
 import { EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { pageNonce } from "../lib/nonce.ts";
 import { MONO } from "../theme.ts";
 
 export type EditorLanguage = "json" | "sparql";
@@ -90,9 +91,4 @@ function extensions(options: Options): Extension[] {
       if (update.docChanged) options.onChange(update.state.doc.toString());
     }),
   ];
-}
-
-/** The nonce that the page's content security policy lets styles carry. */
-export function pageNonce(): string {
-  return document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 }

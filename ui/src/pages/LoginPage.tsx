@@ -1,0 +1,68 @@
+import { Button, Divider, PasswordInput, Stack, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { Link, Navigate, useSearchParams } from "react-router";
+import { asProblem } from "../api/problem.ts";
+import { useLogin, useProfile } from "../api/session.ts";
+import { OutsideLogins } from "../components/OutsideLogins.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { AuthFrame } from "../layout/AuthFrame.tsx";
+import { safeNext } from "../lib/safeNext.ts";
+
+/** Log in with e-mail and password, or with an account elsewhere. */
+export function LoginPage() {
+  const [params] = useSearchParams();
+  const profile = useProfile();
+  const login = useLogin();
+  const [email, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const next = safeNext(params.get("next"));
+  if (profile.data) return <Navigate to={next} replace />;
+  const fields = login.error ? asProblem(login.error).fields : {};
+  return (
+    <AuthFrame
+      title="Log in"
+      foot={
+        <>
+          No account yet? <Link to="/register">Register</Link>
+        </>
+      }
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          login.mutate({ email, password });
+        }}
+      >
+        <Stack gap={14}>
+          <OutsideLogins next={next}>
+            <Divider label="or by e-mail" />
+          </OutsideLogins>
+          <TextInput
+            label="E-mail"
+            type="email"
+            autoComplete="username"
+            required
+            withAsterisk={false}
+            autoFocus
+            value={email}
+            error={fields.email}
+            onChange={(event) => setEmail(event.currentTarget.value)}
+          />
+          <PasswordInput
+            label="Password"
+            autoComplete="current-password"
+            required
+            withAsterisk={false}
+            value={password}
+            error={fields.password}
+            onChange={(event) => setPassword(event.currentTarget.value)}
+          />
+          <ProblemAlert error={login.error} />
+          <Button type="submit" loading={login.isPending} fullWidth mt={4}>
+            Log in
+          </Button>
+        </Stack>
+      </form>
+    </AuthFrame>
+  );
+}

@@ -1,0 +1,7 @@
+import type { Project } from "../../api/types.ts";
+import { TaskList } from "../../components/TaskList.tsx";
+
+/** The tasks of one project. */
+export function TasksTab({ project }: { project: Project }) {
+  return <TaskList projectId={project.id} />;
+}
