@@ -7,19 +7,17 @@ linear time, and every check has a budget of steps, so that a hostile schema cos
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError, best_match
 from jsonschema.validators import extend
-from pydantic import Field, TypeAdapter
-from pydantic import ValidationError as PydanticError
-from pydantic_core import SchemaError as PatternError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from orchestrator.core.errors import InvalidInput, OrchestratorError, ServerMisbehaved
+from orchestrator.mcp.patterns import Matcher, linear_matcher
 from orchestrator.mcp.result import ToolInfo
 
 MAX_SCHEMA_BYTES = 1024 * 1024
@@ -45,22 +43,9 @@ def _counted(keyword: Keyword) -> Keyword:
     return check
 
 
-@lru_cache(maxsize=1024)
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    """A search for the pattern by pydantic's regex engine, which is linear; what it cannot do is left to the server."""
-    try:
-        adapter = TypeAdapter(Annotated[str, Field(pattern=pattern)])
-    except PatternError:
-        return lambda _text: True
-
-    def matches(text: str) -> bool:
-        try:
-            adapter.validate_python(text)
-        except PydanticError:
-            return False
-        return True
-
-    return matches
+def _matcher(pattern: str) -> Matcher:
+    """What the linear engine cannot do is left to the server, which checks its own arguments anyway."""
+    return linear_matcher(pattern) or (lambda _text: True)
 
 
 def _pattern(_validator: Any, pattern: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:

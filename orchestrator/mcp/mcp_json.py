@@ -1,0 +1,230 @@
+"""Reads and writes the ``mcp.json`` form: ``mcpServers`` of Claude and Cursor, ``servers`` of VS Code.
+
+Used by services for import, export and ``MCP_CONFIG``. Every complaint names the entry and the field
+(``mcpServers.git.command``). Placeholders are filled from the mapping the caller gives and from nothing else.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core.errors import InvalidInput, TooLarge
+from orchestrator.mcp.definition import DEFAULT_TIMEOUT_SECONDS, ServerDefinition, Transport, check
+
+MAX_BYTES = 1024 * 1024
+MAX_SERVERS = 500
+
+_PLACEHOLDER = re.compile(r"\$\{(?:env:|input:)?([A-Za-z_][A-Za-z0-9_-]*)(?::-([^}]*))?\}")
+_STDIO = frozenset({"stdio", "local"})
+_HTTP = frozenset({"http", "streamable_http", "streamable-http", "streamableHttp", "remote"})
+_FIELDS = frozenset(
+    {"type", "transport", "command", "args", "env", "url", "serverUrl", "headers", "timeout", "timeout_seconds",
+     "disabled", "enabled", "capabilities", "description"}
+)  # fmt: skip
+_FLAGS = frozenset({"can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle"})
+# Fields of other clients that mean nothing here: read and kept out, so that their files import without edits.
+_IGNORED = frozenset({"alwaysAllow", "autoApprove", "disabledTools", "envFile", "gallery", "version", "cwd", "dev",
+                      "name", "tools", "trust", "oauth", "auth", "icon", "tags", "metadata", "$schema"})  # fmt: skip
+_NO_ID = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry:
+    """One entry, checked, with its placeholders filled; secrets stand in ``env`` and ``headers``."""
+
+    name: str
+    transport: Transport
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    enabled: bool = True
+    capabilities: tuple[str, ...] = ()
+    description: str = ""
+    flags: Mapping[str, bool] = field(default_factory=dict)
+
+    def definition(self, id: UUID) -> ServerDefinition:
+        """The entry as the pool wants it."""
+        return ServerDefinition.build(
+            id=id,
+            name=self.name,
+            transport=self.transport,
+            command=self.command,
+            args=self.args,
+            env=self.env,
+            url=self.url,
+            headers=self.headers,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+
+def parse_mcp_json(
+    document: str | bytes | Mapping[str, Any], variables: Mapping[str, str] | None = None
+) -> tuple[ServerEntry, ...]:
+    """Every server of the document, in its order. ``variables`` fill ``${VAR}``; one that is missing is an error."""
+    root, servers = _servers(_loaded(document))
+    if len(servers) > MAX_SERVERS:
+        raise TooLarge(f"At most {MAX_SERVERS} servers in one document.", field=root)
+    return tuple(_Reader(f"{root}.{name}", variables or {}).entry(name, raw) for name, raw in servers.items())
+
+
+def export_mcp_json(definitions: Iterable[ServerDefinition], *, show_secrets: bool = False) -> dict[str, Any]:
+    """The ``mcpServers`` document of stdio and remote servers; secrets become ``${NAME}`` unless asked for."""
+    servers: dict[str, Any] = {}
+    for one in definitions:
+        if one.transport == "builtin":
+            continue
+        values: dict[str, Any] = {}
+        if one.transport == "stdio":
+            values = {"type": "stdio", "command": one.command, "args": list(one.args)}
+            if one.env:
+                values["env"] = {key: value if show_secrets else f"${{{key}}}" for key, value in one.env.items()}
+        else:
+            values = {"type": "http", "url": one.url}
+            if one.headers:
+                values["headers"] = {
+                    key: value if show_secrets else f"${{{re.sub(r'[^A-Za-z0-9]', '_', key).upper()}}}"
+                    for key, value in one.headers.items()
+                }
+        if one.timeout_seconds != DEFAULT_TIMEOUT_SECONDS:
+            values["timeout_seconds"] = one.timeout_seconds
+        servers[one.name] = values
+    return {"mcpServers": servers}
+
+
+def _loaded(document: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(document, Mapping):
+        return document
+    if len(document) > MAX_BYTES:
+        raise TooLarge(f"At most {MAX_BYTES} bytes.", field="mcpServers")
+    try:
+        loaded = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"This is not JSON: {error}", field="mcpServers") from error
+    if not isinstance(loaded, dict):
+        raise InvalidInput("An object with mcpServers is expected.", field="mcpServers")
+    return loaded
+
+
+def _servers(document: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    nested = document.get("mcp")
+    if isinstance(nested, Mapping) and "servers" in nested:
+        document = nested  # VS Code's settings.json
+    for root in ("mcpServers", "servers"):
+        if root in document:
+            servers = document[root]
+            if not isinstance(servers, Mapping):
+                raise InvalidInput("An object of servers by name is expected.", field=root)
+            return root, servers
+    raise InvalidInput("The document has neither mcpServers nor servers.", field="mcpServers")
+
+
+class _Reader:
+    """Reads one entry; knows where it stands, for the errors."""
+
+    def __init__(self, place: str, variables: Mapping[str, str]) -> None:
+        self._place = place
+        self._variables = variables
+
+    def entry(self, name: str, raw: object) -> ServerEntry:
+        if not isinstance(raw, Mapping):
+            raise InvalidInput("An object is expected.", field=self._place)
+        self._refuse_unknown(raw)
+        transport = self._transport(raw)
+        stdio = transport == "stdio"
+        entry = ServerEntry(
+            name=name,
+            transport=transport,
+            command=self._text(raw, "command") if stdio else None,
+            args=self._texts(raw, "args") if stdio else (),
+            env=self._mapping(raw, "env") if stdio else {},
+            url=None if stdio else self._text(raw, "url" if "url" in raw else "serverUrl"),
+            headers={} if stdio else self._mapping(raw, "headers"),
+            timeout_seconds=self._timeout(raw),
+            enabled=self._flag(raw, "enabled", True) and not self._flag(raw, "disabled", False),
+            capabilities=self._texts(raw, "capabilities"),
+            description=self._text(raw, "description") if "description" in raw else "",
+            flags={flag: self._flag(raw, flag, False) for flag in sorted(_FLAGS) if flag in raw},
+        )
+        check(_unchecked(entry), f"{self._place}.")
+        return entry
+
+    def _wrong(self, field_name: str, message: str) -> InvalidInput:
+        return InvalidInput(f"{self._place}.{field_name}: {message}", field=f"{self._place}.{field_name}")
+
+    def _refuse_unknown(self, raw: Mapping[str, Any]) -> None:
+        for key in raw:
+            if key not in _FIELDS | _FLAGS | _IGNORED:
+                raise self._wrong(str(key)[:100], "This field is not known.")
+
+    def _transport(self, raw: Mapping[str, Any]) -> Transport:
+        declared = raw.get("type", raw.get("transport"))
+        has_url = "url" in raw or "serverUrl" in raw
+        if declared is None:
+            if "command" in raw and has_url:
+                raise self._wrong("url", "An entry has a command or a url, not both.")
+            if "command" not in raw and not has_url:
+                raise self._wrong("command", "An entry needs a command or a url.")
+            return "stdio" if "command" in raw else "streamable_http"
+        if isinstance(declared, str) and declared in _STDIO:
+            return "stdio"
+        if isinstance(declared, str) and declared in _HTTP:
+            return "streamable_http"
+        if declared == "sse":
+            raise self._wrong("type", "The deprecated HTTP+SSE transport is not offered: use streamable HTTP.")
+        raise self._wrong("type", "stdio or http is expected.")
+
+    def _text(self, raw: Mapping[str, Any], key: str) -> str:
+        if key not in raw:
+            raise self._wrong(key, "This field is missing.")
+        return self._filled(raw[key], key)
+
+    def _texts(self, raw: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        values = raw.get(key, [])
+        if not isinstance(values, list):
+            raise self._wrong(key, "A list of texts is expected.")
+        return tuple(self._filled(value, f"{key}[{index}]") for index, value in enumerate(values))
+
+    def _mapping(self, raw: Mapping[str, Any], key: str) -> dict[str, str]:
+        values = raw.get(key) or {}
+        if not isinstance(values, Mapping):
+            raise self._wrong(key, "An object of texts is expected.")
+        return {name: self._filled(value, f"{key}.{name}") for name, value in values.items()}
+
+    def _flag(self, raw: Mapping[str, Any], key: str, default: bool) -> bool:
+        value = raw.get(key, default)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false is expected.")
+        return value
+
+    def _timeout(self, raw: Mapping[str, Any]) -> float:
+        key = "timeout_seconds" if "timeout_seconds" in raw else "timeout"
+        value = raw.get(key, DEFAULT_TIMEOUT_SECONDS)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(key, "A number of seconds is expected.")
+        # Some clients write milliseconds under ``timeout``; nobody means a quarter of an hour and more.
+        return value / 1000 if key == "timeout" and value >= 1000 else float(value)
+
+    def _filled(self, value: object, key: str) -> str:
+        if not isinstance(value, str):
+            raise self._wrong(key, "A text is expected.")
+
+        def fill(found: re.Match[str]) -> str:
+            known = self._variables.get(found[1], found[2])
+            if known is None:
+                raise self._wrong(key, f"The variable {found[1]} has no value.")
+            return known
+
+        return _PLACEHOLDER.sub(fill, value)
+
+
+def _unchecked(entry: ServerEntry) -> ServerDefinition:
+    return ServerDefinition(
+        _NO_ID, entry.name, entry.transport, entry.command, entry.args, entry.env, entry.url, entry.headers,
+        entry.timeout_seconds,
+    )  # fmt: skip
