@@ -1,1 +1,1 @@
-"""The command line: python -m orchestrator …"""
+"""The command line: ``python -m orchestrator …``; ``app.py`` lists the commands."""

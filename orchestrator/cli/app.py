@@ -1,0 +1,103 @@
+"""The commands. Each is a few lines: read the settings, call what does the work.
+
+Imports of the API, the workers and alembic stand inside their commands: they cost a second or more, and ``--help`` or
+a client command needs none of them.
+"""
+
+import asyncio
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from orchestrator.cli.parent import leave_with_parent
+from orchestrator.cli.up import up as run_up
+from orchestrator.config import Settings
+from orchestrator.core.errors import OrchestratorError
+
+app = typer.Typer(
+    name="orchestrator",
+    help="Projects, tasks, routing, MCP servers, agents and one knowledge graph per project.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class WorkerKind(StrEnum):
+    """What a worker takes from the queue."""
+
+    light = "light"
+    heavy = "heavy"
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes two lines and exit code 1."""
+    try:
+        app()
+    except OrchestratorError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint:  {error.hint}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Start everything: databases (embedded, unless URLs are set), API, workers and monitor."""
+    asyncio.run(run_up(Settings()))
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP API and the console alone; DATABASE_URL and REDIS_URL must be set."""
+    leave_with_parent()
+    import uvicorn  # noqa: PLC0415  heavy: only this command serves
+
+    settings = Settings()
+    uvicorn.run(
+        "orchestrator.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # the application configures logging, for itself and for uvicorn
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,  # event streams would hold it open for ever
+    )
+
+
+@app.command()
+def worker(kind: WorkerKind) -> None:
+    """Run one worker: ``light`` for tool calls, ``heavy`` for agents, graph builds and git."""
+    leave_with_parent()
+    from orchestrator import worker as workers  # noqa: PLC0415  heavy: only workers need all the parts
+
+    run = workers.run_light if kind is WorkerKind.light else workers.run_heavy
+    run(Settings())
+
+
+@app.command()
+def monitor() -> None:
+    """Run the relay, the reaper and the health probes."""
+    leave_with_parent()
+    from orchestrator import worker as workers  # noqa: PLC0415  heavy, as above
+
+    workers.run_monitor(Settings())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of DATABASE_URL to the newest migration."""
+    from orchestrator.cli.migrate import upgrade  # noqa: PLC0415  heavy: loads alembic and every table
+
+    upgrade(Settings().database_url)
+
+
+@app.command(hidden=True)
+def openapi(path: Path) -> None:
+    """Write the OpenAPI document of the code to a file."""
+    from orchestrator.cli.openapi import write  # noqa: PLC0415  heavy: builds the whole application
+
+    write(path)

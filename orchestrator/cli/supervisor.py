@@ -1,0 +1,116 @@
+"""Keeps child processes alive, and stops them in order.
+
+Used by ``service.py``. A child that ends is started again after a growing pause. Children lead sessions of their own,
+so a Ctrl-C in the terminal reaches the supervisor alone, which stops them one after the other: TERM, then KILL for
+the whole group.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from orchestrator.cli.parent import SUPERVISED
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_STABLE_SECONDS = 60.0
+_TERM_SECONDS = 10.0
+
+
+@dataclass
+class Child:
+    """One program that must run."""
+
+    name: str
+    argv: Sequence[str]
+    process: asyncio.subprocess.Process | None = None
+    keeper: asyncio.Task[None] | None = None
+    ends: int = 0
+    last_code: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid while it runs."""
+        return self.process.pid if self.process is not None and self.process.returncode is None else None
+
+
+class Supervisor:
+    """Starts children with one environment; ``say`` tells people what happens to them."""
+
+    def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+        self._environment = {**environment, SUPERVISED: "1"}
+        self._say = say
+        self.children: list[Child] = []
+
+    async def start(self, name: str, argv: Sequence[str]) -> Child:
+        """Start a child and keep it running; they stop in the order they were started."""
+        child = Child(name, argv)
+        self.children.append(child)
+        await self._spawn(child)
+        child.keeper = asyncio.create_task(self._keep(child), name=f"keep-{name}")
+        return child
+
+    async def stop(self) -> None:
+        """Stop every child in order, each within bounded time; cancelled meanwhile, it kills those that are left."""
+        keepers = [child.keeper for child in self.children if child.keeper is not None]
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        try:
+            for child in self.children:
+                await _end(child)
+        except asyncio.CancelledError:
+            for child in self.children:
+                _signal_group(child, signal.SIGKILL)
+            raise
+
+    async def _spawn(self, child: Child) -> None:
+        child.process = await asyncio.create_subprocess_exec(
+            *child.argv, stdin=asyncio.subprocess.PIPE, env=self._environment, start_new_session=True
+        )
+
+    async def _keep(self, child: Child) -> None:
+        pause = _FIRST_PAUSE
+        while child.process is not None:
+            started = time.monotonic()
+            child.last_code = await child.process.wait()
+            child.ends += 1
+            _signal_group(child, signal.SIGKILL)  # what it started must not work on without it
+            if time.monotonic() - started > _STABLE_SECONDS:
+                pause = _FIRST_PAUSE
+            self._say(f"{child.name} ended ({_describe(child.last_code)}); starting it again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            await self._spawn(child)
+
+
+async def _end(child: Child) -> None:
+    process = child.process
+    if process is None or process.returncode is not None:
+        return
+    _signal_group(child, signal.SIGTERM, only_leader=True)
+    try:
+        await asyncio.wait_for(process.wait(), _TERM_SECONDS)
+    except TimeoutError:
+        _signal_group(child, signal.SIGKILL)
+        await process.wait()
+    _signal_group(child, signal.SIGKILL)
+
+
+def _signal_group(child: Child, number: signal.Signals, *, only_leader: bool = False) -> None:
+    if child.process is None:
+        return
+    with suppress(ProcessLookupError):  # it ended by itself, which is what we want
+        if only_leader:
+            child.process.send_signal(number)
+        else:
+            os.killpg(child.process.pid, number)
+
+
+def _describe(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"
