@@ -44,7 +44,7 @@ async def run_git(root: Path, arguments: Sequence[str], *, max_bytes: int, secon
     """Run git in the checkout, killed with all it started when time or size run out."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", **_GIT_ENVIRONMENT}
     process = await asyncio.create_subprocess_exec(
-        *git, *arguments, cwd=root, env=environment, stdin=asyncio.subprocess.DEVNULL,
+        *_GIT, *arguments, cwd=root, env=environment, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
