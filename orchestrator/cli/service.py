@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from orchestrator.cli.schema import newest_revision
 from orchestrator.cli.supervisor import Supervisor
 from orchestrator.config import Settings
 from orchestrator.core.errors import NotConfigured, OrchestratorError, TimedOut, Unavailable
@@ -54,12 +55,14 @@ async def service(settings: Settings, say: Say) -> AsyncIterator[Service]:
             "HOST": settings.host,
             "PORT": str(port),
         }
-        await _migrate(environment)
+        newest = newest_revision()
+        if embedded is None or newest is None or await embedded.schema_revision() != newest:
+            await _migrate(environment)
         supervisor = Supervisor(environment, say)
         try:
-            await _start_children(supervisor, settings)
             host = "127.0.0.1" if settings.host in _EVERYWHERE else settings.host
-            await _wait_ready(host, port, supervisor)
+            await _start_children(supervisor, settings, host, port)
+            await _wait_for(host, port, supervisor, ready=True)
             base_url = settings.public_url.rstrip("/") or f"http://{_in_url(host)}:{port}"
             yield Service(base_url, database_url, redis_url, supervisor, embedded, time.monotonic() - started)
         finally:
@@ -125,14 +128,19 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "orchestrator", *arguments]
 
 
-async def _start_children(supervisor: Supervisor, settings: Settings) -> None:
-    """The API first: it stops first too, so that nothing new comes in while the workers finish."""
+async def _start_children(supervisor: Supervisor, settings: Settings, host: str, port: int) -> None:
+    """The API first: it stops first too, so that nothing new comes in while the workers finish.
+
+    Each takes seconds of CPU to load. On two cores the API and one worker load side by side; the others wait their turn.
+    """
+    later = [(f"heavy worker {number + 1}", _command("worker", "heavy")) for number in range(settings.heavy_workers)]
+    later.append(("monitor", _command("monitor")))
     await supervisor.start("api", _command("api"))
     for number in range(settings.light_workers):
         await supervisor.start(f"light worker {number + 1}", _command("worker", "light"))
-    for number in range(settings.heavy_workers):
-        await supervisor.start(f"heavy worker {number + 1}", _command("worker", "heavy"))
-    await supervisor.start("monitor", _command("monitor"))
+    await _wait_for(host, port, supervisor, ready=False)
+    for name, command in later:
+        await supervisor.start(name, command)
 
 
 def _free_port(host: str, port: int) -> int:
@@ -148,9 +156,12 @@ def _free_port(host: str, port: int) -> int:
         raise NotConfigured(f"Cannot listen on {host}:{port}: {error.strerror}", field="PORT", hint=hint) from error
 
 
-async def _wait_ready(host: str, port: int, supervisor: Supervisor) -> None:
+async def _wait_for(host: str, port: int, supervisor: Supervisor, *, ready: bool) -> None:
+    """Until the API says it is ready, or answers at all; a child that keeps ending makes it an error."""
     end = time.monotonic() + _READY_SECONDS
     while (answer := await _ask_ready(host, port))[0] != 200:
+        if answer[0] and not ready:
+            return
         for child in supervisor.children:
             if child.ends >= _ENDS_BEFORE_GIVING_UP:
                 raise Unavailable(f"The {child.name} does not start.", hint="Its messages stand above.")

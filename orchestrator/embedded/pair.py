@@ -50,6 +50,11 @@ class Embedded:
         processes = {use.server.name: use.server.process() for use in self._uses}
         return {name: process.pid for name, process in processes.items() if process is not None}
 
+    async def schema_revision(self) -> str:
+        """The migration the embedded database is at; empty before the first."""
+        servers = [use.server for use in self._uses if isinstance(use.server, Postgres)]
+        return await servers[0].schema_revision() if servers else ""
+
     async def ensure(self) -> list[str]:
         """Start again what died; returns the names of what was started."""
         dead = [use for use in self._uses if use.server.process() is None]

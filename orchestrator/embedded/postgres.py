@@ -36,6 +36,7 @@ _NAMES = ("postgres",)
 _USER = _DATABASE = "orchestrator"
 _SOCKET = ".s.PGSQL.5432"
 _INIT_SECONDS = 120.0
+_ASK_SECONDS = 10.0
 _READY_SECONDS = 60.0  # crash recovery replays the log first
 _LOG_BYTES = 10 * 1024 * 1024
 _STOP = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))  # fast, immediate, none
@@ -107,6 +108,15 @@ class Postgres:
         process = self.process()
         if process is not None:
             await end(process, _STOP)
+
+    async def schema_revision(self) -> str:
+        """The migration the database is at; empty before the first. By psql: a driver takes longer to import."""
+        query = "SELECT version_num FROM alembic_version WHERE (SELECT count(*) FROM alembic_version) = 1"
+        guard = f"SELECT to_regclass('alembic_version') IS NOT NULL AS found \\gset\n\\if :found\n{query};\n\\endif\n"
+        options = ["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", str(self._folder.sockets), "-U", _USER, "-d", _DATABASE]
+        psql = [str(_programs() / "psql"), *options, "-f", "-"]
+        answer = await run(psql, account=None, cwd=self._folder.root, stdin=guard.encode(), seconds=_ASK_SECONDS)
+        return answer.strip()
 
     async def _prepare(self, programs: Path) -> None:
         """Build the cluster beside its final place and move it there whole, so that a crash leaves no half of one."""
