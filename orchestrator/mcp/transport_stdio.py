@@ -27,6 +27,7 @@ Item = SessionMessage | Exception
 _STDERR_BYTES = 8192
 _RUBBISH_LINES = 1000
 _READ_AHEAD = 256
+_FLOOD_BYTES = 64 * 1024 * 1024
 _LAST_WORDS_SECONDS = 0.2
 _GRACE_SECONDS = 1.0
 
@@ -67,12 +68,15 @@ class StdioTransport(asyncio.SubprocessProtocol):
 
     async def __aenter__(self) -> tuple[MemoryObjectReceiveStream[Item], "_StdinStream"]:
         environment = minimal_environment(self._definition.env)
-        command = resolve_command(self._definition.command or "", environment)
         loop = asyncio.get_running_loop()
         try:
+            command = resolve_command(self._definition.command or "", environment)
             await loop.subprocess_exec(
                 lambda: self, command, *self._definition.args, env=environment, start_new_session=True
             )
+        except ServerUnreachable:
+            self._close_streams()
+            raise
         except (OSError, ValueError) as error:
             self._close_streams()
             raise ServerUnreachable(f"The command could not be started: {error}.", field="command") from error
@@ -126,7 +130,7 @@ class StdioTransport(asyncio.SubprocessProtocol):
         elif not self._ended:
             for line in self._splitter.feed(data):
                 self._take(line)
-            if self._splitter.pending > 8 * self._max_bytes:
+            if self._splitter.pending > max(8 * self._max_bytes, _FLOOD_BYTES):
                 self._give_up(f"wrote {self._splitter.pending} bytes without a line break")
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:

@@ -1,0 +1,137 @@
+"""Pools that are closed, definitions of the fixture servers, and HTTP servers in child processes."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from orchestrator.mcp.builtin import CallContext
+from orchestrator.mcp.builtin_diagnostics import diagnostics_server
+from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.supervisor import Limits
+
+SERVERS = Path(__file__).parent / "servers"
+NOBODY = CallContext()
+
+
+def hostile(mode: str, *more: str, **fields: object) -> ServerDefinition:
+    """A definition of the hostile server in one of its moods."""
+    args = (str(SERVERS / "hostile.py"), mode, *more)
+    return ServerDefinition.build(
+        id=uuid4(),
+        name=mode,
+        transport="stdio",
+        command=sys.executable,
+        args=args,
+        **{"timeout_seconds": 20.0, **fields},
+    )
+
+
+def python_server(module: str, *args: str) -> ServerDefinition:
+    """A definition of an installed third-party server."""
+    name = module.removeprefix("mcp_server_")
+    return ServerDefinition.build(
+        id=uuid4(), name=name, transport="stdio", command=sys.executable, args=("-m", module, *args)
+    )
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.01)
+
+
+def process_alive(pid: int) -> bool:
+    """Whether a process is there and not just waiting to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.fixture
+async def make_pool() -> AsyncIterator[Callable[..., ServerPool]]:
+    """Makes pools with limits of the test's own; all are closed at its end."""
+    pools: list[ServerPool] = []
+
+    def make(**limits: float) -> ServerPool:
+        pools.append(ServerPool([diagnostics_server()], limits=Limits(**limits)))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        await pool.aclose()
+
+
+@pytest.fixture
+async def pool(make_pool: Callable[..., ServerPool]) -> ServerPool:
+    """A pool with short limits."""
+    return make_pool(start_seconds=15.0, max_answer_bytes=1024 * 1024)
+
+
+class HttpServer:
+    """The SDK's server over HTTP in a child process; can be killed and started again on the same port."""
+
+    def __init__(self, *args: str, token: str = "") -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._args, self._token = args, token
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/mcp"
+
+    def start(self) -> None:
+        command = [sys.executable, str(SERVERS / "over_http.py"), str(self.port), *self._args]
+        environment = os.environ | ({"TOKEN": self._token} if self._token else {})
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    await writer.wait_closed()
+                    return
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+            self.process = None
+
+    def definition(self, **fields: object) -> ServerDefinition:
+        return ServerDefinition.build(id=uuid4(), name="over-http", transport="streamable_http", url=self.url, **fields)
+
+
+@contextmanager
+def http_server(*args: str, token: str = "") -> Iterator[HttpServer]:
+    server = HttpServer(*args, token=token)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(params=["sse", "json"])
+async def remote(request: pytest.FixtureRequest) -> AsyncIterator[HttpServer]:
+    """The SDK's server, answering as an event stream and as JSON."""
+    with http_server(request.param) as server:
+        await server.ready()
+        yield server
