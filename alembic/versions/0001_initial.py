@@ -73,6 +73,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_projects_owner_id'), 'projects', ['owner_id'], unique=False)
     op.create_table('refresh_tokens',
+    sa.Column('kind', sa.Text(), server_default='refresh', nullable=False),
     sa.Column('family_id', sa.UUID(), nullable=False),
     sa.Column('user_id', sa.UUID(), nullable=False),
     sa.Column('token_hash', sa.Text(), nullable=False),

@@ -29,18 +29,28 @@ ALL_SCOPES = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated user. ``project_id`` narrows a token to one project."""
+    """An authenticated user. ``project_id`` narrows a token to one project.
+
+    ``via`` is access_token, session (the console's cookie) or api_token; ``session_id`` is the log-in behind the first
+    two, which is what logging out ends.
+    """
 
     user_id: UUID
     scopes: frozenset[Scope] = field(default=ALL_SCOPES)
     is_admin: bool = False
     project_id: UUID | None = None
     via: str = "access_token"
+    session_id: UUID | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the token carries the scope."""
         if scope not in self.scopes:
             raise Forbidden(f"this token lacks the scope {scope}", details={"scope": scope})
+
+    def require_login(self) -> None:
+        """Raise Forbidden for a personal API token: what guards the account itself wants a person who logged in."""
+        if self.session_id is None:
+            raise Forbidden("this needs a log-in; a personal API token is not enough")
 
     def require_project(self, project_id: UUID | None) -> None:
         """Raise Forbidden when the token is narrowed to another project."""

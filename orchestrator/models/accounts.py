@@ -48,10 +48,15 @@ class Identity(Identified, Stamped, Base):
 
 
 class RefreshToken(Identified, Base):
-    """One link of a rotating chain. A family is one log-in; reuse of a rotated link revokes the family."""
+    """What keeps a log-in alive. A family is one log-in.
+
+    Of kind ``refresh``: one link of a rotating chain, and reuse of a rotated link revokes the family. Of kind
+    ``session``: the value of the console's cookie, the only one of its family.
+    """
 
     __tablename__ = "refresh_tokens"
 
+    kind: Mapped[str] = mapped_column(default="refresh", server_default="refresh")
     family_id: Mapped[UUID] = mapped_column(index=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[str] = mapped_column(unique=True)

@@ -1,0 +1,78 @@
+"""How often somebody may do something: a token bucket per caller, and a window of failures per key.
+
+Used by the doors and by the log-in. Counted in this process: the service's API is one process beside a team's
+repositories, a restart may forget, and a hot path must not wait for a store. With several API processes each counts
+for itself, so the limit is at most that many times higher.
+"""
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+
+from orchestrator.core.errors import RateLimited
+
+_MOST_KEYS = 50_000
+
+
+class RequestLimit:
+    """A token bucket per key: ``per_minute`` in the long run, a burst of a sixth of it at once."""
+
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = per_minute / 60
+        self._burst = max(per_minute / 6, 1.0)
+        self._clock = clock
+        self._levels: dict[Hashable, tuple[float, float]] = {}
+
+    def take(self, key: Hashable) -> None:
+        """Count one request; RateLimited when the bucket is empty."""
+        now = self._clock()
+        level, at = self._levels.get(key, (self._burst, now))
+        level = min(self._burst, level + (now - at) * self._rate)
+        if level < 1:
+            wait = math.ceil((1 - level) / self._rate)
+            raise RateLimited("too many requests", details={"retry_after": max(wait, 1)})
+        if len(self._levels) >= _MOST_KEYS and key not in self._levels:
+            self._drop_full(now)
+        self._levels[key] = (level - 1, now)
+
+    def _drop_full(self, now: float) -> None:
+        refill = self._burst / self._rate
+        self._levels = {key: kept for key, kept in self._levels.items() if now - kept[1] < refill}
+
+
+class FailureLimit:
+    """At most ``most`` failures per key within ``seconds``; further tries are refused until the oldest has aged."""
+
+    def __init__(self, most: int, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._failures: OrderedDict[Hashable, deque[float]] = OrderedDict()
+
+    def check(self, key: Hashable) -> None:
+        """RateLimited when the key has failed too often."""
+        failures = self._recent(key)
+        if len(failures) >= self._most:
+            wait = math.ceil(failures[0] + self._seconds - self._clock())
+            raise RateLimited("too many failed attempts; wait a while", details={"retry_after": max(wait, 1)})
+
+    def fail(self, key: Hashable) -> None:
+        """Count a failure."""
+        failures = self._recent(key)
+        failures.append(self._clock())
+        self._failures[key] = failures
+        self._failures.move_to_end(key)
+        if len(self._failures) > _MOST_KEYS:
+            self._failures.popitem(last=False)
+
+    def forgive(self, key: Hashable) -> None:
+        """Forget the failures of a key that has now succeeded."""
+        self._failures.pop(key, None)
+
+    def _recent(self, key: Hashable) -> deque[float]:
+        failures = self._failures.get(key, deque())
+        oldest = self._clock() - self._seconds
+        while failures and failures[0] <= oldest:
+            failures.popleft()
+        return failures

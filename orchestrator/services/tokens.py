@@ -1,0 +1,124 @@
+"""Who is behind a credential: access tokens (signed, stateless), personal API tokens and session cookies (looked up).
+
+Used by every door. An access token is a JWT, HS256 only, that lives 15 minutes: a log-out, a disabled user or a lost
+admin right reaches it at once in the process that did it and at its end elsewhere. What the check remembers is only
+that a signature was good; time and revocation are looked at on every use. Log-ins are made in ``sessions``.
+"""
+
+import hashlib
+import hmac
+import time
+from uuid import UUID
+
+import jwt
+
+from orchestrator.core.caller import Caller
+from orchestrator.core.errors import NotAuthenticated, NotConfigured
+from orchestrator.services.stored_tokens import API_TOKEN_PREFIX, StoredTokens
+
+_ISSUER = "orchestrator"
+_AUDIENCE = "orchestrator-api"
+_ALGORITHM = "HS256"
+_REQUIRED = ["sub", "sid", "adm", "iat", "exp", "iss", "aud", "typ"]
+_LONGEST = 2048
+_MOST_REMEMBERED = 4096
+
+
+class Tokens:
+    """Issues access tokens and finds the caller behind any credential."""
+
+    def __init__(self, stored: StoredTokens, secret: str, *, access_minutes: int) -> None:
+        if len(secret) < 32:
+            raise NotConfigured(
+                "SECRET_KEY is too short: it needs 32 characters or more",
+                hint="make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
+            )
+        # One key per use, so that a token of one kind can never pass for another.
+        self._signing_key = _derived(secret, b"access-token")
+        self._csrf_key = _derived(secret, b"csrf")
+        self._stored = stored
+        self.access_seconds = access_minutes * 60
+        # Only this header is ever read: the algorithm is not the sender's choice, and nothing unsigned is parsed.
+        empty = jwt.encode({}, self._signing_key, _ALGORITHM)
+        self._header = empty[: empty.index(".") + 1]
+        self._good: dict[str, tuple[Caller, float]] = {}
+        self._ended: dict[UUID, float] = {}
+
+    def issue_access(self, user_id: UUID, session_id: UUID, *, is_admin: bool = False) -> str:
+        """A fresh access token of a log-in."""
+        now = int(time.time())
+        claims = {
+            "iss": _ISSUER, "aud": _AUDIENCE, "typ": "access", "sub": str(user_id), "sid": str(session_id),
+            "adm": is_admin, "iat": now, "exp": now + self.access_seconds,
+        }  # fmt: skip
+        return jwt.encode(claims, self._signing_key, _ALGORITHM)
+
+    def caller_of_access(self, token: str) -> Caller:
+        """The caller of an access token; NotAuthenticated unless it is ours, unexpired and not ended here."""
+        caller, expires_at = self._good.get(token) or self._checked(token)
+        if expires_at <= time.time():
+            self._good.pop(token, None)
+            raise NotAuthenticated("the access token has expired", hint="POST /api/v1/auth/refresh gives a new one")
+        if caller.session_id in self._ended:
+            raise NotAuthenticated("this log-in was ended")
+        return caller
+
+    async def caller_of_bearer(self, token: str) -> Caller:
+        """The caller of what followed ``Authorization: Bearer``: an access token or a personal API token."""
+        if not token.startswith(API_TOKEN_PREFIX):
+            return self.caller_of_access(token)
+        caller = await self._stored.of_api_token(token) if len(token) <= 200 else None
+        if caller is None:
+            raise NotAuthenticated("the API token is wrong, expired or revoked")
+        return caller
+
+    async def caller_of_session(self, cookie: str) -> Caller:
+        """The caller of the console's session cookie."""
+        caller = await self._stored.of_session(cookie) if len(cookie) <= 200 else None
+        if caller is None or caller.session_id in self._ended:
+            raise NotAuthenticated("the session has ended", hint="log in again")
+        return caller
+
+    def csrf_token(self, session_id: UUID) -> str:
+        """What unsafe requests of a cookie session must carry in X-CSRF-Token."""
+        return hmac.new(self._csrf_key, session_id.bytes, hashlib.sha256).hexdigest()
+
+    def csrf_matches(self, session_id: UUID, given: str) -> bool:
+        """Whether the token belongs to the session; compared in constant time."""
+        return hmac.compare_digest(self.csrf_token(session_id).encode(), given.encode())
+
+    def end(self, *session_ids: UUID) -> None:
+        """These log-ins were ended: refuse their access tokens here from now on. Other processes see them expire."""
+        now = time.time()
+        self._ended = {known: until for known, until in self._ended.items() if until > now}
+        self._ended |= dict.fromkeys(session_ids, now + self.access_seconds)
+        self._stored.forget()
+
+    def _checked(self, token: str) -> tuple[Caller, float]:
+        if len(token) > _LONGEST or not token.startswith(self._header):
+            raise NotAuthenticated("this is not an access token of ours")
+        try:
+            claims = jwt.decode(
+                token,
+                self._signing_key,
+                [_ALGORITHM],
+                audience=_AUDIENCE,
+                issuer=_ISSUER,
+                options={"require": _REQUIRED},
+            )
+        except jwt.ExpiredSignatureError as error:
+            hint = "POST /api/v1/auth/refresh gives a new one"
+            raise NotAuthenticated("the access token has expired", hint=hint) from error
+        except jwt.InvalidTokenError as error:
+            raise NotAuthenticated("the access token is wrong") from error
+        if claims["typ"] != "access":
+            raise NotAuthenticated("this is not an access token")
+        caller = Caller(UUID(claims["sub"]), is_admin=claims["adm"] is True, session_id=UUID(claims["sid"]))
+        if len(self._good) >= _MOST_REMEMBERED:
+            self._good.clear()
+        self._good[token] = known = (caller, float(claims["exp"]))
+        return known
+
+
+def _derived(secret: str, use: bytes) -> bytes:
+    return hmac.new(secret.encode(), b"orchestrator/" + use, hashlib.sha256).digest()
