@@ -1,0 +1,166 @@
+"""What an agent is: its description, what it is given, what it gives back. Every kind of agent implements ``Agent``.
+
+Services and the catalogue use these words; tests make contexts of their own. Worktrees, tools and graphs come in
+through the context, so an agent knows neither git nor MCP nor RDF. Nothing here runs anything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.core.capabilities import Capability
+from orchestrator.core.errors import NotFound
+from orchestrator.core.events import EventKind
+
+
+class AgentKind(StrEnum):
+    """How an agent works: by code alone, by questions to the graph, or by a language model with tools."""
+
+    CODEMOD = "codemod"
+    GRAPH_ANALYST = "graph-analyst"
+    LLM = "llm"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInfo:
+    """What people and routing see of an agent. ``unavailable`` says what to set before it can work, or is empty."""
+
+    id: str
+    name: str
+    kind: AgentKind
+    description: str
+    capabilities: tuple[Capability, ...]
+    task_types: frozenset[str] = frozenset()
+    changes_code: bool = False
+    unavailable: str = ""
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentLimits:
+    """What one run may use. ``seconds`` of wall time; ``tokens`` in and out together, over all requests."""
+
+    seconds: float = 1800.0
+    requests: int = 50
+    tool_calls: int = 200
+    tokens: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTool:
+    """A tool an agent may call, by a name that is unique among all it may call."""
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a tool said; ``is_error`` when the tool itself reports a failure."""
+
+    text: str
+    structured: Any | None = None
+    is_error: bool = False
+
+
+class Tell(Protocol):
+    """Notes an event of the attempt; never blocks."""
+
+    def __call__(self, kind: EventKind, **data: Any) -> None:
+        """Tell one event."""
+        ...
+
+
+class Tools(Protocol):
+    """The tools of the registered MCP servers that this run may use."""
+
+    async def available(self) -> Sequence[AgentTool]:
+        """Every tool that can be called now; a dead server's are simply absent."""
+        ...
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
+        """Call a tool. Raises an OrchestratorError when it cannot be called at all."""
+        ...
+
+
+class Graph(Protocol):
+    """Questions to the project's knowledge graph; every answer is a JSON object."""
+
+    async def find_symbol(self, name: str, limit: int) -> dict[str, Any]:
+        """Symbols whose name or qualified name is, ends with or contains the name."""
+        ...
+
+    async def callers(self, symbol: str) -> dict[str, Any]:
+        """Who calls the symbol, with how certain that is."""
+        ...
+
+    async def callees(self, symbol: str) -> dict[str, Any]:
+        """What the symbol calls, with how certain that is."""
+        ...
+
+    async def impact(self, symbol: str, depth: int) -> dict[str, Any]:
+        """What a change of the symbol may reach, following callers up to a depth."""
+        ...
+
+    async def tests_reaching(self, symbol: str) -> dict[str, Any]:
+        """Tests from which the symbol is reached."""
+        ...
+
+    async def outline(self, path: str) -> dict[str, Any]:
+        """The symbols of a file."""
+        ...
+
+    async def commit(self) -> str | None:
+        """The commit the graph was built from, when that is known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """All an agent is given for one run. ``workspace`` is its own worktree, or a checkout to read when it changes nothing."""
+
+    task_type: str
+    input: Mapping[str, Any]
+    tell: Tell
+    workspace: Path | None = None
+    base_commit: str | None = None
+    tools: Tools | None = None
+    graph: Graph | None = None
+    limits: AgentLimits = AgentLimits()
+
+    def require_workspace(self) -> Path:
+        """The files to work on, or NotFound when the task has no project."""
+        if self.workspace is None:
+            raise NotFound("This agent works on a project's files: name a project.", field="project_id")
+        return self.workspace
+
+    def require_graph(self) -> Graph:
+        """The graph, or NotFound when the task has no project."""
+        if self.graph is None:
+            raise NotFound("This agent asks a project's graph: name a project.", field="project_id")
+        return self.graph
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """How a run ended well: a summary for people, JSON data for programs, and the messages of a conversation, if any."""
+
+    summary: str
+    data: dict[str, Any] = field(default_factory=dict)
+    messages: list[Any] = field(default_factory=list)
+
+
+class Agent(Protocol):
+    """Somebody who can carry out a task."""
+
+    @property
+    def info(self) -> AgentInfo:
+        """Who it is and what it can do."""
+        ...
+
+    async def run(self, context: AgentContext) -> AgentResult:
+        """Do the work. Raises an OrchestratorError; cancellation reaches everything it started."""
+        ...
