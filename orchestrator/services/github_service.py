@@ -8,7 +8,6 @@ import base64
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -30,6 +29,29 @@ from orchestrator.core.errors import (
     TooLarge,
 )
 from orchestrator.services.blocking import BlockingCalls
+from orchestrator.services.github_types import (
+    Branch,
+    Commit,
+    FileEdit,
+    GitHubUser,
+    PullRequest,
+    PullRequestSpec,
+    RepoSpec,
+    Repository,
+)
+
+__all__ = [
+    "GitHubAccount",
+    "GitHubService",
+    "Branch",
+    "Commit",
+    "FileEdit",
+    "GitHubUser",
+    "PullRequest",
+    "PullRequestSpec",
+    "RepoSpec",
+    "Repository",
+]
 
 T = TypeVar("T")
 
@@ -37,99 +59,6 @@ MAX_COMMIT_FILES, MAX_COMMIT_BYTES = 1000, 40 * 1024 * 1024
 _FULL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _BRANCH = re.compile(r"(?!/)(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[A-Za-z0-9._/+@#-]{1,200}")
 _SOCKET_SECONDS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class GitHubUser:
-    """Who a token belongs to."""
-
-    id: int
-    login: str
-    name: str | None
-    email: str | None
-    avatar_url: str
-    html_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class RepoSpec:
-    """A repository to create: in ``organization``, or in the user's own account without one."""
-
-    name: str
-    description: str = ""
-    private: bool = True
-    auto_init: bool = True
-    organization: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """A repository as the token sees it; ``can_push`` says whether the token may write to it."""
-
-    id: int
-    full_name: str
-    owner: str
-    name: str
-    description: str
-    private: bool
-    default_branch: str
-    clone_url: str
-    html_url: str
-    can_push: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A branch and the commit it stands on."""
-
-    name: str
-    commit: str
-    protected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FileEdit:
-    """A file to write in a commit; ``content`` None deletes it."""
-
-    path: str
-    content: bytes | None
-    executable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit GitHub made."""
-
-    sha: str
-    html_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullRequestSpec:
-    """A pull request to open, from branch ``head`` (``owner:branch`` for a fork) into ``base``."""
-
-    title: str
-    head: str
-    base: str
-    body: str = ""
-    draft: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PullRequest:
-    """A pull request; ``state`` is open or closed, ``mergeable`` None while GitHub has not found out."""
-
-    number: int
-    title: str
-    body: str
-    state: str
-    merged: bool
-    draft: bool
-    head: str
-    head_commit: str
-    base: str
-    html_url: str
-    mergeable: bool | None
 
 
 class GitHubService:
@@ -193,7 +122,9 @@ class GitHubAccount:
 
         def ask(repository: GithubRepository) -> tuple[Branch, ...]:
             branches = islice(repository.get_branches(), limit)
-            return tuple(Branch(found.name, found.commit.sha, bool(found.protected)) for found in branches)
+            return tuple(
+                Branch(_told(found.name), _told(found.commit).sha, bool(found.protected)) for found in branches
+            )
 
         return await self._in(full_name, ask)
 
@@ -204,7 +135,7 @@ class GitHubAccount:
         def make(repository: GithubRepository) -> Branch:
             commit = _commit_of(repository, start or repository.default_branch)
             made = repository.create_git_ref(f"refs/heads/{name}", commit)
-            return Branch(name, made.object.sha)
+            return Branch(name, _told(made.object).sha)
 
         return await self._in(full_name, make)
 
@@ -234,7 +165,7 @@ class GitHubAccount:
     async def _in(self, full_name: str, call: Callable[[GithubRepository], T]) -> T:
         if not _FULL_NAME.fullmatch(full_name):
             raise InvalidInput("A repository is named as owner/name.", field="repository")
-        return await self._do(lambda github: call(github.get_repo(full_name, lazy=True)))
+        return await self._do(lambda github: call(github.get_repo(full_name)))
 
     async def _do(self, call: Callable[[Github], T]) -> T:
         def work() -> T:
@@ -265,38 +196,46 @@ def _me(github: Github) -> AuthenticatedUser:
     return user
 
 
+def _told(value: T | None) -> T:
+    """A value GitHub must have given; the library leaves None where the answer was not what it should be."""
+    if value is None:
+        raise ValueError("a part of the answer is missing")
+    return value
+
+
 def _user(user: AuthenticatedUser) -> GitHubUser:
-    return GitHubUser(user.id, user.login, user.name, user.email, user.avatar_url or "", user.html_url or "")
+    who = (_told(user.id), _told(user.login))
+    return GitHubUser(*who, user.name, user.email, user.avatar_url or "", user.html_url or "")
 
 
 def _repository(found: GithubRepository) -> Repository:
     permissions = found.permissions
     return Repository(
-        id=found.id,
-        full_name=found.full_name,
-        owner=found.owner.login,
-        name=found.name,
+        id=_told(found.id),
+        full_name=_told(found.full_name),
+        owner=_told(found.owner).login,
+        name=_told(found.name),
         description=found.description or "",
         private=bool(found.private),
-        default_branch=found.default_branch,
-        clone_url=found.clone_url,
-        html_url=found.html_url,
+        default_branch=_told(found.default_branch),
+        clone_url=_told(found.clone_url),
+        html_url=_told(found.html_url),
         can_push=bool(permissions and permissions.push),
     )
 
 
 def _pull_request(found: GithubPullRequest) -> PullRequest:
     return PullRequest(
-        number=found.number,
-        title=found.title,
+        number=_told(found.number),
+        title=_told(found.title),
         body=found.body or "",
-        state=found.state,
+        state=_told(found.state),
         merged=bool(found.merged),
         draft=bool(found.draft),
-        head=found.head.ref,
-        head_commit=found.head.sha,
-        base=found.base.ref,
-        html_url=found.html_url,
+        head=_told(found.head).ref,
+        head_commit=_told(found.head).sha,
+        base=_told(found.base).ref,
+        html_url=_told(found.html_url),
         mergeable=found.mergeable,
     )
 
@@ -305,12 +244,12 @@ def _commit_of(repository: GithubRepository, start: str) -> str:
     if re.fullmatch(r"[0-9a-f]{40}", start):
         return start
     _check_branch(start, "start")
-    return repository.get_git_ref(f"heads/{start}").object.sha
+    return _told(repository.get_git_ref(f"heads/{start}").object).sha
 
 
 def _commit(repository: GithubRepository, branch: str, message: str, edits: Iterable[FileEdit]) -> Commit:
     ref = repository.get_git_ref(f"heads/{branch}")
-    parent = repository.get_git_commit(ref.object.sha)
+    parent = repository.get_git_commit(_told(ref.object).sha)
     elements = [_element(repository, edit) for edit in edits]
     tree = repository.create_git_tree(elements, parent.tree)
     made = repository.create_git_commit(message, tree, [parent])
@@ -320,7 +259,7 @@ def _commit(repository: GithubRepository, branch: str, message: str, edits: Iter
         if error.status == 422:
             raise Conflict("The branch moved while the commit was made.", field="branch") from error
         raise
-    return Commit(made.sha, made.html_url)
+    return Commit(_told(made.sha), made.html_url)
 
 
 def _element(repository: GithubRepository, edit: FileEdit) -> InputGitTreeElement:
