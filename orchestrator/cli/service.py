@@ -131,7 +131,7 @@ def _command(*arguments: str) -> list[str]:
 async def _start_children(supervisor: Supervisor, settings: Settings, host: str, port: int) -> None:
     """The API first: it stops first too, so that nothing new comes in while the workers finish.
 
-    Each takes seconds of CPU to load. On two cores the API and one worker load side by side; the others wait their turn.
+    Each takes seconds of CPU to load. On two cores the API and one worker load side by side; the others wait.
     """
     later = [(f"heavy worker {number + 1}", _command("worker", "heavy")) for number in range(settings.heavy_workers)]
     later.append(("monitor", _command("monitor")))

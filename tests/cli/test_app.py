@@ -1,0 +1,74 @@
+"""The command line says what is wrong in words, and starts without loading what it does not need."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.schema import newest_revision
+from orchestrator.cli.service import _free_port
+from orchestrator.core.errors import NotConfigured
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "orchestrator", *arguments]
+    env = os.environ | environment
+    return subprocess.run(command, cwd=_ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_help_lists_the_commands() -> None:
+    output = _run("--help").stdout
+    assert all(name in output for name in ("up", "api", "worker", "monitor", "migrate"))
+
+
+def test_help_loads_no_heavy_library() -> None:
+    heavy = ["fastapi", "sqlalchemy", "alembic", "uvicorn", "mcp", "pydantic_ai", "rdflib", "psycopg", "httpx"]
+    code = f"import sys, orchestrator.cli.app; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_occupied_port_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = _run("up", PORT=port, DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "PORT=8001" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "embedded").exists()
+
+
+def test_a_port_of_zero_becomes_a_free_one() -> None:
+    assert _free_port("127.0.0.1", 0) > 0
+    with pytest.raises(NotConfigured):
+        _free_port("192.0.2.1", 0)
+
+
+def test_migrating_without_a_database_says_which_setting_is_missing() -> None:
+    done = _run("migrate", DATABASE_URL="")
+    assert done.returncode == 1
+    assert "DATABASE_URL" in done.stderr
+
+
+def test_the_newest_revision_is_the_one_nothing_builds_on(tmp_path: Path) -> None:
+    (tmp_path / "1.py").write_text("revision = '0001'\ndown_revision = None\n")
+    (tmp_path / "2.py").write_text('revision: str = "0002"\ndown_revision: str | None = "0001"\n')
+    assert newest_revision(tmp_path) == "0002"
+    (tmp_path / "3.py").write_text("revision = '0003'\ndown_revision = '0001'\n")
+    assert newest_revision(tmp_path) is None
+
+
+def test_the_newest_revision_agrees_with_alembic() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory.from_config(Config(str(_ROOT / "alembic.ini")))
+    assert newest_revision() == script.get_current_head()
