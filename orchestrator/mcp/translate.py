@@ -4,7 +4,6 @@ from mcp import MCPError
 from mcp_types import (
     CONNECTION_CLOSED,
     INVALID_PARAMS,
-    INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     REQUEST_TIMEOUT,
@@ -21,9 +20,7 @@ from orchestrator.core.errors import (
     ToolFailed,
 )
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, MISBEHAVED, UNREACHABLE
-
-_EXPIRED = "Session terminated"
+from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
 
 
 class SessionExpired(ServerUnreachable):
@@ -40,7 +37,7 @@ def translate(error: MCPError, definition: ServerDefinition, words: str, *, duri
             return ServerMisbehaved(f"The answer of {name} to {during!r} is too large: {message}.")
         case code if code in (CONNECTION_CLOSED, UNREACHABLE):
             return ServerUnreachable(f"{name} cannot be reached: {message}.{said}")
-        case code if code == INVALID_REQUEST and message == _EXPIRED:
+        case code if code == EXPIRED:
             return SessionExpired(f"{name} says that the session has expired.")
         case code if code == DENIED:
             hint = "Set the headers of this entry, usually Authorization, to what the server wants."

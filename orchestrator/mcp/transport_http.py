@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import INTERNAL_ERROR
 
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, MISBEHAVED, UNREACHABLE
+from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
 
 _CONNECT_SECONDS = 10.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -62,9 +62,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if status in (401, 403):
             await response.aclose()
             return _refusal(request, DENIED, f"HTTP {status}")
+        if status == 404 and "mcp-session-id" in request.headers:
+            await response.aclose()
+            return _refusal(request, EXPIRED, "the session is unknown")
         if kind.startswith("application/json"):
             return await self._buffered(request, response)
-        if status >= 400 and status != 404:  # 404 tells the SDK that a session has expired
+        if status >= 400:
             await response.aclose()
             return _refusal(request, UNREACHABLE if status in _AWAY else INTERNAL_ERROR, f"HTTP {status}")
         return response

@@ -13,5 +13,8 @@ ANSWER_TOO_LARGE = -32811
 DENIED = -32812
 """The server wants other credentials (401, 403)."""
 
+EXPIRED = -32814
+"""The server does not know our session any more (404)."""
+
 MISBEHAVED = -32813
 """The answer breaks HTTP or what was agreed."""

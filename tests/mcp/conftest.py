@@ -81,11 +81,12 @@ async def pool(make_pool: Callable[..., ServerPool]) -> ServerPool:
 class HttpServer:
     """The SDK's server over HTTP in a child process; can be killed and started again on the same port."""
 
-    def __init__(self, *args: str, token: str = "") -> None:
+    def __init__(self, *args: str, **environment: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._args, self._token = args, token
+        self._args, self._environment = args, environment
+        self.form, self.era = "sse", "modern"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -94,8 +95,7 @@ class HttpServer:
 
     def start(self) -> None:
         command = [sys.executable, str(SERVERS / "over_http.py"), str(self.port), *self._args]
-        environment = os.environ | ({"TOKEN": self._token} if self._token else {})
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, env=os.environ | self._environment, stdout=subprocess.DEVNULL)
 
     async def ready(self) -> None:
         async with asyncio.timeout(30):
@@ -120,8 +120,8 @@ class HttpServer:
 
 
 @contextmanager
-def http_server(*args: str, token: str = "") -> Iterator[HttpServer]:
-    server = HttpServer(*args, token=token)
+def http_server(*args: str, **environment: str) -> Iterator[HttpServer]:
+    server = HttpServer(*args, **environment)
     server.start()
     try:
         yield server
@@ -129,9 +129,11 @@ def http_server(*args: str, token: str = "") -> Iterator[HttpServer]:
         server.stop()
 
 
-@pytest.fixture(params=["sse", "json"])
+@pytest.fixture(params=["sse-modern", "json-modern", "sse-legacy", "json-legacy"])
 async def remote(request: pytest.FixtureRequest) -> AsyncIterator[HttpServer]:
-    """The SDK's server, answering as an event stream and as JSON."""
-    with http_server(request.param) as server:
+    """The SDK's server, in both eras, answering as an event stream and as JSON."""
+    form, era = request.param.split("-")
+    with http_server(form, ERA=era) as server:
+        server.form, server.era = form, era
         await server.ready()
         yield server

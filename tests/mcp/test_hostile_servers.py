@@ -142,7 +142,13 @@ async def test_a_lie_about_the_output_schema_is_caught(pool: ServerPool) -> None
     assert "structuredContent.n" in error.message
 
 
-@pytest.mark.parametrize("mode", ["not-the-protocol", "input-required", "endless-list", "schema-bomb"])
+async def test_a_tool_that_asks_for_input_nobody_can_give_is_told_so(pool: ServerPool) -> None:
+    error = await _refusal(pool, hostile("input-required"))
+    assert isinstance(error, ServerMisbehaved)
+    assert "asks for input" in error.message
+
+
+@pytest.mark.parametrize("mode", ["not-the-protocol", "endless-list", "schema-bomb"])
 async def test_breaking_the_protocol_is_misbehaviour(pool: ServerPool, mode: str) -> None:
     began = time.monotonic()
     assert isinstance(await _refusal(pool, hostile(mode)), ServerMisbehaved)

@@ -33,7 +33,7 @@ async def nap(seconds: float, mark: str = "") -> str:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
         if mark:
-            Path(mark).write_text("cancelled")  # noqa: ASYNC240 - a few bytes, and the server is a fixture
+            Path(mark).write_text("cancelled")
         raise
     return "rested"
 
@@ -50,23 +50,28 @@ async def die() -> str:
     os._exit(9)
 
 
-class Bouncer:
-    """Wants a token where TOKEN is set."""
+class Door:
+    """Answers 401 without the token of TOKEN, and 400 to the modern era where ERA is legacy."""
 
-    def __init__(self, app, token):
-        self.app, self.token = app, token
+    def __init__(self, app):
+        self.app = app
+        self.token, self.era = os.environ.get("TOKEN"), os.environ.get("ERA")
+
+    def refusal(self, headers):
+        if self.token and headers.get(b"authorization", b"").decode() != f"Bearer {self.token}":
+            return 401
+        modern = headers.get(b"mcp-protocol-version", b"").startswith(b"2026")
+        return 400 if self.era == "legacy" and modern else None
 
     async def __call__(self, scope, receive, send):
-        given = dict(scope.get("headers", ())).get(b"authorization", b"").decode()
-        if scope["type"] == "http" and given != f"Bearer {self.token}":
-            await send({"type": "http.response.start", "status": 401, "headers": [(b"content-type", b"text/plain")]})
+        status = self.refusal(dict(scope.get("headers", ()))) if scope["type"] == "http" else None
+        if status is None:
+            await self.app(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"no"})
-            return
-        await self.app(scope, receive, send)
 
 
 if __name__ == "__main__":
-    app = server.streamable_http_app(json_response="json" in sys.argv)
-    if token := os.environ.get("TOKEN"):
-        app = Bouncer(app, token)
+    app = Door(server.streamable_http_app(json_response="json" in sys.argv))
     uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
