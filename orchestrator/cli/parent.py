@@ -7,6 +7,9 @@ the kernel closes it when the supervisor dies, however that happens. Without a s
 import os
 import signal
 import threading
+from contextlib import suppress
+
+import psutil
 
 SUPERVISED = "ORCHESTRATOR_SUPERVISED"
 _GRACE_SECONDS = 10.0
@@ -28,7 +31,23 @@ def _watch(pipe: int) -> None:
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(_GRACE_SECONDS)
-    # Still here: take everything we started along. We lead our own group only when the supervisor started us.
-    if os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
+    # Still here: take everything we started along. We lead a session only when the supervisor started us.
+    if os.getsid(0) == os.getpid():
+        kill_session(os.getpid())
     os._exit(1)
+
+
+def kill_session(leader: int) -> None:
+    """Kill every process of a session, its leader last. A process group would miss forks that lead one of their own."""
+    members = [pid for pid in psutil.pids() if pid != leader and _session(pid) == leader]
+    for pid in [*members, leader]:
+        with suppress(ProcessLookupError):  # it ended by itself, which is what we want
+            if _session(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None

@@ -6,14 +6,12 @@ the whole group.
 """
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator.cli.parent import SUPERVISED
+from orchestrator.cli.parent import SUPERVISED, kill_session
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STABLE_SECONDS = 60.0
@@ -64,7 +62,7 @@ class Supervisor:
                 await _end(child)
         except asyncio.CancelledError:
             for child in self.children:
-                _signal_group(child, signal.SIGKILL)
+                _kill(child)
             raise
 
     async def _spawn(self, child: Child) -> None:
@@ -78,7 +76,7 @@ class Supervisor:
             started = time.monotonic()
             child.last_code = await child.process.wait()
             child.ends += 1
-            _signal_group(child, signal.SIGKILL)  # what it started must not work on without it
+            _kill(child)  # what it started must not work on without it
             if time.monotonic() - started > _STABLE_SECONDS:
                 pause = _FIRST_PAUSE
             self._say(f"{child.name} ended ({_describe(child.last_code)}); starting it again in {pause:g} s")
@@ -91,23 +89,19 @@ async def _end(child: Child) -> None:
     process = child.process
     if process is None or process.returncode is not None:
         return
-    _signal_group(child, signal.SIGTERM, only_leader=True)
+    process.terminate()
     try:
         await asyncio.wait_for(process.wait(), _TERM_SECONDS)
     except TimeoutError:
-        _signal_group(child, signal.SIGKILL)
+        _kill(child)
         await process.wait()
-    _signal_group(child, signal.SIGKILL)
+    _kill(child)
 
 
-def _signal_group(child: Child, number: signal.Signals, *, only_leader: bool = False) -> None:
-    if child.process is None:
-        return
-    with suppress(ProcessLookupError):  # it ended by itself, which is what we want
-        if only_leader:
-            child.process.send_signal(number)
-        else:
-            os.killpg(child.process.pid, number)
+def _kill(child: Child) -> None:
+    """Kill a child, and everything it started that did not leave its session."""
+    if child.process is not None:
+        kill_session(child.process.pid)
 
 
 def _describe(code: int) -> str:
