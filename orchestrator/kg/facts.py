@@ -1,0 +1,154 @@
+"""Facts about source files: what extraction finds in one file alone, and what resolution adds across files.
+
+Extraction makes ``FileFacts`` from bytes, so they depend on content only, not on path, and are cached by content.
+Resolution makes ``Edge`` and friends. Triples are made from both; nothing here knows RDF, a parser or a store.
+
+Expressions are short strings: a head, then ``.name`` and ``()`` steps. Heads are a name, ``?`` (cannot be followed),
+``@`` plus a builtin type for literals (``@str``), ``@None``, and ``super()``. Example: ``self.pool.get().run``.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+DefinitionKind = Literal["module", "class", "function"]
+BindingKind = Literal["def", "import", "from", "value", "type", "self", "cls", "unknown"]
+Certainty = Literal["calls", "mayCall"]
+
+
+class Definition(NamedTuple):
+    """A module (index 0), class or function. ``parent`` is the index of the scope it stands in."""
+
+    kind: DefinitionKind
+    name: str
+    parent: int
+    start_line: int
+    end_line: int
+    signature: str = ""
+    doc: str = ""
+    decorators: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    least_args: int = 0
+    most_args: int = -1
+    returns: tuple[str, ...] = ()
+    returns_type: str = ""
+    has_yield: bool = False
+
+
+class Binding(NamedTuple):
+    """A name bound in a scope. ``conditional``: below an if, loop, try, with or match, so it may not have happened."""
+
+    scope: int
+    name: str
+    kind: BindingKind
+    value: str
+    line: int
+    conditional: bool
+
+
+class AttributeBinding(NamedTuple):
+    """``self.name = value`` in a method: ``owner`` is the class, ``scope`` the method the value is read in."""
+
+    owner: int
+    scope: int
+    name: str
+    kind: BindingKind
+    value: str
+    line: int
+
+
+class Call(NamedTuple):
+    """A call site in a scope. ``args`` counts positional and keyword arguments, -1 when splatted."""
+
+    scope: int
+    callee: str
+    line: int
+    args: int
+    decorator: bool = False
+
+
+class Reference(NamedTuple):
+    """A name or attribute handed on as a value: it may be called later by somebody else."""
+
+    scope: int
+    value: str
+    line: int
+
+
+class ImportFact(NamedTuple):
+    """A module named by an import: dots for relative ones kept. ``star`` for ``from m import *``."""
+
+    scope: int
+    module: str
+    name: str
+    line: int
+    star: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """All that one file says by itself. ``problems`` are lines where the parser had to skip something."""
+
+    lines: int
+    definitions: tuple[Definition, ...]
+    bindings: tuple[Binding, ...]
+    attributes: tuple[AttributeBinding, ...]
+    calls: tuple[Call, ...]
+    references: tuple[Reference, ...]
+    imports: tuple[ImportFact, ...]
+    exports: tuple[str, ...] | None
+    problems: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the tree: path from the root, git blob id, size, and its language if we read it."""
+
+    path: str
+    blob: str
+    size: int
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file, or a part of one, that is not in the graph, and why."""
+
+    path: str
+    reason: str
+    detail: str = ""
+
+
+class SymbolRef(NamedTuple):
+    """A definition somewhere in the project: the path of its file and its index there; path "" means outside."""
+
+    path: str
+    index: int
+    external: str = ""
+
+
+class Edge(NamedTuple):
+    """A call site with its targets. One target for ``calls``; up to eight candidates for ``mayCall``."""
+
+    scope: int
+    certainty: Certainty
+    targets: tuple[SymbolRef, ...]
+    rule: str
+    line: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileLinks:
+    """What resolution adds to one file; every link starts in this file."""
+
+    module_name: str
+    edges: tuple[Edge, ...]
+    instantiates: tuple[tuple[int, SymbolRef], ...]
+    unresolved: tuple[tuple[int, str], ...]
+    unresolved_sites: tuple[tuple[int, int], ...]
+    references: tuple[tuple[int, SymbolRef], ...]
+    imports: tuple[tuple[int, SymbolRef], ...]
+    extends: tuple[tuple[int, SymbolRef], ...]
+    overrides: tuple[tuple[int, SymbolRef], ...]
+    decorated: tuple[tuple[int, SymbolRef], ...]
+    tests: frozenset[int]

@@ -1,0 +1,130 @@
+"""Which SPARQL texts may run: SELECT, ASK, CONSTRUCT and DESCRIBE over graphs that are here, and nothing else.
+
+Runs inside the query process, before the engine sees the text: both engines would send requests for SERVICE and LOAD.
+Decides on rdflib's parse tree. A text that rdflib cannot read (it misses some of SPARQL 1.1) is admitted only if no
+forbidden keyword occurs in it as a token; the engine then reports the syntax error, or answers.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pyparsing import ParseBaseException, ParseResults
+from rdflib.plugins.sparql.parser import parseQuery
+from rdflib.plugins.sparql.parserutils import CompValue, plist
+from rdflib.term import URIRef
+
+from orchestrator.core.errors import BadQuery
+from orchestrator.kg.formats import Kind
+
+MAX_QUERY = 256 * 1024
+_KINDS: dict[str, Kind] = {
+    "SelectQuery": "select",
+    "AskQuery": "ask",
+    "ConstructQuery": "construct",
+    "DescribeQuery": "describe",
+}
+# Strings, IRIs, comments, variables and prefixed names are consumed whole, so a keyword inside them is not a token.
+_TOKEN = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"""'
+    r"|'''(?:[^'\\]|\\.|'(?!''))*'''"
+    r'|"(?:[^"\\\n\r]|\\.)*"'
+    r"|'(?:[^'\\\n\r]|\\.)*'"
+    r"|<[^<>\"{}|^`\\\x00-\x20]*>"
+    r"|\#[^\n\r]*"
+    r"|[?$@]\w+"
+    r"|[\w.-]*:(?:[\w:.-]|%[0-9A-Fa-f]{2}|\\.)*"
+    r"|(?P<word>[A-Za-z]+)"
+    r"|.",
+    re.DOTALL,
+)
+_CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_MAX_NESTING = 100
+_UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"})
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A query that may run."""
+
+    kind: Kind
+
+
+def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
+    """Admit a query or raise BadQuery saying what is refused and where. ``has_graph`` knows the graphs that are here."""
+    if len(sparql) > MAX_QUERY:
+        raise BadQuery(f"the query is longer than {MAX_QUERY} characters", field="query")
+    _check_nesting(sparql)
+    try:
+        tree = parseQuery(sparql)
+    except (ParseBaseException, RecursionError, ValueError, TypeError, AttributeError, KeyError):
+        # rdflib misses some of SPARQL 1.1 and raises what it likes: the words decide, the engine reports.
+        return _admit_by_words(sparql)
+    query = tree[1]
+    kind = _KINDS.get(query.name)
+    if kind is None:
+        raise BadQuery("only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed", field="query")
+    for node in _walk(query):
+        if node.name == "ServiceGraphPattern":
+            raise _refused(sparql, "SERVICE", "SERVICE is refused: queries reach this graph only")
+        if node.name == "DatasetClause":
+            _check_dataset(sparql, node, tree[0], has_graph)
+    return Admitted(kind)
+
+
+def _walk(root: object) -> Iterator[CompValue]:
+    """Every named node below ``root``, without recursion."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, CompValue):
+            yield node
+            stack.extend(node.values())
+        elif isinstance(node, list | tuple | ParseResults | plist):
+            stack.extend(node)
+
+
+def _check_dataset(sparql: str, node: CompValue, prologue: object, has_graph: Callable[[str], bool]) -> None:
+    for key in ("default", "named"):
+        name = node.get(key)
+        if name is None:
+            continue
+        if not isinstance(name, URIRef):
+            raise _refused(sparql, "FROM", "FROM takes a full IRI here")
+        if not has_graph(str(name)):
+            raise _refused(sparql, "FROM", f"FROM <{name}> is refused: there is no such graph here")
+
+
+def _check_nesting(sparql: str) -> None:
+    """Both parsers recurse, so brackets are counted first."""
+    depth = 0
+    for match in _TOKEN.finditer(sparql):
+        depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(match.group(), 0)
+        if depth > _MAX_NESTING:
+            raise BadQuery(f"the query nests deeper than {_MAX_NESTING} brackets", field="query")
+
+
+def _admit_by_words(sparql: str) -> Admitted:
+    kind: Kind | None = None
+    # SPARQL allows \\uXXXX anywhere, so a keyword may hide in escapes; the engine's reading of them does not matter.
+    plain = _CODE_POINT.sub(lambda match: chr(int(match.group(1) or match.group(2), 16) % 0x110000), sparql)
+    for match in [*_TOKEN.finditer(sparql), *(_TOKEN.finditer(plain) if plain != sparql else ())]:
+        word = (match.group("word") or "").upper()
+        if word in ("SERVICE", "FROM") or word in _UPDATES:
+            raise _refused(sparql, word, f"{word} is refused: queries only read, and reach this graph only")
+        if kind is None and word in ("SELECT", "ASK", "CONSTRUCT", "DESCRIBE"):
+            kind = word.lower()  # type: ignore[assignment]  # one of Kind by the line above
+    if kind is None:
+        raise BadQuery("only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed", field="query")
+    return Admitted(kind)
+
+
+def _refused(sparql: str, keyword: str, message: str) -> BadQuery:
+    """BadQuery with the place of the first such keyword."""
+    for match in _TOKEN.finditer(sparql):
+        if (match.group("word") or "").upper() == keyword:
+            line = sparql.count("\n", 0, match.start()) + 1
+            column = match.start() - (sparql.rfind("\n", 0, match.start()) + 1) + 1
+            where = {"line": line, "column": column}
+            return BadQuery(f"{message} (line {line}, column {column})", field="query", details=where)
+    return BadQuery(message, field="query")

@@ -1,0 +1,102 @@
+"""Python syntax nodes as the short expression strings of ``facts``. Used by the Python extractor only.
+
+Follows chains by iteration with a bound, so neither 10,000 brackets nor 10,000 chained calls can exhaust a stack.
+"""
+
+import inspect
+import re
+
+from tree_sitter import Node
+
+_MAX_STEPS = 16
+_LITERALS = {
+    "string": "@str",
+    "concatenated_string": "@str",
+    "integer": "@int",
+    "float": "@float",
+    "true": "@bool",
+    "false": "@bool",
+    "none": "@None",
+    "list": "@list",
+    "list_comprehension": "@list",
+    "dictionary": "@dict",
+    "dictionary_comprehension": "@dict",
+    "set": "@set",
+    "set_comprehension": "@set",
+    "tuple": "@tuple",
+}
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_OPTIONAL = re.compile(r"(?:typing\.|t\.)?Optional\[(.*)\]")
+
+
+def text(node: Node) -> str:
+    """The source text of a node."""
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def expression(node: Node | None) -> str:
+    """A node as an expression string; ``?`` stands for what cannot be followed."""
+    steps: list[str] = []
+    for _ in range(_MAX_STEPS):
+        if node is None:
+            break
+        kind = node.type
+        if kind == "identifier":
+            steps.append(text(node))
+            return "".join(reversed(steps))
+        if kind == "attribute":
+            name = node.child_by_field_name("attribute")
+            steps.append("." + text(name) if name is not None else ".?")
+            node = node.child_by_field_name("object")
+        elif kind == "call":
+            function = node.child_by_field_name("function")
+            if function is not None and function.type == "identifier" and function.text == b"super":
+                return "super()" + "".join(reversed(steps))
+            steps.append("()")
+            node = function
+        elif kind in ("await", "parenthesized_expression"):
+            node = node.named_children[0] if node.named_child_count else None
+        else:
+            return _LITERALS.get(kind, "?") + "".join(reversed(steps))
+    return "?" + "".join(reversed(steps))
+
+
+def annotation(node: Node | None) -> str:
+    """The class an annotation names, as a dotted name, or "" where it names none or several."""
+    if node is None:
+        return ""
+    written = text(node).strip().strip("\"'").strip()
+    optional = _OPTIONAL.fullmatch(written)
+    if optional:
+        written = optional.group(1).strip()
+    parts = [part.strip() for part in written.split("|") if part.strip() != "None"]
+    return parts[0] if len(parts) == 1 and _DOTTED.fullmatch(parts[0]) and parts[0] != "None" else ""
+
+
+def count_arguments(arguments: Node | None) -> int:
+    """Arguments at a call site; -1 where a splat hides the number."""
+    if arguments is None:
+        return 0
+    if arguments.type != "argument_list":
+        return 1
+    kinds = [child.type for child in arguments.named_children]
+    if "list_splat" in kinds or "dictionary_splat" in kinds:
+        return -1
+    return len(kinds) - kinds.count("comment")
+
+
+def docstring(body: Node | None, limit: int = 1000) -> str:
+    """The docstring that opens a body, dedented, at most ``limit`` characters."""
+    first = next((child for child in body.named_children if child.type != "comment"), None) if body is not None else None
+    if first is None or first.type != "expression_statement" or not first.named_child_count:
+        return ""
+    string = first.named_children[0]
+    if string.type != "string":
+        return ""
+    content = "".join(text(child) for child in string.named_children if child.type == "string_content")
+    return inspect.cleandoc(content)[:limit]
+
+
+def one_line(node: Node | None, limit: int = 300) -> str:
+    """A node's text on one line."""
+    return " ".join(text(node).split())[:limit] if node is not None else ""

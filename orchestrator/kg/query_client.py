@@ -1,0 +1,218 @@
+"""Ask a project's graph a SPARQL question; used by services, the SPARQL door and the prepared questions.
+
+Finds the query server of the folder's current snapshot over a unix socket, starts one where none runs, and enforces
+nothing itself but a last backstop: limits are kept by the server, which kills what passes them.
+It does not parse SPARQL, knows no HTTP, and never retries a query that may have run.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import (
+    BadQuery,
+    InvalidInput,
+    NotFound,
+    OrchestratorError,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+)
+from orchestrator.kg.formats import Kind
+from orchestrator.kg.runtime_dir import socket_path
+from orchestrator.kg.snapshot import current_snapshot
+from orchestrator.kg.wire import read_answer, write_request
+
+_ERRORS: dict[str, type[OrchestratorError]] = {
+    error.code: error for error in (BadQuery, TimedOut, TooLarge, Unavailable, NotFound, InvalidInput)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What one query may use. Seconds of wall time once it starts; bytes of the answer; memory beyond the graph's own."""
+
+    seconds: float = 10.0
+    rows: int = 10_000
+    bytes: int = 32 * 1024 * 1024
+    memory_bytes: int = 1024 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value <= 0:
+                raise InvalidInput("a query limit must be positive", field=f"limits.{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """A serialised answer. ``truncated`` means the row limit cut it; ``rows`` counts what is in the body."""
+
+    media_type: str
+    body: bytes
+    kind: Kind
+    rows: int
+    truncated: bool
+    seconds: float
+    snapshot: str
+
+
+class GraphQueries:
+    """Queries against the graphs of this host. One per process; safe for many concurrent calls."""
+
+    def __init__(
+        self, *, idle_seconds: float = 300.0, start_seconds: float = 120.0, queue_seconds: float = 30.0
+    ) -> None:
+        self._idle_seconds = idle_seconds
+        self._start_seconds = start_seconds
+        self._queue_seconds = queue_seconds
+        self._launches: dict[Path, asyncio.Task[None]] = {}
+
+    async def query(
+        self,
+        folder: Path,
+        sparql: str,
+        *,
+        accept: str = "application/sparql-results+json",
+        limits: QueryLimits = QueryLimits(),  # noqa: B008 - frozen, so shared safely
+        substitutions: Mapping[str, str] | None = None,
+        default_graphs: Sequence[str] = (),
+        named_graphs: Sequence[str] = (),
+    ) -> QueryAnswer:
+        """Run one read-only query on the current snapshot below ``folder``.
+
+        ``substitutions`` binds variables (without ``?``) to terms in N-Triples syntax; make them with ``terms.iri`` and
+        ``terms.literal``. Without ``default_graphs`` the union of all graphs is the default graph.
+        Raises BadQuery, TimedOut, TooLarge, NotFound (no graph yet) and Unavailable (server busy or not starting).
+        """
+        request = {
+            "op": "query",
+            "query": sparql,
+            "accept": accept,
+            "limits": asdict(limits),
+            "substitutions": dict(substitutions or {}),
+            "default_graphs": list(default_graphs),
+            "named_graphs": list(named_graphs),
+            "queue_seconds": self._queue_seconds,
+        }
+        seconds = self._start_seconds + self._queue_seconds + limits.seconds + 5
+        snapshot, head, body = await self._ask(folder, request, seconds)
+        return QueryAnswer(body=body, snapshot=snapshot, **head["answer"])
+
+    async def warm(self, folder: Path) -> None:
+        """Start the folder's query server and wait until its graph is loaded."""
+        await self.query(folder, "ASK {}")
+
+    async def stop(self, folder: Path) -> None:
+        """End the query server of the folder's current snapshot, if one runs; queries under way finish first."""
+        snapshot = current_snapshot(folder)
+        if snapshot is None:
+            return
+        try:
+            reader, writer = await asyncio.open_unix_connection(str(socket_path(folder, snapshot)))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return
+        await self._exchange(reader, writer, {"op": "stop"}, self._start_seconds)
+
+    async def aclose(self) -> None:
+        """Stop waiting for servers that are starting; running servers are shared and end by themselves when idle."""
+        launches = list(self._launches.values())
+        for launch in launches:
+            launch.cancel()
+        await asyncio.gather(*launches, return_exceptions=True)
+
+    async def _ask(self, folder: Path, request: dict[str, Any], seconds: float) -> tuple[str, dict[str, Any], bytes]:
+        """The answer to a request, from the server of the snapshot that is current when it answers."""
+        while True:
+            snapshot, reader, writer = await self._connect(folder)
+            try:
+                head, body = await self._exchange(reader, writer, request, seconds)
+            except Unavailable:
+                # The server of a replaced snapshot ends; a query that reached it too late belongs to its successor.
+                if current_snapshot(folder) in (snapshot, None):
+                    raise
+            else:
+                return snapshot, head, body
+
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: dict[str, Any], seconds: float
+    ) -> tuple[dict[str, Any], bytes]:
+        """Send one request and read its answer, or raise the error it tells of."""
+        try:
+            async with asyncio.timeout(seconds):
+                await write_request(writer, request)
+                head, body = await read_answer(reader)
+        except TimeoutError as error:
+            raise Unavailable("the query server does not answer", details={"seconds": seconds}) from error
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            raise Unavailable("the query server went away before it answered") from error
+        finally:
+            # Closing also tells the server to kill the query when we were cancelled.
+            writer.close()
+        if "error" in head:
+            raise _as_error(head["error"])
+        return head, body
+
+    async def _connect(self, folder: Path) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the server of the snapshot that is current now."""
+        deadline = time.monotonic() + self._start_seconds
+        pause = 0.005
+        while True:
+            snapshot = current_snapshot(folder)
+            if snapshot is None:
+                raise NotFound("this project has no knowledge graph yet", hint="generate it first")
+            path = socket_path(folder, snapshot)
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(path))
+            except (FileNotFoundError, ConnectionRefusedError):
+                await self._launch(folder, snapshot, path)
+            else:
+                return snapshot, reader, writer
+            if time.monotonic() > deadline:
+                raise Unavailable("the query server did not start in time", details={"seconds": self._start_seconds})
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
+
+    async def _launch(self, folder: Path, snapshot: str, path: Path) -> None:
+        """Start a server once for all callers of this process; the lock file settles races between processes."""
+        task = self._launches.get(path)
+        if task is None:
+            command = server_command(folder, snapshot, self._idle_seconds)
+            task = asyncio.create_task(_start(command))
+            self._launches[path] = task
+            task.add_done_callback(lambda _: self._launches.pop(path, None))
+        await asyncio.shield(task)
+
+
+def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str]:
+    """The command line of a query server."""
+    module = "orchestrator.kg.query_server"
+    return [sys.executable, "-m", module, str(folder.resolve()), snapshot, str(idle_seconds)]
+
+
+async def _start(command: list[str]) -> None:
+    """Run the launcher, which leaves a server behind and returns once its socket listens."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            _, complaint = await process.communicate()
+    except TimeoutError as error:
+        raise Unavailable("the query server did not start in time", details={"seconds": 60}) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise Unavailable("the query server could not start", details={"stderr": complaint[-2000:].decode(errors="replace")})
+
+
+def _as_error(told: dict[str, Any]) -> OrchestratorError:
+    """The error the server told of, as the class it names."""
+    kind = _ERRORS.get(told["code"], Unavailable)
+    return kind(told["message"], field=told.get("field"), hint=told.get("hint"), details=told.get("details"))

@@ -1,0 +1,362 @@
+"""A small process that holds one snapshot's graph in memory and answers queries in forked children, one query each.
+
+Started on demand by the query client, shared by all processes of the host through a unix socket; a lock file keeps it
+single. Children are forked ahead of need, so a query does not wait for the fork. Kills a child that passes its wall time
+or whose caller went away. Ends when idle, when another snapshot is current, or when its folder is gone.
+Single-threaded, because it forks; it parses no SPARQL and computes no answer itself.
+"""
+
+import contextlib
+import fcntl
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import BadQuery, OrchestratorError, TimedOut, Unavailable
+from orchestrator.kg.guard import admit
+from orchestrator.kg.query_worker import KINDS, fingerprint, memory_exceeded, wait_and_answer
+from orchestrator.kg.runtime_dir import socket_path
+from orchestrator.kg.snapshot import GRAPH, current_snapshot, snapshot_folder
+from orchestrator.kg.store import OxigraphStore
+from orchestrator.kg.wire import pack, unpack
+
+_TICK = 1.0
+_SEND_SECONDS = 30.0
+_MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
+_WARM = 2
+_REMEMBERED = 2000
+
+
+@dataclass(eq=False, slots=True)
+class _Child:
+    pid: int
+    channel: socket.socket
+
+
+@dataclass(eq=False, slots=True)
+class _Caller:
+    connection: socket.socket
+    buffer: bytearray = field(default_factory=bytearray)
+    request: dict[str, Any] | None = None
+    child: _Child | None = None
+    deadline: float = 0.0
+    answering: bool = False
+
+
+class QueryServer:
+    """The event loop of one server."""
+
+    def __init__(self, folder: Path, snapshot: str, listener: socket.socket, path: Path, idle_seconds: float) -> None:
+        self._folder, self._snapshot = folder, snapshot
+        self._listener, self._path = listener, path
+        self._idle_seconds = idle_seconds
+        self._selector = selectors.DefaultSelector()
+        self._callers: set[_Caller] = set()
+        self._waiting: deque[_Caller] = deque()
+        self._warm: deque[_Child] = deque()
+        self._admitted: OrderedDict[str, str] = OrderedDict()
+        self._stopping = False
+        self._last_used = time.monotonic()
+        self._last_look = 0.0
+
+    def serve(self) -> None:
+        """Load the graph, then answer until there is a reason to end."""
+        self._store = OxigraphStore(snapshot_folder(self._folder, self._snapshot) / GRAPH)
+        admit("ASK {}", self._store.has_graph)  # the first parse builds the grammar: once here, not in every child
+        gc.collect()
+        gc.freeze()
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._refill()
+        self._last_used = time.monotonic()
+        while not self._finished():
+            for key, _ in self._selector.select(self._pause()):
+                self._handle(key)
+            self._enforce_deadlines()
+            self._start_waiting()
+
+    def refuse_all(self, error: OrchestratorError) -> None:
+        """Tell everybody who already connected why there is no service."""
+        self._path.unlink(missing_ok=True)
+        self._listener.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                connection, _ = self._listener.accept()
+                _send(connection, pack({"error": error.as_dict()}))
+                connection.close()
+
+    def _finished(self) -> bool:
+        """Whether to end now; the socket is taken away first, then whoever still got in is served."""
+        now = time.monotonic()
+        if now - self._last_look > _TICK:
+            self._last_look = now
+            replaced = current_snapshot(self._folder) != self._snapshot
+            idle = not self._callers and now - self._last_used > self._idle_seconds
+            self._stopping = self._stopping or replaced or idle
+        if not self._stopping:
+            return False
+        self._path.unlink(missing_ok=True)
+        self._accept_pending()
+        return not self._callers
+
+    def _pause(self) -> float:
+        deadlines = [caller.deadline for caller in self._callers if caller.deadline]
+        nearest = min(deadlines, default=time.monotonic() + _TICK)
+        return max(0.0, min(_TICK, nearest - time.monotonic()))
+
+    def _handle(self, key: selectors.SelectorKey) -> None:
+        if key.data is None:
+            self._accept_pending()
+        elif key.data.child is not None and key.fileobj is key.data.child.channel:
+            self._hear_child(key.data)
+        elif key.data in self._callers:
+            self._hear_caller(key.data)
+
+    def _accept_pending(self) -> None:
+        self._listener.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = self._listener.accept()
+                # Blocking, because the mode is shared with the child that answers; reads here ask not to wait.
+                connection.setblocking(True)
+                caller = _Caller(connection, deadline=time.monotonic() + _SEND_SECONDS)
+                self._callers.add(caller)
+                self._selector.register(connection, selectors.EVENT_READ, caller)
+
+    def _hear_caller(self, caller: _Caller) -> None:
+        try:
+            data = caller.connection.recv(1 << 16, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._drop(caller)
+            return
+        if caller.request is not None:
+            return
+        caller.buffer += data
+        try:
+            frame = unpack(caller.buffer)
+        except (ValueError, RecursionError):
+            self._tell(caller, BadQuery("the request cannot be read, or is too large", field="query"))
+            return
+        if frame is not None:
+            self._take(caller, frame[0])
+
+    def _take(self, caller: _Caller, request: dict[str, Any]) -> None:
+        self._last_used = time.monotonic()
+        caller.buffer.clear()
+        if request.get("op") == "stop":
+            self._stopping = True
+            self._path.unlink(missing_ok=True)
+            _send(caller.connection, pack({"answer": {}}))
+            self._drop(caller)
+            return
+        request["admitted"] = self._admitted.get(fingerprint(request))
+        caller.request = request
+        caller.deadline = time.monotonic() + request["queue_seconds"]
+        self._waiting.append(caller)
+
+    def _start_waiting(self) -> None:
+        """Hand waiting queries to warm children, then fork new ones, so the fork is never in a query's way."""
+        while self._waiting and len(self._running()) < _MAX_RUNNING:
+            caller = self._waiting.popleft()
+            if caller in self._callers:
+                self._start(caller)
+        self._refill()
+
+    def _start(self, caller: _Caller) -> None:
+        if not self._warm:
+            self._fork()
+        child = self._warm.popleft()
+        request = caller.request or {}
+        frame = pack(request)
+        try:
+            sent = socket.send_fds(child.channel, [frame], [caller.connection.fileno()])
+            child.channel.sendall(frame[sent:])
+        except OSError:
+            # A warm child that died is replaced; the query has not run, so it waits for the next one.
+            self._reap(child)
+            self._waiting.appendleft(caller)
+            return
+        caller.child = child
+        caller.deadline = time.monotonic() + request["limits"]["seconds"]
+        self._selector.register(child.channel, selectors.EVENT_READ, caller)
+
+    def _hear_child(self, caller: _Caller) -> None:
+        assert caller.child is not None
+        told = caller.child.channel.recv(1)
+        if told:
+            caller.answering = True
+            self._remember(caller.request or {}, told)
+            caller.deadline = time.monotonic() + _SEND_SECONDS
+            return
+        self._selector.unregister(caller.child.channel)
+        status = self._reap(caller.child)
+        caller.child = None
+        request = caller.request or {}
+        if caller.answering:
+            self._drop(caller)
+        elif os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGABRT, signal.SIGKILL):
+            self._tell(caller, memory_exceeded(request))
+        else:
+            self._tell(caller, BadQuery("the query engine could not handle this query", field="query"))
+
+    def _remember(self, request: dict[str, Any], told: bytes) -> None:
+        """A text that was admitted once need not be parsed for admission again: it depends on nothing but the text."""
+        if told in KINDS:
+            self._admitted[fingerprint(request)] = KINDS[told]
+            while len(self._admitted) > _REMEMBERED:
+                self._admitted.popitem(last=False)
+
+    def _enforce_deadlines(self) -> None:
+        now = time.monotonic()
+        for caller in [caller for caller in self._callers if caller.deadline and caller.deadline <= now]:
+            if caller.child is None and caller.request is None:
+                self._drop(caller)
+            elif caller.child is None:
+                self._tell(caller, Unavailable("too many queries are running on this graph"))
+            elif caller.answering:
+                self._drop(caller)
+            else:
+                seconds = (caller.request or {})["limits"]["seconds"]
+                self._kill(caller)
+                self._tell(caller, TimedOut(f"the query ran longer than {seconds} s", details={"seconds": seconds}))
+
+    def _tell(self, caller: _Caller, error: OrchestratorError) -> None:
+        _send(caller.connection, pack({"error": error.as_dict()}))
+        self._drop(caller)
+
+    def _drop(self, caller: _Caller) -> None:
+        """Forget a caller; a query still running for it is killed."""
+        self._kill(caller)
+        self._callers.discard(caller)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(caller.connection)
+        caller.connection.close()
+        self._last_used = time.monotonic()
+
+    def _kill(self, caller: _Caller) -> None:
+        if caller.child is not None:
+            self._selector.unregister(caller.child.channel)
+            self._reap(caller.child)
+            caller.child = None
+
+    def _reap(self, child: _Child) -> int:
+        """End a child if it still runs, and take its exit status."""
+        pid, status = os.waitpid(child.pid, os.WNOHANG)
+        if pid == 0:
+            if not _ended_soon(child.channel):
+                os.kill(child.pid, signal.SIGKILL)
+            _, status = os.waitpid(child.pid, 0)
+        child.channel.close()
+        return status
+
+    def _running(self) -> list[_Caller]:
+        return [caller for caller in self._callers if caller.child is not None]
+
+    def _refill(self) -> None:
+        while len(self._warm) < _WARM and not self._stopping:
+            self._fork()
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(theirs)
+        theirs.close()
+        self._warm.append(_Child(pid, ours))
+
+    def _be_child(self, channel: socket.socket) -> None:
+        """Everything of the server but its memory is let go, so the child holds no caller's connection open."""
+        code = 1
+        try:
+            os.closerange(3, channel.fileno())
+            os.closerange(channel.fileno() + 1, 1 << 20)
+            wait_and_answer(channel, self._store)
+            code = 0
+        finally:
+            os._exit(code)
+
+
+def _ended_soon(channel: socket.socket) -> bool:
+    """Whether the child closed its end by itself: then it is ending and need not be killed."""
+    try:
+        return channel.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
+    except OSError:
+        return False
+
+
+def _send(connection: socket.socket, frame: bytes) -> None:
+    """Send a small frame without ever waiting for a caller that does not read."""
+    with contextlib.suppress(OSError):
+        connection.send(frame, socket.MSG_DONTWAIT)
+
+
+def main(arguments: list[str]) -> int:
+    """``FOLDER SNAPSHOT IDLE_SECONDS``: leave a server behind; returns once its socket listens."""
+    folder, snapshot, idle_seconds = Path(arguments[0]), arguments[1], float(arguments[2])
+    path = socket_path(folder, snapshot)
+    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 0  # another one serves, or is about to
+    if not _is_named(lock, path.with_suffix(".lock")):
+        return 0  # the server before us removed this lock while ending; the client tries again
+    listener = _listen(path)
+    if os.fork() != 0:
+        return 0
+    _detach()
+    server = QueryServer(folder, snapshot, listener, path, idle_seconds)
+    try:
+        server.serve()
+    except OrchestratorError as error:
+        server.refuse_all(error)
+        return 1
+    except Exception as error:  # noqa: BLE001 - the process edge: callers are told, there is nobody else to tell
+        server.refuse_all(Unavailable(f"the query server failed: {error!r}"[:500]))
+        return 1
+    finally:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
+    return 0
+
+
+def _is_named(handle: int, path: Path) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(handle).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _listen(path: Path) -> socket.socket:
+    """A listening socket that appears under its name only when it listens."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(draft))
+    listener.listen(512)
+    draft.rename(path)
+    return listener
+
+
+def _detach() -> None:
+    """Leave the terminal, the process group and the working folder of whoever started us."""
+    os.setsid()
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for handle in (0, 1, 2):
+        os.dup2(nothing, handle)
+    os.close(nothing)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

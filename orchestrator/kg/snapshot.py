@@ -1,0 +1,109 @@
+"""Durable snapshots of a graph: whole folders, switched by renaming one small pointer file.
+
+    <folder>/current                    the id of the snapshot that queries see
+    <folder>/snapshots/<id>/graph.nq    the triples, one named graph per file version
+    <folder>/snapshots/<id>/facts.json  extracted facts by content, so unchanged files are not parsed again
+    <folder>/snapshots/<id>/report.json what the build did and skipped
+
+Used by the build (writes), the query side and export (read). A build that dies leaves the old snapshot current.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.core.errors import Conflict, NotFound
+
+GRAPH, FACTS, REPORT = "graph.nq", "facts.json", "report.json"
+_KEPT = 2
+_ID = re.compile(r"[0-9A-Za-z-]{1,80}")
+
+
+def current_snapshot(folder: Path) -> str | None:
+    """The id of the snapshot that queries see, or None before the first build."""
+    try:
+        name = (folder / "current").read_text("ascii").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return name if _ID.fullmatch(name) else None
+
+
+def snapshot_folder(folder: Path, snapshot: str) -> Path:
+    """Where a snapshot lies."""
+    return folder / "snapshots" / snapshot
+
+
+def current_folder(folder: Path) -> Path:
+    """Where the current snapshot lies. Raises NotFound before the first build."""
+    snapshot = current_snapshot(folder)
+    if snapshot is None:
+        raise NotFound("this project has no knowledge graph yet", hint="generate it first")
+    return snapshot_folder(folder, snapshot)
+
+
+@contextmanager
+def new_snapshot(folder: Path, commit: str) -> Iterator[tuple[str, Path]]:
+    """Fill the yielded folder; on a normal exit it becomes current, on an exception it is removed.
+
+    Raises Conflict while another build writes below the same folder.
+    """
+    (folder / "snapshots").mkdir(parents=True, exist_ok=True)
+    with _build_lock(folder):
+        for left_over in (folder / "snapshots").glob(".building-*"):
+            shutil.rmtree(left_over)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        snapshot = f"{stamp}-{re.sub('[^0-9A-Za-z]', '', commit)[:12] or 'worktree'}"
+        draft = folder / "snapshots" / f".building-{snapshot}"
+        draft.mkdir()
+        try:
+            yield snapshot, draft
+            _publish(folder, snapshot, draft)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        _drop_old(folder, snapshot)
+
+
+def _publish(folder: Path, snapshot: str, draft: Path) -> None:
+    """Make the draft durable, then current."""
+    for path in draft.iterdir():
+        _sync(path)
+    _sync(draft)
+    draft.rename(snapshot_folder(folder, snapshot))
+    _sync(folder / "snapshots")
+    pointer = folder / "current.new"
+    pointer.write_text(snapshot, "ascii")
+    _sync(pointer)
+    pointer.rename(folder / "current")
+    _sync(folder)
+
+
+def _drop_old(folder: Path, current: str) -> None:
+    """Keep the newest snapshots only; the one before stays for queries that have just looked up the pointer."""
+    others = sorted(path for path in (folder / "snapshots").iterdir() if path.name != current)
+    for path in others[: len(others) - (_KEPT - 1)]:
+        shutil.rmtree(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _build_lock(folder: Path) -> Iterator[None]:
+    """One build at a time per folder, also across processes; the kernel frees the lock of a killed build."""
+    with (folder / "build.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict("another build of this graph is running") from error
+        yield

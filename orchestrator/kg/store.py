@@ -1,0 +1,107 @@
+"""The store of a graph: what the query worker and export need of it, and Oxigraph in memory behind that.
+
+Used inside query processes and by export. Limits, admission of queries and processes are not its business: a running
+query here cannot be interrupted, so whoever calls it does so in a process that may be killed.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pyoxigraph as ox
+
+from orchestrator.core.errors import BadQuery, Unavailable
+
+Term = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
+Results = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
+
+
+class GraphStore(Protocol):
+    """A dataset that answers SPARQL."""
+
+    def query(
+        self,
+        sparql: str,
+        *,
+        substitutions: Mapping[str, str],
+        default_graphs: Sequence[str],
+        named_graphs: Sequence[str],
+    ) -> Results:
+        """Answers of a query that was admitted. Raises BadQuery where the text cannot be understood."""
+
+    def has_graph(self, name: str) -> bool:
+        """Whether a named graph of that IRI exists."""
+
+    def write(self, path: Path, media_type: str) -> None:
+        """Serialise the whole dataset; formats without graph names get the union."""
+
+
+class OxigraphStore:
+    """The embedded store: a snapshot's triples in this process's memory."""
+
+    def __init__(self, graph: Path) -> None:
+        self._store = ox.Store()
+        try:
+            self._store.bulk_load(path=str(graph), format=ox.RdfFormat.N_QUADS)
+        except (OSError, SyntaxError) as error:
+            raise Unavailable("the stored graph cannot be read", details={"cause": str(error)[:500]}) from error
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def query(
+        self,
+        sparql: str,
+        *,
+        substitutions: Mapping[str, str],
+        default_graphs: Sequence[str],
+        named_graphs: Sequence[str],
+    ) -> Results:
+        """Answers of a query; without graphs named by the caller or the text, the union is the default graph."""
+        chosen = [_node(name) for name in default_graphs] or None
+        named = [_node(name) for name in named_graphs] if default_graphs or named_graphs else None
+        try:
+            return self._store.query(
+                sparql,
+                use_default_graph_as_union=chosen is None and not named_graphs,
+                default_graph=chosen if chosen or not named_graphs else [],
+                named_graphs=named,
+                substitutions={ox.Variable(name): _term(name, text) for name, text in substitutions.items()},
+            )
+        except SyntaxError as error:
+            raise BadQuery(f"the query is not SPARQL 1.1: {error}", field="query") from error
+        except ValueError as error:
+            raise BadQuery(str(error), field="query") from error
+
+    def has_graph(self, name: str) -> bool:
+        """Whether a named graph of that IRI exists."""
+        return self._store.contains_named_graph(_node(name))
+
+    def write(self, path: Path, media_type: str) -> None:
+        """Serialise the whole dataset; formats without graph names get the union."""
+        target = ox.RdfFormat.from_media_type(media_type)
+        if target is None:
+            raise BadQuery(f"no such format: {media_type}", field="accept")
+        if target.supports_datasets:
+            self._store.dump(output=str(path), format=target)
+            return
+        everything = self._store.query("CONSTRUCT { ?s ?p ?o } { ?s ?p ?o }", use_default_graph_as_union=True)
+        everything.serialize(output=str(path), format=target)  # type: ignore[union-attr]
+
+
+def _node(name: str) -> ox.NamedNode:
+    try:
+        return ox.NamedNode(name)
+    except ValueError as error:
+        raise BadQuery(f"not an IRI: {name[:200]!r}", field="graph") from error
+
+
+def _term(name: str, text: str) -> Term:
+    """One term in N-Triples syntax; anything beside it in ``text`` is refused."""
+    try:
+        parsed = list(ox.parse(f"<urn:s> <urn:p> {text} .", format=ox.RdfFormat.N_TRIPLES))
+    except (SyntaxError, ValueError) as error:
+        raise BadQuery(f"?{name} is not bound to one RDF term: {error}", field=f"substitutions.{name}") from error
+    if len(parsed) != 1 or not isinstance(parsed[0].object, ox.NamedNode | ox.Literal):
+        raise BadQuery(f"?{name} is not bound to one IRI or literal", field=f"substitutions.{name}")
+    return parsed[0].object

@@ -1,0 +1,45 @@
+"""Write values as RDF terms in N-Triples syntax. Used by the triple writer, the prepared questions and callers with values.
+
+Every value that reaches a query or a graph goes through here, so nothing raw is ever pasted into one.
+"""
+
+import re
+from urllib.parse import quote
+
+from orchestrator.core.errors import InvalidInput
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
+_NOT_IN_IRI = re.compile(r'[\x00-\x20<>"{}|^`\\\ud800-\udfff]')
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
+def literal(value: str) -> str:
+    """A plain string literal; lone surrogates become U+FFFD, because RDF strings cannot hold them."""
+    return f'"{_TO_ESCAPE.sub(_escape, value)}"' if _TO_ESCAPE.search(value) else f'"{value}"'
+
+
+def iri(value: str) -> str:
+    """An absolute IRI. Raises InvalidInput if it is none."""
+    if not _ABSOLUTE.match(value) or _NOT_IN_IRI.search(value):
+        raise InvalidInput(f"not an absolute IRI: {value[:200]!r}", field="iri")
+    return f"<{value}>"
+
+
+def path_part(value: str) -> str:
+    """A repository path or qualified name, percent-encoded where an IRI needs it; letters of any script stay readable."""
+    return value if value.isascii() and value.replace("_", "a").replace("/", "a").replace(".", "a").isalnum() else _quote(value)
+
+
+def _quote(value: str) -> str:
+    return "".join(
+        char if char.isalnum() or char in "-._~/'()!*,;=:@+$" else quote(char, safe="", errors="surrogateescape")
+        for char in value
+    )
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    if "\ud800" <= char <= "\udfff":
+        return "\ufffd"
+    return _ESCAPES.get(char) or f"\\u{ord(char):04X}"
