@@ -48,6 +48,7 @@ _SETTINGS = (
     ("maintenance.auto", "false"),
     ("submodule.recurse", "false"),
     ("fetch.recurseSubmodules", "false"),
+    ("fetch.unpackLimit", "1"),
     ("init.defaultBranch", "main"),
     ("commit.gpgSign", "false"),
     ("push.gpgSign", "false"),

@@ -36,16 +36,16 @@ from orchestrator.services.github_types import (
     GitHubUser,
     PullRequest,
     PullRequestSpec,
-    RepoSpec,
     Repository,
+    RepoSpec,
 )
 
 __all__ = [
-    "GitHubAccount",
-    "GitHubService",
     "Branch",
     "Commit",
     "FileEdit",
+    "GitHubAccount",
+    "GitHubService",
     "GitHubUser",
     "PullRequest",
     "PullRequestSpec",
