@@ -50,11 +50,13 @@ class AgentLimits:
 
 @dataclass(frozen=True, slots=True)
 class AgentTool:
-    """A tool an agent may call, by a name that is unique among all it may call."""
+    """A tool an agent may call, by a name unique among all it may call; server and capabilities help to choose."""
 
     name: str
     description: str
     input_schema: Mapping[str, Any]
+    server: str = ""
+    capabilities: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Graph(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """All an agent is given for one run. ``workspace`` is its own worktree, or a checkout to read when it changes nothing."""
+    """All an agent is given for one run. ``workspace``: its own worktree, or a checkout to read."""
 
     task_type: str
     input: Mapping[str, Any]
@@ -146,7 +148,7 @@ class AgentContext:
 
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """How a run ended well: a summary for people, JSON data for programs, and the messages of a conversation, if any."""
+    """How a run ended well: a summary for people, JSON for programs, and the messages of a conversation, if any."""
 
     summary: str
     data: dict[str, Any] = field(default_factory=dict)

@@ -74,7 +74,7 @@ class GraphAnalyst:
         id="agent:graph-analyst",
         name="Graph analyst",
         kind=AgentKind.GRAPH_ANALYST,
-        description="Answers who calls what, what a change reaches and where things are from the graph, without a model.",
+        description="Answers from the graph who calls what, what a change reaches, where things are. Needs no model.",
         capabilities=(Capability("graph_analysis"), Capability("code_analysis")),
         task_types=frozenset({"graph_question"}),
         example={"question": "who calls main"},
@@ -85,7 +85,9 @@ class GraphAnalyst:
         text = read_options(GraphQuestionInput, context.input).question
         understood, lost = understand(text)
         if not understood:
-            raise InvalidInput(f"This question is not understood: {lost[0][:200]!r}.", field="input.question", hint=_HINT)
+            raise InvalidInput(
+                f"This question is not understood: {lost[0][:200]!r}.", field="input.question", hint=_HINT
+            )
         graph = context.require_graph()
         answers = []
         for question in understood:
@@ -170,7 +172,9 @@ def _rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _row(row: dict[str, Any]) -> str:
-    name = next((str(row[key]) for key in ("symbol", "qualified_name", "name", "caller", "callee") if row.get(key)), "?")
+    name = next(
+        (str(row[key]) for key in ("symbol", "qualified_name", "name", "caller", "callee") if row.get(key)), "?"
+    )
     line = row.get("line") or row.get("start_line")
     place = f" at {row['path']}" + (f":{line}" if line else "") if row.get("path") else ""
     certainty = " (perhaps)" if row.get("certainty") == "mayCall" else ""

@@ -46,9 +46,7 @@ async def run_program(
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            output, errors = await asyncio.gather(
-                _read(process.stdout, max_output), _read(process.stderr, max_output)
-            )
+            output, errors = await asyncio.gather(_read(process.stdout, max_output), _read(process.stderr, max_output))
             code = await process.wait()
     except TimeoutError as error:
         if not limit.expired():

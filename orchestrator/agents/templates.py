@@ -34,7 +34,9 @@ _GRAPH = ("symbol_lookup", "impact_analysis", "graph_query")
 def _template(
     name: str, title: str, description: str, work: str, tools: tuple[str, ...], *capabilities: str
 ) -> AgentTemplate:
-    return AgentTemplate(name, title, description, f"{_GROUND_RULES}\n\n{work}", tools, ("language_model", *capabilities))
+    return AgentTemplate(
+        name, title, description, f"{_GROUND_RULES}\n\n{work}", tools, ("language_model", *capabilities)
+    )
 
 
 _ALL = (

@@ -4,6 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.agents.base import AgentLimits
@@ -104,16 +105,15 @@ async def test_cancelling_kills_the_whole_process_group(tmp_path: Path) -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    async with asyncio.timeout(5):
-        while _alive(child):
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(psutil.wait_procs, _processes(child), timeout=5)
+    assert not [process for process in _processes(child) if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def _alive(pid: int) -> bool:
+def _processes(pid: int) -> list[psutil.Process]:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+        return [psutil.Process(pid)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 async def test_a_flood_of_output_is_cut(tmp_path: Path) -> None:

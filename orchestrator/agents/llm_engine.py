@@ -1,0 +1,157 @@
+"""Leads one conversation with a model through pydantic-ai: prompt in, tool calls out to the context's tools, text back.
+
+Loaded by ``llm`` at the first run, because its imports are heavy. Everything the model says is told as events while it
+streams; limits on requests, tool calls, tokens and time hold for the whole run. It keeps nothing between runs.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+
+import httpx2
+import orjson
+from openai import AsyncOpenAI
+from pydantic_ai import Agent, RunContext
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.messages import (
+    AgentStreamEvent,
+    ModelMessagesTypeAdapter,
+    PartDeltaEvent,
+    PartEndEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+)
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RunUsage, UsageLimits
+
+from orchestrator.agents.base import AgentContext, AgentResult, Tell
+from orchestrator.agents.llm import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
+from orchestrator.agents.llm_errors import FOREIGN, translate
+from orchestrator.agents.llm_tools import ContextToolset
+from orchestrator.core.errors import AgentFailed, ProviderFailed, TimedOut
+from orchestrator.core.events import EventKind
+
+_CONNECT_SECONDS = 10.0
+_REQUEST_SECONDS = 600.0
+_TELL_SECONDS = 0.25
+_TELL_CHARS = 400
+_SUMMARY_CHARS = 4000
+
+
+async def converse(
+    endpoint: Endpoint, config: LlmConfig, given: LlmInput, context: AgentContext, *, retries: int
+) -> AgentResult:
+    """The model's answer to the prompt, with the whole conversation and what it used."""
+    toolset = ContextToolset(context, config.tools)
+    usage = RunUsage()
+    limit = asyncio.timeout(context.limits.seconds)
+    try:
+        async with limit, _client(endpoint, context.limits.seconds, retries) as client:
+            agent = _agent(client, endpoint, config, toolset)
+            limits = UsageLimits(request_limit=context.limits.requests)
+            listener = _Listener(context.tell, context.limits.tokens)
+            result = await agent.run(
+                _prompt(given), usage_limits=limits, usage=usage, event_stream_handler=listener.listen
+            )
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        seconds = context.limits.seconds
+        raise TimedOut(f"The agent took longer than {seconds:g} s.", details={"seconds": seconds}) from error
+    except (*FOREIGN, UserError) as error:
+        raise translate(error, endpoint, {"usage": _used(usage, toolset)}) from error
+    finish = (result.response.provider_details or {}).get("finish_reason")
+    if finish is None:
+        # The stream ended in the middle; the library takes what came for the whole and says "stop" by itself.
+        raise ProviderFailed("The model's answer broke off.", details={"usage": _used(usage, toolset)})
+    messages = ModelMessagesTypeAdapter.dump_python(result.all_messages(), mode="json")
+    data = {
+        "answer": result.output,
+        "model": endpoint.model,
+        "finish": finish,
+        "usage": _used(usage, toolset),
+    }
+    return AgentResult(result.output[:_SUMMARY_CHARS], data, messages)
+
+
+def _client(endpoint: Endpoint, seconds: float, retries: int) -> AsyncOpenAI:
+    # A key must stand there even for servers that need none; the SDK would else take one from our environment.
+    timeout = httpx2.Timeout(min(seconds, _REQUEST_SECONDS), connect=_CONNECT_SECONDS)
+    return AsyncOpenAI(
+        base_url=endpoint.base_url, api_key=endpoint.api_key or "none", timeout=timeout, max_retries=retries
+    )
+
+
+def _agent(client: AsyncOpenAI, endpoint: Endpoint, config: LlmConfig, toolset: ContextToolset) -> Agent[None, str]:
+    settings = ModelSettings(parallel_tool_calls=True)
+    if config.temperature is not None:
+        settings["temperature"] = config.temperature
+    return Agent(
+        OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=client)),
+        instructions=config.instructions or DEFAULT_INSTRUCTIONS,
+        name="orchestrator",
+        model_settings=settings if not toolset.is_empty else None,
+        toolsets=[toolset],
+        retries=2,
+    )
+
+
+def _prompt(given: LlmInput) -> str:
+    if not given.context:
+        return given.prompt
+    facts = orjson.dumps(given.context, default=str, option=orjson.OPT_INDENT_2).decode()
+    return f"{given.prompt}\n\nContext (JSON):\n{facts}"
+
+
+def _used(usage: RunUsage, toolset: ContextToolset) -> dict[str, int]:
+    return {
+        "requests": usage.requests,
+        "tool_calls": toolset.calls,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "unmeasured_requests": usage.unmeasured_requests,
+    }
+
+
+@dataclass
+class _Listener:
+    """Tells the model's text while it streams: a piece whenever enough has gathered, so events stay few.
+
+    The limit on tokens is kept here and not by the library, which warns at every provider that reports no usage.
+    """
+
+    tell: Tell
+    most_tokens: int
+    _gathered: list[str] = field(default_factory=list)
+    _told_at: float = field(default_factory=time.monotonic)
+
+    async def listen(self, run: RunContext[None], events: AsyncIterable[AgentStreamEvent]) -> None:
+        """Follow one response, or one round of tool calls."""
+        if run.usage.total_tokens > self.most_tokens:
+            text = f"The agent used {run.usage.total_tokens} tokens; its limit is {self.most_tokens}."
+            raise AgentFailed(text, details={"limit": "tokens"})
+        async for event in events:
+            if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
+                self._gather(event.part.content)
+            elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+                self._gather(event.delta.content_delta)
+            elif isinstance(event, PartEndEvent):
+                self._flush()
+        self._flush()
+
+    def _gather(self, text: str) -> None:
+        self._gathered.append(text)
+        size = sum(map(len, self._gathered))
+        if size >= _TELL_CHARS or time.monotonic() - self._told_at >= _TELL_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        text = "".join(self._gathered)
+        self._gathered.clear()
+        self._told_at = time.monotonic()
+        if text:
+            self.tell(EventKind.MESSAGE, role="assistant", text=text)
