@@ -4,13 +4,14 @@ Used by the pool before and after a call. Compiled validators are cached. Nothin
 linear time, and every check has a budget of steps, so that a hostile schema costs milliseconds and never hangs.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError, best_match
 from jsonschema.validators import extend
 from referencing import Registry
@@ -22,6 +23,7 @@ from orchestrator.mcp.result import ToolInfo
 
 MAX_SCHEMA_BYTES = 1024 * 1024
 MAX_STEPS = 50_000
+_SMALL_BYTES = 64 * 1024
 
 _steps: ContextVar[list[int]] = ContextVar("schema_steps")
 
@@ -92,10 +94,25 @@ _OWN: dict[str, Keyword] = {
     "additionalProperties": _additional_properties,
     "uniqueItems": _unique_items,
 }
-_KEYWORDS = {name: _counted(check) for name, check in (Draft202012Validator.VALIDATORS | _OWN).items()}
-_Validator: Any = extend(Draft202012Validator, _KEYWORDS)
+
+
+def _guarded(draft: Any, own: dict[str, Keyword]) -> Any:
+    return extend(draft, {name: _counted(check) for name, check in (draft.VALIDATORS | own).items()})
+
+
+_LATEST: Any = _guarded(Draft202012Validator, _OWN)
+_DRAFT7: Any = _guarded(Draft7Validator, _OWN)
 # Beside patternProperties the library answers unevaluatedProperties with Python's own regex engine.
-_WithoutUnevaluated: Any = extend(_Validator, {"unevaluatedProperties": _left_to_server})
+_WITHOUT_UNEVALUATED: Any = _guarded(Draft202012Validator, _OWN | {"unevaluatedProperties": _left_to_server})
+_NO_FORMATS = FormatChecker(formats=())
+
+
+def _dialect(schema: Any, schema_json: bytes) -> Any:
+    """2020-12 unless the schema says that it is older, as those of many TypeScript servers do."""
+    named = schema.get("$schema") if isinstance(schema, dict) else None
+    if isinstance(named, str) and "/draft-0" in named:
+        return _DRAFT7
+    return _WITHOUT_UNEVALUATED if b'"patternProperties"' in schema_json else _LATEST
 
 
 @lru_cache(maxsize=2048)
@@ -104,10 +121,10 @@ def _compiled(schema_json: bytes) -> Any:
     if len(schema_json) > MAX_SCHEMA_BYTES:
         raise ServerMisbehaved(f"A tool's schema has {len(schema_json)} bytes; the limit is {MAX_SCHEMA_BYTES}.")
     schema = orjson.loads(schema_json)
-    kind = _WithoutUnevaluated if b'"patternProperties"' in schema_json else _Validator
-    with _Budget():
+    kind = _dialect(schema, schema_json)
+    with _Budget(MAX_STEPS):
         try:
-            kind.check_schema(schema)
+            kind.check_schema(schema, format_checker=_NO_FORMATS)
         except (SchemaError, RecursionError, _TooCostlyError) as error:
             message = getattr(error, "message", "it is too complicated")
             raise ServerMisbehaved(f"A tool's schema is not valid: {message[:300]}") from error
@@ -116,18 +133,21 @@ def _compiled(schema_json: bytes) -> Any:
 
 
 class _Budget:
-    """Gives the checks inside a fresh budget of steps."""
+    """Gives the checks inside a budget of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = [steps]
 
     def __enter__(self) -> None:
-        self._token = _steps.set([MAX_STEPS])
+        self._token = _steps.set(self._left)
 
     def __exit__(self, *_: object) -> None:
         _steps.reset(self._token)
 
 
-def _complaint(schema_json: bytes, value: Any) -> ValidationError | None:
+def _complaint(schema_json: bytes, value: Any, size: int) -> ValidationError | None:
     validator = _compiled(schema_json)
-    with _Budget():
+    with _Budget(min(MAX_STEPS + 4 * size, 20 * MAX_STEPS)):
         try:
             error: ValidationError | None = next(validator.iter_errors(value), None)
             return error if error is None else best_match([error])
@@ -140,22 +160,33 @@ def _complaint(schema_json: bytes, value: Any) -> ValidationError | None:
             raise ServerMisbehaved(f"A tool's schema cannot be applied: {broken}") from broken
 
 
-def check_arguments(tool: ToolInfo, arguments: dict[str, Any]) -> None:
+async def _check(schema_json: bytes, value: Any) -> ValidationError | None:
+    """Check here and now what is small; the rest in a thread, so that the event loop goes on."""
+    size = len(orjson.dumps(value))
+    if size + len(schema_json) < _SMALL_BYTES:
+        return _complaint(schema_json, value, size)
+    return await asyncio.to_thread(_complaint, schema_json, value, size)
+
+
+async def check_arguments(tool: ToolInfo, arguments: dict[str, Any]) -> None:
     """InvalidInput with ``arguments.<path>`` when the arguments do not fit the tool's schema."""
     schema = _schema_bytes(tool, output=False)
-    error = None if schema is None else _complaint(schema, arguments)
+    try:
+        error = None if schema is None else await _check(schema, arguments)
+    except orjson.JSONEncodeError as unwritable:
+        raise InvalidInput(f"The arguments cannot be written as JSON: {unwritable}", field="arguments") from unwritable
     if error is not None:
         raise _invalid(error)
 
 
-def check_structured(tool: ToolInfo, structured: Any) -> None:
+async def check_structured(tool: ToolInfo, structured: Any) -> None:
     """ServerMisbehaved when a tool's structured answer does not fit the schema it declared."""
     schema = _schema_bytes(tool, output=True)
     if schema is None:
         return
     if structured is None:
         raise ServerMisbehaved(f"Tool {tool.name!r} declares an output schema and answered without structured content.")
-    error = _complaint(schema, structured)
+    error = await _check(schema, structured)
     if error is not None:
         place = ".".join(["structuredContent", *(str(part) for part in error.absolute_path)])
         raise ServerMisbehaved(f"Tool {tool.name!r} lies about its output schema: {place}: {error.message[:300]}")

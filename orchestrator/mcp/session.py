@@ -70,9 +70,12 @@ class Session:
         self._client: Client | None = None
         self._wake = asyncio.Event()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Looked at here too, since whoever started the session may have gone.
+        self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
         self._owner: asyncio.Task[None] | None = None
         self._check: asyncio.Task[None] | None = None
         self._tools: tuple[ToolInfo, ...] | None = None
+        self._by_name: dict[str, ToolInfo] = {}
         self._tools_until = 0.0
         self._listing: asyncio.Lock = asyncio.Lock()
 
@@ -107,7 +110,7 @@ class Session:
         finally:
             self._mark_ended("was closed")
             if not self._ready.done():
-                self._ready.cancel()
+                self._ready.set_exception(self.death())
 
     def _fail(self, why: str, error: Exception) -> None:
         self._mark_ended(why)
@@ -136,7 +139,8 @@ class Session:
 
     def death(self) -> OrchestratorError:
         """The error for whoever was waiting when the session ended."""
-        name, why = self.definition.name, self.why or "ended"
+        name = self.definition.name
+        why = (self._stdio.exit_reason() if self._stdio is not None else None) or self.why or "ended"
         words = self.tail()
         said = f" It said: {words}" if words else ""
         if self._stdio is not None and self._stdio.misbehaved is not None:
@@ -161,6 +165,8 @@ class Session:
         """End it; bounded, since a hanging server must not hold the pool."""
         self.closing = True
         self._wake.set()
+        if self._owner is not None and not self._ready.done():
+            self._owner.cancel()
         if self._check is not None:
             self._check.cancel()
         owner = self._owner
@@ -197,6 +203,10 @@ class Session:
 
     # Requests.
 
+    def known_tool(self, name: str) -> ToolInfo | None:
+        """A tool of the last list."""
+        return self._by_name.get(name)
+
     async def list_tools(self, *, refresh: bool = False) -> tuple[ToolInfo, ...]:
         """All tools, page by page, from memory while they are fresh."""
         if not refresh and self._tools is not None and time.monotonic() < self._tools_until:
@@ -207,6 +217,7 @@ class Session:
             self._tools_until = time.monotonic() + _TOOLS_TTL_SECONDS
             try:
                 self._tools = await self._fetch_tools()
+                self._by_name = {tool.name: tool for tool in self._tools}
             except BaseException:
                 self._tools_until = 0.0
                 raise
@@ -236,10 +247,8 @@ class Session:
             await self._live().list_tools()
         return tuple(found.values())
 
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any], *, timeout: float, on_progress: ProgressFn | None
-    ) -> ToolResult:
-        """Call a tool; the time limit is the caller's, ``timeout`` only tells when the server is suspected to hang."""
+    async def call_tool(self, name: str, arguments: dict[str, Any], *, on_progress: ProgressFn | None) -> ToolResult:
+        """Call a tool; the time limit is the caller's."""
         request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
         wire = await self._request(request, name, on_progress)
         if wire.get("resultType") == "input_required":

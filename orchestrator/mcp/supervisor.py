@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, ServerUnreachable, TimedOut
+from orchestrator.core.errors import NotFound, OrchestratorError, ServerUnreachable, TimedOut
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.result import ToolInfo, ToolResult
@@ -56,6 +56,7 @@ class Supervisor:
         self._slots = asyncio.Semaphore(definition.max_concurrency)
         self._session: Session | None = None
         self._starting: asyncio.Task[Session] | None = None
+        self._opening: Session | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._retry_at = 0.0
@@ -80,10 +81,10 @@ class Supervisor:
             async with asyncio.timeout(timeout) as clock, self._slots:
                 session = await self.session()
                 try:
-                    return await self._call_on(session, tool, arguments, timeout, on_progress)
+                    return await self._call_on(session, tool, arguments, on_progress)
                 except SessionExpired:
                     session = await self.session()
-                    return await self._call_on(session, tool, arguments, timeout, on_progress)
+                    return await self._call_on(session, tool, arguments, on_progress)
         except TimeoutError as error:
             if not clock.expired():
                 raise ServerUnreachable(f"MCP server {self.definition.name!r}: {error}") from error
@@ -97,14 +98,17 @@ class Supervisor:
             self._last_used = self._clock()
 
     async def _call_on(
-        self, session: Session, tool: str, arguments: dict[str, Any], timeout: float, on_progress: ProgressFn | None
+        self, session: Session, tool: str, arguments: dict[str, Any], on_progress: ProgressFn | None
     ) -> ToolResult:
-        info = _find(await session.list_tools(), tool, self.definition.name)
-        check_arguments(info, arguments)
-        result = await session.call_tool(tool, arguments, timeout=timeout, on_progress=on_progress)
+        tools = await session.list_tools()
+        info = session.known_tool(tool)
+        if info is None:
+            raise _unknown(tools, tool, self.definition.name)
+        await check_arguments(info, arguments)
+        result = await session.call_tool(tool, arguments, on_progress=on_progress)
         self._failures = 0
         if info.output_schema is not None and not result.is_error:
-            check_structured(info, result.structured)
+            await check_structured(info, result.structured)
         return result
 
     async def list_tools(self, *, refresh: bool, timeout: float) -> tuple[ToolInfo, ...]:
@@ -163,6 +167,7 @@ class Supervisor:
             on_end=self._ended,
         )
         self._starts += 1
+        self._opening = session
         try:
             await session.start()
         except OrchestratorError as error:
@@ -172,7 +177,7 @@ class Supervisor:
             self._session = session
             return session
         finally:
-            self._starting = None
+            self._starting = self._opening = None
 
     def _failed(self, error: OrchestratorError, *, at_once: bool = False) -> None:
         """Note a failure; ``at_once`` lets the first restart happen without waiting."""
@@ -236,8 +241,10 @@ class Supervisor:
     async def aclose(self) -> None:
         """End the session now; calls in flight fail with ServerUnreachable."""
         self._retired = True
+        if self._opening is not None:
+            await self._opening.aclose()
         if self._starting is not None:
-            await asyncio.wait({self._starting}, timeout=self._limits.start_seconds + 1)
+            await asyncio.wait({self._starting})
         if (session := self._session) is not None:
             session.closing = True
             self._ended(session)
@@ -245,14 +252,9 @@ class Supervisor:
             await asyncio.wait(set(self._closing))
 
 
-def _find(tools: tuple[ToolInfo, ...], name: str, server: str) -> ToolInfo:
-    for tool in tools:
-        if tool.name == name:
-            return tool
-    if not isinstance(name, str) or not name:
-        raise InvalidInput("The name of a tool is expected.", field="tool")
+def _unknown(tools: tuple[ToolInfo, ...], name: str, server: str) -> NotFound:
     known = ", ".join(tool.name for tool in tools[:20]) or "none"
-    raise NotFound(f"MCP server {server!r} has no tool {name[:100]!r}; it has: {known}.", field="tool")
+    return NotFound(f"MCP server {server!r} has no tool {str(name)[:100]!r}; it has: {known}.", field="tool")
 
 
 def _timed_out(definition: ServerDefinition, what: str, seconds: float) -> TimedOut:

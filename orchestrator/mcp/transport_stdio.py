@@ -44,6 +44,7 @@ class StdioTransport(asyncio.SubprocessProtocol):
         self._rubbish: deque[bytes] = deque(maxlen=3)
         self.rubbish_lines = 0
         self.misbehaved: str | None = None
+        self.stopping = False
         self._ended = False
         self._process: asyncio.SubprocessTransport | None = None
         self._backlog: deque[Item] = deque()
@@ -58,6 +59,13 @@ class StdioTransport(asyncio.SubprocessProtocol):
     def pid(self) -> int | None:
         """The server's process id, which is its group's too."""
         return None if self._process is None else self._process.get_pid()
+
+    def exit_reason(self) -> str | None:
+        """How the process ended on its own, if it did."""
+        code = None if self._process is None or self.stopping else self._process.get_returncode()
+        if code is None:
+            return None
+        return f"was killed by signal {-code}" if code < 0 else f"exited with status {code}"
 
     def last_words(self) -> str:
         """The last lines of stderr, or of stdout where those were no messages; may hold secrets: redact before use."""
@@ -86,6 +94,8 @@ class StdioTransport(asyncio.SubprocessProtocol):
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended = True
+        if self._process is not None and self._process.get_returncode() is None:
+            self.stopping = True
         try:
             await self._stop()
         finally:

@@ -1,0 +1,164 @@
+"""Schemas that strangers wrote: right answers for honest ones, quick refusals for hostile ones."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from orchestrator.core.errors import InvalidInput, OrchestratorError, ServerMisbehaved
+from orchestrator.mcp.patterns import glob_matcher, linear_matcher
+from orchestrator.mcp.result import ToolInfo
+from orchestrator.mcp.schema import check_arguments, check_structured
+
+
+async def _refusal(schema: dict[str, Any], arguments: dict[str, Any]) -> OrchestratorError:
+    with pytest.raises(OrchestratorError) as caught:
+        await check_arguments(ToolInfo("t", input_schema=schema), arguments)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("schema", "arguments", "field"),
+    [
+        ({"required": ["a"]}, {}, "arguments.a"),
+        ({"properties": {"a": {"type": "integer"}}}, {"a": "x"}, "arguments.a"),
+        ({"properties": {"a": {"items": {"type": "string"}}}}, {"a": ["x", 1]}, "arguments.a.1"),
+        ({"properties": {"a": {}}, "additionalProperties": False}, {"b": 1}, "arguments.b"),
+        ({"properties": {"a": {"pattern": "^x+$"}}}, {"a": "y"}, "arguments.a"),
+        ({"patternProperties": {"^n_": {"type": "integer"}}}, {"n_a": "x"}, "arguments.n_a"),
+        ({"properties": {"a": {"uniqueItems": True}}}, {"a": [1, 1]}, "arguments.a"),
+        ({"$ref": "#/$defs/T", "$defs": {"T": {"required": ["z"]}}}, {}, "arguments.z"),
+    ],
+)
+async def test_the_field_at_fault_is_named(schema: dict[str, Any], arguments: dict[str, Any], field: str) -> None:
+    error = await _refusal({"type": "object"} | schema, arguments)
+    assert isinstance(error, InvalidInput)
+    assert error.field == field
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"allOf": [{"$ref": "#"}]},
+        {"$ref": "https://example.org/schema.json"},
+        {"$ref": "file:///etc/passwd"},
+        {"$ref": "#/$defs/missing"},
+        {"type": 12},
+        {"properties": {"a": {"items": "no schema"}}},
+        {
+            "$ref": "#/$defs/a0",
+            "$defs": {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": False},
+        },
+        {"description": "x" * 2_000_000},
+    ],
+    ids=range(9),
+)
+async def test_a_hostile_schema_is_misbehaviour_at_once(schema: dict[str, Any]) -> None:
+    began = time.monotonic()
+    assert isinstance(await _refusal(schema, {"a": [1]}), ServerMisbehaved)
+    assert time.monotonic() - began < 5
+
+
+async def test_a_catastrophic_pattern_costs_nothing() -> None:
+    schema = {"properties": {"a": {"pattern": "^(a+)+$"}}, "patternProperties": {"(x+x+)+y": {"type": "string"}}}
+    began = time.monotonic()
+    await _refusal(schema, {"a": "a" * 50_000 + "b", "x" * 50_000: 1})
+    assert time.monotonic() - began < 2
+
+
+async def test_an_older_dialect_is_understood() -> None:
+    pair = {"type": "array", "items": [{"type": "integer"}, {"type": "string"}]}
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"pair": pair}}
+    await check_arguments(ToolInfo("t", input_schema=schema), {"pair": [1, "x"]})
+    assert (await _refusal(schema, {"pair": ["x", 1]})).field == "arguments.pair.0"
+
+
+async def test_large_honest_arguments_pass() -> None:
+    row = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}, "required": ["a"]}
+    schema = {"properties": {"rows": {"type": "array", "items": row}}}
+    await check_arguments(ToolInfo("t", input_schema=schema), {"rows": [{"a": 1, "b": "x"}] * 20_000})
+
+
+async def test_arguments_that_are_no_json_are_refused() -> None:
+    assert (await _refusal({}, {"a": object()})).field == "arguments"
+    assert (await _refusal({}, {"a": "\ud800"})).field == "arguments"
+
+
+async def test_a_declared_output_must_come() -> None:
+    tool = ToolInfo("t", output_schema={"type": "object"})
+    await check_structured(tool, {})
+    with pytest.raises(ServerMisbehaved):
+        await check_structured(tool, None)
+
+
+_scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=3)
+_values = st.recursive(
+    _scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
+    max_leaves=6,
+)
+_leaf_schemas = st.sampled_from(
+    [
+        {},
+        {"type": "string"},
+        {"type": "integer"},
+        {"minLength": 1},
+        {"enum": [1, "a"]},
+        {"pattern": "a"},
+        {"uniqueItems": True},
+    ]
+)
+_schemas = st.recursive(
+    _leaf_schemas,
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "properties": st.dictionaries(st.text("ab", max_size=2), inner, max_size=2),
+            "additionalProperties": inner | st.booleans(),
+            "patternProperties": st.dictionaries(st.sampled_from(["a", "^b"]), inner, max_size=2),
+            "items": inner,
+            "anyOf": st.lists(inner, min_size=1, max_size=2),
+            "not": inner,
+        },
+    ),
+    max_leaves=5,
+)
+
+
+@given(schema=_schemas, value=st.dictionaries(st.text("ab", max_size=2), _values, max_size=3))
+async def test_verdicts_are_those_of_the_library(schema: dict[str, Any], value: dict[str, Any]) -> None:
+    expected = Draft202012Validator(schema).is_valid(value)
+    try:
+        await check_arguments(ToolInfo("t", input_schema=schema), value)
+    except InvalidInput:
+        assert not expected
+    else:
+        assert expected
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "fits"),
+    [
+        ("*.py", "a/b.py", True),
+        ("*.py", "b.pyc", False),
+        ("src/*.py", "src/a/b.py", False),
+        ("src/**/*.py", "src/a/b.py", True),
+        ("src/**/*.py", "src/b.py", True),
+        ("test_?.[ch]", "x/test_1.c", True),
+        ("[!a].txt", "a.txt", False),
+        ("a[", "a[", True),
+    ],
+)
+def test_globs_match_as_people_expect(glob: str, path: str, fits: bool) -> None:
+    matches = glob_matcher(glob)
+    assert matches is not None
+    assert matches(path) is fits
+
+
+def test_patterns_the_linear_engine_lacks_are_not_offered() -> None:
+    assert linear_matcher("(?=a)b") is None
+    assert linear_matcher("(") is None
