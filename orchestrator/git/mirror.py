@@ -14,6 +14,7 @@ from uuid import UUID
 
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound, RepositoryFailed, TooLarge
 from orchestrator.git import tree
+from orchestrator.git.address import pinned_settings
 from orchestrator.git.credential import Credential, Login, login_for
 from orchestrator.git.local import remove_tree
 from orchestrator.git.lock import held
@@ -22,6 +23,8 @@ from orchestrator.git.progress import OnProgress, watch
 from orchestrator.git.templates import Author, import_stream
 from orchestrator.git.tree import HEAD_REF, FileEntry
 from orchestrator.git.url import parse_repository_url
+
+Settings = tuple[tuple[str, str], ...]
 
 _HEADS = "refs/remotes/origin/"
 # A local repository may belong to another user; upload-pack forgets our configuration, so it is told again.
@@ -42,6 +45,7 @@ class MirrorInfo:
 class _Source:
     location: str
     login: Login | None
+    settings: Settings
     on_progress: OnProgress | None
     timeout: float
 
@@ -57,11 +61,14 @@ class _Source:
 class Mirrors:
     """All mirrors below one folder; safe to use from several processes at once."""
 
-    def __init__(self, root: Path, *, max_bytes: int = 8 * 1024**3, allow_ssh: bool = True) -> None:
+    def __init__(
+        self, root: Path, *, max_bytes: int = 8 * 1024**3, allow_ssh: bool = True, allow_private_hosts: bool = True
+    ) -> None:
         """``max_bytes`` limits what one fetch may receive."""
         self.root = Path(os.path.abspath(root))
         self._max_bytes = max_bytes
         self._allow_ssh = allow_ssh
+        self._allow_private_hosts = allow_private_hosts
 
     def path(self, project_id: UUID) -> Path:
         """Where the mirror is or would be."""
@@ -88,8 +95,7 @@ class Mirrors:
         timeout: float = 900.0,
     ) -> MirrorInfo:
         """Copy a remote repository. All or nothing: a failed or cancelled copy leaves nothing behind."""
-        url = parse_repository_url(source, allow_ssh=self._allow_ssh)
-        origin = _Source(url.text, login_for(credential, url), on_progress, timeout)
+        origin = await self._remote(source, credential, on_progress, timeout)
         return await self._build(project_id, lambda path: self._copy(path, origin))
 
     async def create_from_path(
@@ -103,7 +109,7 @@ class Mirrors:
     ) -> MirrorInfo:
         """Copy the commits of a local repository. With ``roots``, its git folder must lie below one of them too."""
         await _check_local(path, roots)
-        origin = _Source(str(path), None, on_progress, timeout)
+        origin = _Source(str(path), None, (), on_progress, timeout)
         return await self._build(project_id, lambda temporary: self._copy(temporary, origin))
 
     async def create_from_template(self, project_id: UUID, files: Mapping[str, str], author: Author) -> MirrorInfo:
@@ -130,7 +136,7 @@ class Mirrors:
             path = self.require(project_id)
             location = (await run_git("config", "--get", "remote.origin.url", cwd=path, accept=(0, 1))).text
             if location:
-                await self._synchronise(path, self._source_of(location, credential, on_progress, timeout))
+                await self._synchronise(path, await self._source_of(location, credential, on_progress, timeout))
             return await self.info(project_id)
 
     async def info(self, project_id: UUID) -> MirrorInfo:
@@ -173,15 +179,22 @@ class Mirrors:
                 path.rename(doomed)
                 await remove_tree(doomed)
 
-    def _source_of(
+    async def _source_of(
         self, location: str, credential: Credential | None, on_progress: OnProgress | None, timeout: float
     ) -> _Source:
-        if location.startswith("/"):
-            if os.path.realpath(location) != location:
-                raise RepositoryFailed("The local repository has been moved behind a symbolic link.")
-            return _Source(location, None, on_progress, timeout)
-        url = parse_repository_url(location, allow_ssh=self._allow_ssh)
-        return _Source(url.text, login_for(credential, url), on_progress, timeout)
+        if not location.startswith("/"):
+            return await self._remote(location, credential, on_progress, timeout)
+        if await asyncio.to_thread(os.path.realpath, location) != location:
+            raise RepositoryFailed("The local repository has been moved behind a symbolic link.")
+        return _Source(location, None, (), on_progress, timeout)
+
+    async def _remote(
+        self, source: str, credential: Credential | None, on_progress: OnProgress | None, timeout: float
+    ) -> _Source:
+        url = parse_repository_url(source, allow_ssh=self._allow_ssh)
+        login = login_for(credential, url)
+        settings = () if self._allow_private_hosts else await pinned_settings(url)
+        return _Source(url.text, login, settings, on_progress, timeout)
 
     async def _build(self, project_id: UUID, fill: Callable[[Path], Awaitable[None]]) -> MirrorInfo:
         async with held(self.lock_path(project_id, "mirror")):
@@ -213,7 +226,12 @@ class Mirrors:
         remote = [f"--upload-pack={_UPLOAD_PACK}"] if source.is_local else []
         asked = ("ls-remote", "--symref", *remote, "origin", "HEAD", "refs/heads/*")
         listing = await run_git(
-            *asked, cwd=path, timeout=min(60.0, source.timeout), login=source.login, allow_file=source.is_local
+            *asked,
+            cwd=path,
+            timeout=min(60.0, source.timeout),
+            login=source.login,
+            settings=source.settings,
+            allow_file=source.is_local,
         )
         target, branch = _remote_head(listing.text, source.field)
         wanted = (f"+{target}:{HEAD_REF}", f"+refs/heads/*:{_HEADS}*", "+refs/tags/*:refs/tags/*")
@@ -222,6 +240,7 @@ class Mirrors:
             cwd=path,
             timeout=source.timeout,
             login=source.login,
+            settings=source.settings,
             allow_file=source.is_local,
             on_line=watch(source.on_progress, self._too_many_bytes),
         )

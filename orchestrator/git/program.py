@@ -98,6 +98,7 @@ async def run_git(
     truncate: bool = False,
     accept: Sequence[int] = (0,),
     login: Login | None = None,
+    settings: Sequence[tuple[str, str]] = (),
     allow_file: bool = False,
     on_line: LineReader | None = None,
 ) -> Completed:
@@ -106,7 +107,7 @@ async def run_git(
     Output over ``max_output`` bytes raises TooLarge, or is cut there with ``truncate``. ``on_line`` gets each line of
     stderr, progress lines too.
     """
-    process = await _start(args, cwd, _environment(env, login, allow_file), stdin is not None)
+    process = await _start(args, cwd, _environment(env, login, settings, allow_file), stdin is not None)
     talk = _Talk(process, stdin, max_output, on_line)
     limit = asyncio.timeout(timeout)
     try:
@@ -119,6 +120,7 @@ async def run_git(
     finally:
         await _end(process)
     errors = redact(bytes(talk.errors).decode("utf-8", "replace"), login.hidden if login else ())
+    errors = errors.replace(str(cwd), "<repository>") if cwd else errors
     if talk.truncated:
         if not truncate:
             raise TooLarge(f"git {_verb(args)} gave more than {max_output} bytes.", details={"limit": max_output})
@@ -227,10 +229,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await asyncio.shield(asyncio.wait_for(process.communicate(), _GRACE))
 
 
-def _environment(extra: Mapping[str, str] | None, login: Login | None, allow_file: bool) -> dict[str, str]:
+def _environment(
+    extra: Mapping[str, str] | None, login: Login | None, more: Sequence[tuple[str, str]], allow_file: bool
+) -> dict[str, str]:
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ENVIRONMENT
     env["GIT_ALLOW_PROTOCOL"] = "https:http:ssh:file" if allow_file else "https:http:ssh"
-    settings = _SETTINGS + (login.settings if login else ())
+    settings = (*_SETTINGS, *more, *(login.settings if login else ()))
     env["GIT_CONFIG_COUNT"] = str(len(settings))
     for number, (key, value) in enumerate(settings):
         env[f"GIT_CONFIG_KEY_{number}"], env[f"GIT_CONFIG_VALUE_{number}"] = key, value

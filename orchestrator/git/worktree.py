@@ -69,15 +69,17 @@ class Worktrees:
         mirror = self._mirrors.require(project_id)
         entries = await self._measured(project_id, commit)
         async with self._held(project_id):
-            if path.exists():
-                raise Conflict("A work tree of this name exists already.", field="name")
-            await run_git("worktree", "prune", "--expire", "now", cwd=mirror)
             worktree = Worktree(project_id, name, path, _BRANCHES + name, commit, mirror / "worktrees" / name)
+            if (worktree.git_dir / _BASE_FILE).exists() and path.exists():
+                raise Conflict("A work tree of this name exists already.", field="name")
+            # Half a work tree is what a killed process left, since the lock is held: the base file is written last.
+            await self._undo(mirror, worktree, delete_branch=path.exists())
             if await _branch_exists(mirror, worktree.branch):
                 raise Conflict("An earlier work tree left a branch of this name.", field="name")
             try:
                 await self._make(mirror, worktree, timeout)
                 await _leave_out(worktree, await asyncio.to_thread(_take_escaping_links, path, entries))
+                (worktree.git_dir / _BASE_FILE).write_text(commit)
             except BaseException:
                 await asyncio.shield(self._undo(mirror, worktree, delete_branch=True))
                 raise
@@ -147,7 +149,6 @@ class Worktrees:
         await run_git("worktree", "add", "--quiet", "--no-track", *place, cwd=mirror, timeout=timeout)
         if not worktree.git_dir.is_dir():
             raise RepositoryFailed("git put the work tree's data somewhere else.")
-        (worktree.git_dir / _BASE_FILE).write_text(worktree.base_commit)
 
     async def _undo(self, mirror: Path, worktree: Worktree, delete_branch: bool) -> None:
         await remove_tree(worktree.path)

@@ -10,10 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound, RepositoryFailed, TimedOut, TooLarge
+from orchestrator.git.address import pinned_settings
 from orchestrator.git.credential import Credential
 from orchestrator.git.diff import commit_all, push_branch
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.templates import TEMPLATES, Author, template_files
+from orchestrator.git.url import parse_repository_url
 from orchestrator.git.worktree import Worktrees
 from tests.git.http_server import private_git
 
@@ -268,6 +270,35 @@ async def test_an_unreachable_or_hostile_url_fails_cleanly(mirrors: Mirrors) -> 
     with pytest.raises(InvalidInput):
         await mirrors.create(uuid4(), "ext::sh -c id")
     assert not mirrors.root.exists() or _left(mirrors) == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "localhost:9", "[::1]:9", "169.254.169.254", "10.0.0.1", "[::ffff:10.0.0.1]"]
+)
+async def test_a_private_host_is_refused_where_the_service_is_told_to(tmp_path: Path, host: str) -> None:
+    careful = Mirrors(tmp_path / "mirrors", allow_private_hosts=False)
+    with pytest.raises(InvalidInput, match="private network"):
+        await careful.create(uuid4(), f"http://{host}/x.git")
+
+
+async def test_git_is_pinned_to_the_addresses_that_were_judged(
+    mirrors: Mirrors, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_git(source.parent) as server:
+        port = server.server_address[1]
+        pins = (("http.curloptResolve", f"public.example:{port}:127.0.0.1"), ("http.followRedirects", "false"))
+
+        async def judged(url: object) -> tuple[tuple[str, str], ...]:
+            return pins
+
+        monkeypatch.setattr("orchestrator.git.mirror.pinned_settings", judged)
+        monkeypatch.setenv("no_proxy", "public.example")
+        careful = Mirrors(mirrors.root, allow_private_hosts=False)
+        with pytest.raises(RepositoryFailed) as caught:
+            await careful.create(uuid4(), f"http://public.example:{port}/source/.git")
+        assert caught.value.hint is not None
+        assert server.authorizations == [None]
+    assert (await pinned_settings(parse_repository_url("https://8.8.8.8/x")))[0][1] == "8.8.8.8:443:8.8.8.8"
 
 
 async def test_two_processes_that_create_one_project_end_with_one_mirror(mirrors: Mirrors, source: Path) -> None:
