@@ -50,7 +50,7 @@ async def caller_of(request: Request, container: Container) -> Caller:
         if scheme.lower() != "bearer":
             raise NotAuthenticated("the Authorization header must be: Bearer <token>")
         return await container.tokens.caller_of_bearer(token.strip())
-    cookie = request.cookies.get(session_cookie.cookie_name(container.settings))
+    cookie = session_cookie.read(request, container.settings)
     if cookie is None:
         raise NotAuthenticated("log in, or send Authorization: Bearer <token>")
     caller = await container.tokens.caller_of_session(cookie)

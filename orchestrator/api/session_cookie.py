@@ -28,6 +28,11 @@ def is_secure(settings: Settings) -> bool:
     return settings.base_url.startswith("https://")
 
 
+def read(request: Request, settings: Settings) -> str | None:
+    """The value of the session cookie; None when the browser sent none."""
+    return request.cookies.get(cookie_name(settings))
+
+
 def set_session(response: Response, settings: Settings, secret: str) -> None:
     """Put the session cookie on the browser, for as long as an unused session lives."""
     response.set_cookie(

@@ -1,4 +1,4 @@
-"""How often somebody may do something: a token bucket per caller, and a window of failures per key.
+"""How often somebody may do something: a token bucket per caller, and a window of attempts per key.
 
 Used by the doors and by the log-in. Counted in this process: the service's API is one process beside a team's
 repositories, a restart may forget, and a hot path must not wait for a store. With several API processes each counts
@@ -41,38 +41,39 @@ class RequestLimit:
         self._levels = {key: kept for key, kept in self._levels.items() if now - kept[1] < refill}
 
 
-class FailureLimit:
-    """At most ``most`` failures per key within ``seconds``; further tries are refused until the oldest has aged."""
+class AttemptLimit:
+    """At most ``most`` attempts per key within ``seconds``; more are refused until the oldest has aged.
+
+    An attempt counts before it is made, so that many at once do not slip through; a good one is taken back.
+    """
 
     def __init__(self, most: int, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._failures: OrderedDict[Hashable, deque[float]] = OrderedDict()
+        self._attempts: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
-    def check(self, key: Hashable) -> None:
-        """RateLimited when the key has failed too often."""
-        failures = self._recent(key)
-        if len(failures) >= self._most:
-            wait = math.ceil(failures[0] + self._seconds - self._clock())
-            raise RateLimited("too many failed attempts; wait a while", details={"retry_after": max(wait, 1)})
+    def attempt(self, key: Hashable) -> None:
+        """Count an attempt; RateLimited when there were too many."""
+        now = self._clock()
+        attempts = self._attempts.get(key, deque())
+        while attempts and attempts[0] <= now - self._seconds:
+            attempts.popleft()
+        if len(attempts) >= self._most:
+            wait = math.ceil(attempts[0] + self._seconds - now)
+            raise RateLimited("too many attempts; wait a while", details={"retry_after": max(wait, 1)})
+        attempts.append(now)
+        self._attempts[key] = attempts
+        self._attempts.move_to_end(key)
+        if len(self._attempts) > _MOST_KEYS:
+            self._attempts.popitem(last=False)
 
-    def fail(self, key: Hashable) -> None:
-        """Count a failure."""
-        failures = self._recent(key)
-        failures.append(self._clock())
-        self._failures[key] = failures
-        self._failures.move_to_end(key)
-        if len(self._failures) > _MOST_KEYS:
-            self._failures.popitem(last=False)
+    def take_back(self, key: Hashable) -> None:
+        """The newest attempt was a good one: do not count it."""
+        attempts = self._attempts.get(key)
+        if attempts:
+            attempts.pop()
 
     def forgive(self, key: Hashable) -> None:
-        """Forget the failures of a key that has now succeeded."""
-        self._failures.pop(key, None)
-
-    def _recent(self, key: Hashable) -> deque[float]:
-        failures = self._failures.get(key, deque())
-        oldest = self._clock() - self._seconds
-        while failures and failures[0] <= oldest:
-            failures.popleft()
-        return failures
+        """Forget every attempt of a key."""
+        self._attempts.pop(key, None)

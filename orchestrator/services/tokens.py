@@ -33,9 +33,9 @@ class Tokens:
                 "SECRET_KEY is too short: it needs 32 characters or more",
                 hint="make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
             )
-        # One key per use, so that a token of one kind can never pass for another.
-        self._signing_key = _derived(secret, b"access-token")
-        self._csrf_key = _derived(secret, b"csrf")
+        self._secret = secret.encode()
+        self._signing_key = self.key_for(b"access-token")
+        self._csrf_key = self.key_for(b"csrf")
         self._stored = stored
         self.access_seconds = access_minutes * 60
         # Only this header is ever read: the algorithm is not the sender's choice, and nothing unsigned is parsed.
@@ -79,6 +79,10 @@ class Tokens:
             raise NotAuthenticated("the session has ended", hint="log in again")
         return caller
 
+    def key_for(self, use: bytes) -> bytes:
+        """A key of its own for each use, so that what is made for one can never pass for another."""
+        return hmac.new(self._secret, b"orchestrator/" + use, hashlib.sha256).digest()
+
     def csrf_token(self, session_id: UUID) -> str:
         """What unsafe requests of a cookie session must carry in X-CSRF-Token."""
         return hmac.new(self._csrf_key, session_id.bytes, hashlib.sha256).hexdigest()
@@ -118,7 +122,3 @@ class Tokens:
             self._good.clear()
         self._good[token] = known = (caller, float(claims["exp"]))
         return known
-
-
-def _derived(secret: str, use: bytes) -> bytes:
-    return hmac.new(secret.encode(), b"orchestrator/" + use, hashlib.sha256).digest()
