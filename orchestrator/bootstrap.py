@@ -5,21 +5,50 @@ them in order.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from cryptography.fernet import Fernet
 
 from orchestrator.config import Settings
 from orchestrator.core.secretbox import SecretBox
+from orchestrator.core.routing import Target
+from orchestrator.git.mirror import Mirrors
+from orchestrator.git.worktree import Worktrees
+from orchestrator.kg.query_client import GraphQueries, QueryLimits
+from orchestrator.mcp.builtin_code import code_server
+from orchestrator.mcp.builtin_diagnostics import diagnostics_server
+from orchestrator.mcp.builtin_graph import graph_server
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.services.build_graph import GraphBuilder
+from orchestrator.services.event_stream import EventStream
+from orchestrator.services.graph_service import GraphService, PreparedQuestions
+from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.pending import Pending
+from orchestrator.services.probes import Probes
+from orchestrator.services.project_service import ProjectService
+from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.reaper import Reaper
+from orchestrator.services.run_tool import ToolExecutor
+from orchestrator.services.sync_project import ProjectSync
+from orchestrator.services.targets import TargetDirectory
+from orchestrator.services.task_service import TaskLimits, TaskService
+from orchestrator.services.tool_calls import ToolCalls
 from orchestrator.eventlog.wake import Wake
 from orchestrator.jobqueue.sender import JobSender
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
+from orchestrator.services.accounts import Accounts
+from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.keyfile import read_or_make
 from orchestrator.services.limits import RequestLimit
+from orchestrator.services.oauth import OAuth
+from orchestrator.services.oauth_providers import GitHub, HuggingFace
+from orchestrator.services.passwords import Passwords
 from orchestrator.services.relay import Relay
+from orchestrator.services.sessions import Sessions
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
@@ -40,11 +69,51 @@ class Container:
     tokens: Tokens
     access: ProjectAccess
     request_limit: RequestLimit
+    passwords: Passwords
+    accounts: Accounts
+    sessions: Sessions
+    api_tokens: ApiTokens
+    oauth: OAuth
+    mirrors: Mirrors
+    worktrees: Worktrees
+    views: ProjectViews
+    queries: GraphQueries
+    pool: ServerPool
+    registry: McpRegistry
+    targets: TargetDirectory
+    tasks: TaskService
+    events: EventStream
+    projects: ProjectService
+    graphs: GraphService
+    tool_calls: ToolCalls
+    reaper: Reaper
+    pending: Pending
+    probes: Probes
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    def tool_executor(self) -> ToolExecutor:
+        """Carries out tool calls."""
+        return ToolExecutor(self.registry, self.pool, self.views)
+
+    def project_sync(self) -> ProjectSync:
+        """Fetches repositories."""
+        return ProjectSync(
+            self.database,
+            self.mirrors,
+            self.tasks,
+            self.settings.roots,
+            github_url=self.settings.github_url,
+            github_token=_no_token,
+        )
+
+    def graph_builder(self) -> GraphBuilder:
+        """Builds graphs."""
+        return GraphBuilder(self.database, self.views, self.queries)
 
     async def close(self) -> None:
         """Finish pending writes and close everything, last built first."""
         await self.writer.settle()
+        self.passwords.close()
         for close in reversed(self.closers):
             await close()
 
@@ -56,6 +125,21 @@ def build_container(settings: Settings) -> Container:
     sender = JobSender(settings.redis_url)
     relay = Relay(database, sender)
     writer = TaskWriter(database, wake, relay)
+    secretbox = _secretbox(settings)
+    access = ProjectAccess(database)
+    mirrors = Mirrors(settings.data_dir / "mirrors")
+    worktrees = Worktrees(settings.data_dir / "worktrees", mirrors)
+    views = ProjectViews(database, mirrors, worktrees, settings.data_dir / "kg")
+    queries = GraphQueries()
+    limits = _query_limits(settings)
+    pool = ServerPool((code_server(), graph_server(PreparedQuestions(queries, limits)), diagnostics_server()))
+    registry = McpRegistry(database, pool, secretbox, allow_stdio=settings.allow_stdio_servers)
+    targets = TargetDirectory(database, registry, _no_agents)
+    blobs = BlobStore(settings.data_dir / "blobs")
+    tasks = TaskService(database, writer, targets, access, wake, blobs, _task_limits(settings))
+    stored = StoredTokens(database, session_days=settings.refresh_token_days)
+    tokens = _tokens(settings, stored)
+    passwords = Passwords()
     container = Container(
         settings=settings,
         database=database,
@@ -63,14 +147,50 @@ def build_container(settings: Settings) -> Container:
         sender=sender,
         relay=relay,
         writer=writer,
-        blobs=BlobStore(settings.data_dir / "blobs"),
-        secretbox=_secretbox(settings),
-        tokens=_tokens(settings, database),
-        access=ProjectAccess(database),
+        blobs=blobs,
+        secretbox=secretbox,
+        tokens=tokens,
+        access=access,
         request_limit=RequestLimit(settings.requests_per_minute),
+        passwords=passwords,
+        accounts=Accounts(database, passwords, allow_registration=settings.allow_registration),
+        sessions=Sessions(database, tokens, days=settings.refresh_token_days),
+        api_tokens=ApiTokens(database, stored, access),
+        oauth=_oauth(settings, database, secretbox),
+        mirrors=mirrors,
+        worktrees=worktrees,
+        views=views,
+        queries=queries,
+        pool=pool,
+        registry=registry,
+        targets=targets,
+        tasks=tasks,
+        events=EventStream(database, wake),
+        projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
+        graphs=GraphService(database, access, views, tasks, queries, limits),
+        tool_calls=ToolCalls(registry, pool, access, views),
+        reaper=Reaper(database, writer),
+        pending=Pending(database, tasks, targets),
+        probes=Probes(registry),
     )
-    container.closers += [database.close, sender.close, wake.close]
+    container.closers += [database.close, sender.close, wake.close, queries.aclose, pool.aclose]
     return container
+
+
+async def _no_token(_user: UUID) -> str | None:
+    return None
+
+
+async def _no_agents(_user: UUID, _project: UUID | None) -> Sequence[Target]:
+    return ()
+
+
+def _query_limits(settings: Settings) -> QueryLimits:
+    return QueryLimits(settings.query_seconds, settings.query_rows, settings.query_bytes, settings.query_memory_bytes)
+
+
+def _task_limits(settings: Settings) -> TaskLimits:
+    return TaskLimits(settings.task_timeout_seconds, settings.heavy_timeout_seconds, settings.max_attempts)
 
 
 def _secretbox(settings: Settings) -> SecretBox:
@@ -79,8 +199,27 @@ def _secretbox(settings: Settings) -> SecretBox:
     return SecretBox((given or read_or_make(made, lambda: Fernet.generate_key().decode())).split(","))
 
 
-def _tokens(settings: Settings, database: Database) -> Tokens:
+def _tokens(settings: Settings, stored: StoredTokens) -> Tokens:
     given = settings.secret_key.get_secret_value()
     secret = given or read_or_make(settings.data_dir / "secret_key", lambda: secrets.token_urlsafe(48))
-    stored = StoredTokens(database, session_days=settings.refresh_token_days)
     return Tokens(stored, secret, access_minutes=settings.access_token_minutes)
+
+
+def _oauth(settings: Settings, database: Database, secretbox: SecretBox) -> OAuth:
+    github_secret, hf_secret = settings.github_client_secret, settings.hf_client_secret
+    places = (
+        GitHub(
+            settings.github_client_id,
+            github_secret.get_secret_value(),
+            settings.github_url,
+            settings.github_api_url,
+        ),
+        HuggingFace(settings.hf_client_id, hf_secret.get_secret_value(), settings.hf_url),
+    )
+    return OAuth(
+        database,
+        secretbox,
+        {place.name: place for place in places},
+        base_url=settings.base_url,
+        allow_registration=settings.allow_registration,
+    )

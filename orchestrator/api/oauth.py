@@ -19,7 +19,7 @@ from orchestrator.services.oauth import FLOW_SECONDS
 
 router = APIRouter(tags=["auth"])
 
-PATH = r"^/(?![/\\])[^\x00-\x20\x7f\\]*$"
+PATH = r"^/([^/\x00-\x20\x7f\\][^\x00-\x20\x7f\\]*)?$"
 Next = Annotated[
     str, Query(max_length=500, pattern=PATH, description="Path of the console to go to afterwards.", alias="next")
 ]

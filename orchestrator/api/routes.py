@@ -5,10 +5,10 @@ Each lives under /api/v1 and answers under /api too, as the first documents wrot
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.api import service
+from orchestrator.api import auth, oauth, service, tokens, user
 from orchestrator.api.problems import Problem
 
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (auth.router, oauth.router, user.router, tokens.router)
 
 _PROBLEMS = {
     401: {"model": Problem, "description": "No, wrong or expired credentials."},

@@ -99,6 +99,10 @@ class RegistrySnapshot:
     targets: tuple[Target, ...] = ()
     version: str = ""
 
+    def snapshot(self) -> "RegistrySnapshot":
+        """Itself: a snapshot is a registry that does not change."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

@@ -84,7 +84,7 @@ _ALL = (
         "The history of the repository, by an MCP server that knows git.",
         ("git_history",),
         "git_log",
-        example='{"repo_path": "${project.path}", "max_count": 5}',
+        example='{"repo_path": "${project.repository}", "max_count": 5}',
     ),
     TaskType(
         "tool_call",

@@ -1,6 +1,7 @@
 """Names of queues and jobs: which queue a task's attempt goes to, and how a delivery is written as an RQ job id.
 
-Used by the sender, the receiver and the workers. Higher priority queues are emptied first; within one, first come first.
+Used by the sender, the receiver and the workers. Higher priority queues are emptied first; within one, first come
+first served.
 """
 
 from uuid import UUID
@@ -12,9 +13,14 @@ RUN_JOB = "orchestrator.jobs.runner.run"
 """The one function RQ calls, by name: enqueueing must not import what executes."""
 
 
-def queue_for(*, is_heavy: bool, priority: int) -> str:
-    """The queue for a task: the sign of its priority picks the lane."""
-    lanes = HEAVY_QUEUES if is_heavy else LIGHT_QUEUES
+def queue_for(*, is_heavy: bool, priority: int, target_id: str | None) -> str:
+    """The queue for a task: the sign of its priority picks the lane.
+
+    Heavy work needs a process of its own that can be killed. So do agents and the orchestrator's own builds, always;
+    a tool call does not, however heavy it is for the server that carries it out.
+    """
+    own_process = not str(target_id).startswith("mcp:")
+    lanes = HEAVY_QUEUES if is_heavy or own_process else LIGHT_QUEUES
     return lanes[0] if priority > 0 else lanes[2] if priority < 0 else lanes[1]
 
 

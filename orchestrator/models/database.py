@@ -27,6 +27,21 @@ def _dumps(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
+class AdvisoryLock:
+    """A lock of the whole installation, held by a connection of its own for as long as that lives."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def still_held(self) -> bool:
+        """Whether the connection, and with it the lock, is still there."""
+        try:
+            await self._connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
+
+
 class Database:
     """A pool of connections to PostgreSQL."""
 
@@ -67,6 +82,30 @@ class Database:
         async with self.transaction() as connection, AsyncSession(bind=connection, expire_on_commit=False) as session:
             yield session
             await session.flush()
+
+    @asynccontextmanager
+    async def advisory_lock(self, key: int) -> AsyncIterator[AdvisoryLock | None]:
+        """Try to take a lock that one process of the installation may hold; None when another has it."""
+        try:
+            async with self.engine.connect() as plain:
+                # Autocommit: the lock belongs to the session, and no transaction stays open while it is held.
+                connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+                got = (await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})).scalar()
+                try:
+                    yield AdvisoryLock(connection) if got else None
+                finally:
+                    if got:
+                        await self._unlock(connection, key)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise Unavailable("the database is not there right now") from error
+
+    @staticmethod
+    async def _unlock(connection: AsyncConnection, key: int) -> None:
+        try:
+            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+        except DBAPIError:
+            # The connection is gone and the lock with it.
+            await connection.invalidate()
 
     async def ping(self) -> None:
         """Raise Unavailable unless the database answers."""

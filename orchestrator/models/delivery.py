@@ -103,7 +103,8 @@ _RENEW = text(
 
 _EXPIRED = text(
     """
-    SELECT id, generation, max_attempts, cancel_requested_at, worker_id, is_heavy, priority FROM tasks
+    SELECT id, generation, max_attempts, cancel_requested_at, worker_id, is_heavy, priority, target_id
+    FROM tasks
     WHERE state = 'running' AND lease_expires_at < clock_timestamp() ORDER BY lease_expires_at LIMIT :limit
     """
 )

@@ -52,7 +52,7 @@ def _ending(row: dict[str, Any]) -> Transition:
         return _step(row, TaskState.FAILED, told, reason=Reason.LOST_WORKER, error=error)
     delay = backoff_seconds(row["generation"])
     again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": row["generation"] + 1})
-    queue = queue_for(is_heavy=row["is_heavy"], priority=row["priority"])
+    queue = queue_for(is_heavy=row["is_heavy"], priority=row["priority"], target_id=row["target_id"])
     return _step(
         row, TaskState.QUEUED, (ended, again), error=error, delivery=Delivery(queue, delay),
         waiting_for=f"retry in {delay:g} s",

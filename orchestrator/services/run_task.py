@@ -6,7 +6,7 @@ the writer with the attempt's generation; when that is stale, nothing is written
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -63,21 +63,21 @@ class Executor(Protocol):
 
 
 class TaskRunner:
-    """Runs attempts. ``executors`` maps the part of a target id before the colon to its executor."""
+    """Runs attempts. ``executor_for`` finds who carries out work on a target id."""
 
     def __init__(
         self,
         writer: TaskWriter,
         leases: Leases,
         blobs: BlobStore,
-        executors: Mapping[str, Executor],
+        executor_for: Callable[[str], Executor],
         *,
         inline_bytes: int,
     ) -> None:
         self._writer = writer
         self._leases = leases
         self._blobs = blobs
-        self._executors = executors
+        self._executor_for = executor_for
         self._inline_bytes = inline_bytes
 
     async def run(self, task_id: UUID, generation: int) -> None:
@@ -113,7 +113,7 @@ class TaskRunner:
         """The attempt's last step, or None when the lease is lost."""
         try:
             async with asyncio.timeout(work.task["timeout_seconds"]):
-                outcome = await self._executor(work).execute(work)
+                outcome = await self._executor_for(str(work.task["target_id"])).execute(work)
             return await self._success(work, outcome)
         except asyncio.CancelledError:
             if held.lost:
@@ -132,10 +132,6 @@ class TaskRunner:
             # The edge of an attempt: a bug of ours must end it with a reason, not leave it running.
             log.exception("attempt_crashed", task_id=str(work.id))
             return self._failure(work, Reason.INTERNAL_ERROR, _OUR_FAULT, retry=True)
-
-    def _executor(self, work: Work) -> Executor:
-        kind = str(work.task["target_id"]).split(":", 1)[0]
-        return self._executors[kind]
 
     async def _success(self, work: Work, outcome: Outcome) -> Transition:
         if outcome.waiting_for:
@@ -162,7 +158,8 @@ class TaskRunner:
         if retry and work.generation < work.task["max_attempts"]:
             delay = backoff_seconds(work.generation)
             again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": work.generation + 1})
-            queue = queue_for(is_heavy=work.task["is_heavy"], priority=work.task["priority"])
+            task = work.task
+            queue = queue_for(is_heavy=task["is_heavy"], priority=task["priority"], target_id=task["target_id"])
             return Transition(
                 work.id, TaskState.QUEUED, (*told, ended, again), work.generation, error=error,
                 attempt_reason=reason, waiting_for=f"retry in {delay:g} s", delivery=Delivery(queue, delay),
@@ -175,16 +172,18 @@ class TaskRunner:
         deadline = time.monotonic() + self._leases.seconds
         while True:
             try:
-                await self._writer.apply(ending)
-                return
-            except StaleLease as error:
-                log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
-                return
+                return await self._write_once(ending)
             except Unavailable as error:
                 log.warning("ending_postponed", task_id=str(ending.task_id), why=error.message)
                 if time.monotonic() > deadline:
-                    return  # the reaper takes the attempt back
+                    return None  # the reaper takes the attempt back
                 await asyncio.sleep(0.3)
+
+    async def _write_once(self, ending: Transition) -> None:
+        try:
+            await self._writer.apply(ending)
+        except StaleLease as error:
+            log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
 
 
 def _absorb_cancellation() -> None:

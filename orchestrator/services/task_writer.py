@@ -5,6 +5,7 @@ step. Delivery and waking come strictly after the commit, so a rolled-back write
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from orchestrator.core.batching import Batcher
 from orchestrator.core.errors import OrchestratorError
@@ -34,6 +35,15 @@ class TaskWriter:
         """Apply one step; raises IllegalTransition, StaleLease or NotFound when it is refused."""
         return await self._steps.submit(step)
 
+    def announce(self, task: NewTask) -> None:
+        """Relay a task that a caller stored in a transaction of its own, after that committed."""
+        if task.delivery and not task.delivery.delay:
+            self._relay.send_soon([Undelivered(task.id, 1, task.delivery.queue)])
+
+    async def stop_workers(self, task_ids: Sequence[UUID]) -> None:
+        """Ask whichever workers run these tasks to stop now."""
+        await self._wake.stop(task_ids)
+
     async def settle(self) -> None:
         """Wait until everything handed in is written and relayed."""
         await self._births.settle()
@@ -43,10 +53,9 @@ class TaskWriter:
     async def _insert(self, tasks: Sequence[NewTask]) -> Sequence[bool | Exception]:
         async with self._database.transaction() as connection:
             born = await insert_tasks(connection, tasks)
-        fresh = [task for task in tasks if task.id in born]
-        self._relay.send_soon(
-            [Undelivered(t.id, 1, t.delivery.queue) for t in fresh if t.delivery and not t.delivery.delay]
-        )
+        for task in tasks:
+            if task.id in born:
+                self.announce(task)
         return [task.id in born for task in tasks]
 
     async def _apply(self, steps: Sequence[Transition]) -> Sequence[Applied | Exception]:

@@ -1,0 +1,239 @@
+"""Shapes of the MCP doors. Values of environment variables and headers go in and never come out; their names do."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.core.routing import Health
+from orchestrator.services.server_entry import ServerEntry
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class CapabilityIn(BaseModel):
+    """A declared capability."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Tag = Field(description="Its name.")
+    version: str = Field("1", max_length=32, pattern=r"^[0-9.]+$", description="Its version.")
+    parameters: dict[str, Any] = Field(default_factory=dict, max_length=32, description="Parameter values it offers.")
+
+
+class _Settings(BaseModel):
+    """What may be set and changed alike."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = Field("", max_length=2000, description="What it is for.")
+    command: str | None = Field(None, max_length=4096, description="stdio: the program.")
+    args: list[Annotated[str, Field(max_length=4096)]] = Field(
+        default_factory=list, max_length=256, description="stdio: its arguments."
+    )
+    env: dict[str, Annotated[str, Field(max_length=32_768)]] = Field(
+        default_factory=dict, max_length=256, description="stdio: environment variables; stored encrypted."
+    )
+    url: str | None = Field(None, max_length=2048, description="streamable_http: the endpoint.")
+    headers: dict[str, Annotated[str, Field(max_length=8192)]] = Field(
+        default_factory=dict, max_length=64, description="streamable_http: headers; stored encrypted."
+    )
+    capabilities: list[Tag | CapabilityIn] = Field(
+        default_factory=list, max_length=200, description="Declared capabilities; empty: those of its tools."
+    )
+    task_types: list[Tag] = Field(
+        default_factory=list, max_length=100, description="Only these task types; empty: any."
+    )
+    enabled: bool = Field(True, description="Whether tasks may go to it.")
+    can_run_on_user_space: bool = Field(False, description="May run on a user's Space.")
+    result_pointer_preferred: bool = Field(False, description="Prefers to return large results by pointer.")
+    fallback_to_oracle: bool = Field(True, description="Takes heavy tasks where no Space does.")
+    timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Time limit of a call.")
+    max_concurrency: int = Field(32, ge=1, le=1024, description="Calls at once.")
+    priority: int = Field(0, ge=-100, le=100, description="Weight among equals.")
+
+
+class ServerIn(_Settings):
+    """An MCP server to register."""
+
+    name: Name = Field(description="Its name; unique among yours.")
+    transport: Literal["stdio", "streamable_http"] = Field(description="How it is reached.")
+    shared: bool = Field(False, description="Register it for everybody; for admins of the service.")
+
+
+class ServerChange(_Settings):
+    """What to change; absent fields stay."""
+
+    name: Name | None = Field(None, description="Its name.")
+
+
+class ToolOut(BaseModel):
+    """A tool of a server, as the server describes it."""
+
+    name: str = Field(description="Its name.")
+    title: str | None = Field(None, description="Its name for people.")
+    description: str | None = Field(None, description="What it does.")
+    input_schema: dict[str, Any] = Field(description="JSON Schema of its arguments.")
+    output_schema: dict[str, Any] | None = Field(None, description="JSON Schema of its structured result.")
+    annotations: dict[str, Any] | None = Field(None, description="Hints: read-only, destructive, …")
+
+
+class CapabilityOut(BaseModel):
+    """A capability a server offers."""
+
+    name: str = Field(description="Its name.")
+    version: str = Field(description="Its version.")
+    parameters: dict[str, Any] = Field(description="Parameter values it offers.")
+
+
+class ServerOut(BaseModel):
+    """A registry entry."""
+
+    id: UUID = Field(description="The server.")
+    target_id: str = Field(description="Its id as a routing target.")
+    name: str = Field(description="Its name.")
+    description: str = Field(description="What it is for.")
+    transport: str = Field(description="builtin, stdio or streamable_http.")
+    shared: bool = Field(description="Whether it is everybody's.")
+    project_id: UUID | None = Field(description="The project it belongs to.")
+    command: str | None = Field(description="stdio: the program.")
+    args: list[str] = Field(description="stdio: its arguments.")
+    url: str | None = Field(description="streamable_http: the endpoint.")
+    env_names: list[str] = Field(description="Names of its environment variables; the values stay secret.")
+    header_names: list[str] = Field(description="Names of its headers; the values stay secret.")
+    capabilities: list[str] = Field(description="What it can do.")
+    task_types: list[str] = Field(description="Only these task types; empty: any.")
+    tools: int = Field(description="How many tools it has, as last seen.")
+    enabled: bool = Field(description="Whether tasks may go to it.")
+    can_run_on_user_space: bool = Field(description="May run on a user's Space.")
+    result_pointer_preferred: bool = Field(description="Prefers to return large results by pointer.")
+    fallback_to_oracle: bool = Field(description="Takes heavy tasks where no Space does.")
+    timeout_seconds: float = Field(description="Time limit of a call.")
+    max_concurrency: int = Field(description="Calls at once.")
+    priority: int = Field(description="Weight among equals.")
+    health: Health = Field(description="What the last probe said.")
+    health_error: str | None = Field(description="Why it is unhealthy.")
+    latency_ms: float | None = Field(description="How long the last probe took.")
+    protocol_version: str | None = Field(description="MCP revision it speaks.")
+    server_info: dict[str, Any] = Field(description="Name and version it gives itself.")
+    probed_at: datetime | None = Field(description="When it was last probed.")
+
+    @classmethod
+    def of(cls, entry: ServerEntry, secret_names: tuple[list[str], list[str]]) -> "ServerOut":
+        """From a registry entry."""
+        same = ("id", "target_id", "name", "description", "transport", "project_id", "command", "url", "enabled",
+                "can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds",
+                "max_concurrency", "priority", "health", "health_error", "latency_ms", "protocol_version",
+                "probed_at")  # fmt: skip
+        return cls(
+            **{name: getattr(entry, name) for name in same},
+            shared=entry.owner_id is None,
+            args=list(entry.args),
+            env_names=secret_names[0],
+            header_names=secret_names[1],
+            capabilities=[capability.name for capability in entry.capabilities],
+            task_types=sorted(entry.task_types),
+            tools=len(entry.tools),
+            server_info=dict(entry.server_info),
+        )
+
+
+class ServerPage(BaseModel):
+    """A page of servers."""
+
+    items: list[ServerOut] = Field(description="Built-in ones first, then by name.")
+    total: int = Field(description="How many there are in all.")
+    limit: int = Field(description="Page size asked for.")
+    offset: int = Field(description="Items skipped.")
+
+
+class ServerCapabilities(BaseModel):
+    """What a server can do."""
+
+    id: UUID = Field(description="The server.")
+    capabilities: list[CapabilityOut] = Field(description="Declared and derived capabilities.")
+    tools: list[ToolOut] = Field(description="Its tools.")
+
+
+class ExecuteIn(BaseModel):
+    """A tool call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool: str = Field(min_length=1, max_length=200, description="The tool.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments.")
+    project_id: UUID | None = Field(None, description="The project it may read.")
+    timeout_seconds: float | None = Field(None, gt=0, le=600, description="Time limit; default: the server's.")
+
+
+class ExecuteOut(BaseModel):
+    """What a tool answered."""
+
+    is_error: bool = Field(description="Whether the tool reported an error of its own.")
+    content: list[dict[str, Any]] = Field(description="Content blocks as MCP defines them.")
+    structured_content: Any | None = Field(None, description="Structured result, where the tool gives one.")
+    ms: float = Field(description="How long the call took, in milliseconds.")
+
+
+class HealthRow(BaseModel):
+    """A server's health."""
+
+    id: UUID = Field(description="The server.")
+    name: str = Field(description="Its name.")
+    health: Health = Field(description="What the last probe said.")
+    latency_ms: float | None = Field(description="How long it took.")
+    error: str | None = Field(description="Why it is unhealthy.")
+    probed_at: datetime | None = Field(description="When it was last probed.")
+
+
+class HealthList(BaseModel):
+    """The health of every server the caller may use."""
+
+    items: list[HealthRow] = Field(description="Built-in ones first, then by name.")
+    healthy: int = Field(description="How many are healthy.")
+    total: int = Field(description="How many there are.")
+
+
+class ProbeOut(BaseModel):
+    """What a probe found."""
+
+    healthy: bool = Field(description="Whether it answered.")
+    latency_ms: float | None = Field(description="How long it took.")
+    era: str | None = Field(description="modern or legacy protocol.")
+    protocol_version: str | None = Field(description="MCP revision.")
+    server_name: str | None = Field(description="The name it gives itself.")
+    server_version: str | None = Field(description="The version it gives itself.")
+    tools: list[str] = Field(description="Names of its tools.")
+    error: dict[str, Any] | None = Field(description="What went wrong.")
+
+
+class ImportIn(BaseModel):
+    """An mcp.json to import."""
+
+    model_config = ConfigDict(extra="allow")
+
+    shared: bool = Field(False, description="Register for everybody; for admins of the service.")
+
+
+class ImportOut(BaseModel):
+    """What an import did."""
+
+    items: list[ServerOut] = Field(description="The servers registered.")
+
+
+class StatsRow(BaseModel):
+    """What was counted of a server's attempts in the last week."""
+
+    id: UUID = Field(description="The server.")
+    name: str = Field(description="Its name.")
+    running: int = Field(description="Attempts running now.")
+    succeeded: int = Field(description="Attempts that ended well.")
+    failed: int = Field(description="Attempts that ended badly.")
+
+
+class StatsList(BaseModel):
+    """Counts per server."""
+
+    items: list[StatsRow] = Field(description="Servers the caller may use.")

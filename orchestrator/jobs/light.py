@@ -1,0 +1,78 @@
+"""The light worker: one event loop that carries many tool calls at once over pooled sessions. Started by ``worker``.
+
+It takes no more deliveries than it has room for, so the others stay in the queue for its siblings. On shutdown it
+stops taking, gives running calls a grace, then cancels: their leases run out and they are retried elsewhere.
+"""
+
+import asyncio
+from uuid import UUID
+
+import structlog
+
+from orchestrator.bootstrap import Container
+from orchestrator.core.errors import Unavailable
+from orchestrator.jobqueue.queues import LIGHT_QUEUES
+from orchestrator.jobqueue.receiver import JobReceiver
+from orchestrator.jobs.runner import make_runner
+from orchestrator.services.run_task import TaskRunner
+
+log = structlog.get_logger(__name__)
+
+_GRACE_SECONDS = 5.0
+_AT_ONCE = 100
+
+
+class LightWorker:
+    """Takes deliveries and runs them concurrently."""
+
+    def __init__(self, container: Container) -> None:
+        self._runner: TaskRunner
+        self._runner, self._leases = make_runner(container, "light")
+        self._receiver = JobReceiver(container.settings.redis_url, LIGHT_QUEUES)
+        self._concurrency = container.settings.light_concurrency
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take nothing more, and let ``run`` end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until stopped."""
+        taking = asyncio.create_task(self._take(), name="take")
+        await self._stopping.wait()
+        taking.cancel()
+        await asyncio.wait([taking])
+        if self._running:
+            await asyncio.wait(self._running, timeout=_GRACE_SECONDS)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._receiver.close()
+
+    async def _take(self) -> None:
+        while True:
+            free = self._concurrency - len(self._running)
+            if free <= 0:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            try:
+                deliveries = await self._receiver.receive(min(free, _AT_ONCE))
+            except Unavailable as error:
+                log.warning("queue_unavailable", error=error.message)
+                await asyncio.sleep(0.5)
+                continue
+            for task_id, generation in deliveries:
+                self._start(task_id, generation)
+
+    def _start(self, task_id: UUID, generation: int) -> None:
+        work = asyncio.create_task(self._run_one(task_id, generation))
+        self._running.add(work)
+        work.add_done_callback(self._running.discard)
+
+    async def _run_one(self, task_id: UUID, generation: int) -> None:
+        try:
+            await self._runner.run(task_id, generation)
+        except Unavailable as error:
+            # Not claimed: the delivery is still in the outbox and comes again.
+            log.warning("attempt_not_started", task_id=str(task_id), error=error.message)

@@ -1,0 +1,59 @@
+"""Builds a project's knowledge graph, as a task. The executor for graph_build.
+
+The build itself is CPU-bound and runs in a child process that is killed when the task is cancelled; the graph that was
+there stays until the new one is whole.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+
+from orchestrator.core.events import EventKind
+from orchestrator.core.ids import new_id
+from orchestrator.kg.build_process import BuildRequest, build_in_process
+from orchestrator.kg.query_client import GraphQueries
+from orchestrator.models import Graph
+from orchestrator.models.database import Database
+from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.run_task import Outcome, Work
+
+
+class GraphBuilder:
+    """Builds graphs."""
+
+    def __init__(self, database: Database, views: ProjectViews, queries: GraphQueries) -> None:
+        self._database = database
+        self._views = views
+        self._queries = queries
+
+    async def execute(self, work: Work) -> Outcome:
+        """Parse the project at its head and replace its graph; returns the build's report."""
+        project_id = UUID(str(work.task["project_id"]))
+        view = await self._views.view(project_id)
+        folder = self._views.graph_folder(project_id)
+        request = BuildRequest(
+            root=view.root,
+            out=folder,
+            project_iri=f"urn:orchestrator:project:{project_id}",
+            commit=view.commit,
+            files=work.task["input"].get("files") or None,
+        )
+
+        def progress(told: dict[str, Any]) -> None:
+            work.report.tell(EventKind.PROGRESS, **told)
+
+        report = await build_in_process(request, on_progress=progress)
+        kg_id = await self._store(project_id, work.id, view.commit, report)
+        await self._queries.warm(folder)
+        return Outcome({"kg_id": str(kg_id), "commit": view.commit, **report})
+
+    async def _store(self, project_id: UUID, task_id: UUID, commit: str, report: dict[str, Any]) -> UUID:
+        values = {"task_id": task_id, "commit": commit, "triples": report.get("triples"), "report": report,
+                  "built_at": func.now()}  # fmt: skip
+        statement = insert(Graph).values(id=new_id(), project_id=project_id, **values)
+        statement = statement.on_conflict_do_update(index_elements=["project_id"], set_=values)
+        async with self._database.transaction() as connection:
+            kg_id: UUID = (await connection.execute(statement.returning(Graph.id))).scalar_one()
+        return kg_id

@@ -1,0 +1,100 @@
+"""Questions to projects' graphs: SPARQL with the service's limits, prepared questions, exports, and asking for a build.
+
+Used by the REST and SPARQL doors and by the built-in ``graph`` server. Access is checked here; the graph itself is ``kg``'s.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from orchestrator.core.caller import Caller
+from orchestrator.core.errors import NotFound
+from orchestrator.kg.query_client import GraphQueries, QueryAnswer, QueryLimits
+from orchestrator.models import Graph, Role
+from orchestrator.models.database import Database
+from orchestrator.services.access import ProjectAccess
+from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.task_service import TaskRequest, TaskService
+
+Row = Mapping[str, Any]
+
+
+class GraphService:
+    """Use cases around graphs."""
+
+    def __init__(
+        self,
+        database: Database,
+        access: ProjectAccess,
+        views: ProjectViews,
+        tasks: TaskService,
+        queries: GraphQueries,
+        limits: QueryLimits,
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._views = views
+        self._tasks = tasks
+        self._queries = queries
+        self._limits = limits
+
+    async def generate(
+        self, caller: Caller, project_id: UUID, files: list[str] | None = None
+    ) -> tuple[UUID | None, Row]:
+        """Ask for a build; returns the graph's id when there is one already, and the task."""
+        await self._access.require(caller, project_id, Role.MEMBER)
+        given = {"files": files} if files else {}
+        task = await self._tasks.create(caller, TaskRequest("graph_build", given, project_id=project_id))
+        async with self._database.transaction() as connection:
+            kg_id = (await connection.execute(select(Graph.id).where(Graph.project_id == project_id))).scalar()
+        return kg_id, task
+
+    async def get(self, caller: Caller, kg_id: UUID) -> Row:
+        """A graph's row, by its own id or its project's."""
+        wanted = (Graph.id == kg_id) | (Graph.project_id == kg_id)
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(Graph.__table__).where(wanted))).mappings().first()
+        if row is None:
+            raise NotFound("no such graph; generate it first")
+        await self._access.require(caller, row["project_id"], Role.VIEWER)
+        return dict(row)
+
+    async def folder(self, caller: Caller, kg_id: UUID) -> Path:
+        """Where a graph the caller may read lives."""
+        row = await self.get(caller, kg_id)
+        return self._views.graph_folder(row["project_id"])
+
+    async def query(self, caller: Caller, kg_id: UUID, sparql: str, *, accept: str) -> QueryAnswer:
+        """Answer a SPARQL query within the service's limits."""
+        return await self._queries.query(await self.folder(caller, kg_id), sparql, accept=accept, limits=self._limits)
+
+    @staticmethod
+    def as_table(answer: QueryAnswer) -> dict[str, Any]:
+        """An answer as columns and rows, a boolean, or a graph's text."""
+        about = {"truncated": answer.truncated, "seconds": round(answer.seconds, 4), "columns": [], "rows": []}
+        if "json" not in answer.media_type:
+            return about | {"graph": answer.body.decode()}
+        told = json.loads(answer.body)
+        if "boolean" in told:
+            return about | {"boolean": told["boolean"]}
+        return about | {"columns": told["head"]["vars"], "rows": told["results"]["bindings"]}
+
+
+class PreparedQuestions:
+    """What the built-in ``graph`` server asks, over a graph's folder. Access was checked when its task was routed."""
+
+    def __init__(self, queries: GraphQueries, limits: QueryLimits) -> None:
+        self._queries = queries
+        self._limits = limits
+
+    async def sparql(self, folder: Path, query: str) -> dict[str, Any]:
+        """A SPARQL query's answer as JSON."""
+        answer = await self._queries.query(folder, query, limits=self._limits)
+        about = {"rows": answer.rows, "truncated": answer.truncated, "seconds": round(answer.seconds, 4)}
+        if answer.kind in ("construct", "describe"):
+            return about | {"media_type": answer.media_type, "text": answer.body.decode()}
+        return about | {"result": json.loads(answer.body)}

@@ -1,0 +1,246 @@
+"""The registry of MCP servers: who may see and change an entry, its definition for the pool, its health as last probed.
+
+Used by the MCP doors, the tool executor, routing and the monitor's probes. Calling a server is the pool's work.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.core.capabilities import parse_capability
+from orchestrator.core.caller import Caller
+from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrchestratorError
+from orchestrator.core.ids import new_id
+from orchestrator.core.jsonsafe import storable
+from orchestrator.core.routing import Health
+from orchestrator.core.secretbox import SecretBox
+from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp import mcp_json
+from orchestrator.mcp.pool import Probe, ServerPool
+from orchestrator.models import McpServer
+from orchestrator.models.database import Database
+from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
+
+log = structlog.get_logger(__name__)
+
+_FRESH_SECONDS = 1.0
+
+
+class McpRegistry:
+    """All MCP servers, built-in and registered."""
+
+    def __init__(self, database: Database, pool: ServerPool, secretbox: SecretBox, *, allow_stdio: bool) -> None:
+        self._database = database
+        self._pool = pool
+        self._secretbox = secretbox
+        self._allow_stdio = allow_stdio
+        self._builtins = tuple(entry_of_builtin(server) for server in pool.builtins)
+        self._rows: tuple[ServerEntry, ...] = ()
+        self._read_at = float("-inf")
+
+    async def all(self) -> tuple[ServerEntry, ...]:
+        """Every entry; read from the database at most once a second."""
+        if time.monotonic() - self._read_at > _FRESH_SECONDS:
+            async with self._database.transaction() as connection:
+                rows = await connection.execute(select(McpServer.__table__).order_by(McpServer.name, McpServer.id))
+                self._rows = tuple(entry_of_row(row) for row in rows.mappings())
+            self._read_at = time.monotonic()
+        return self._builtins + self._rows
+
+    async def visible(self, user_id: UUID, projects: Sequence[UUID] | None = None) -> list[ServerEntry]:
+        """The entries a user may use: everybody's, their own, and those of the projects given."""
+        shared = set(projects or ())
+        return [
+            e for e in await self.all() if e.owner_id in (None, user_id) or (e.project_id and e.project_id in shared)
+        ]
+
+    async def get(self, caller: Caller, server_id: UUID) -> ServerEntry:
+        """One visible entry."""
+        return self._pick(await self.visible(caller.user_id), server_id)
+
+    async def find(self, server_id: UUID) -> ServerEntry:
+        """One entry, for work that was already routed to it."""
+        return self._pick(await self.all(), server_id)
+
+    async def create(self, caller: Caller, values: Mapping[str, Any], *, shared: bool = False) -> ServerEntry:
+        """Register a server: the caller's own, or everybody's when an admin says so."""
+        self._may_write(caller, values.get("transport"), shared)
+        identifier = new_id()
+        row = self._row(identifier, values) | {"owner_id": None if shared else caller.user_id}
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(insert(McpServer).values(**row))
+        except IntegrityError as error:
+            raise Conflict(f"there is already an MCP server named {values['name']}", field="name") from error
+        self.refresh()
+        return await self.find(identifier)
+
+    async def import_json(self, caller: Caller, document: Mapping[str, Any], *, shared: bool) -> list[ServerEntry]:
+        """Register every server of an mcp.json: all of them, or none where one is refused."""
+        rows = []
+        for found in mcp_json.parse_mcp_json(document):
+            self._may_write(caller, found.transport, shared)
+            row = self._row(new_id(), _imported(found)) | {"owner_id": None if shared else caller.user_id}
+            rows.append(row)
+        try:
+            async with self._database.transaction() as connection:
+                for row in rows:
+                    await connection.execute(insert(McpServer).values(**row))
+        except IntegrityError as error:
+            raise Conflict("one of these names is taken already", field="mcpServers") from error
+        self.refresh()
+        return [await self.find(row["id"]) for row in rows]
+
+    async def change(self, caller: Caller, server_id: UUID, values: Mapping[str, Any]) -> ServerEntry:
+        """Change an entry the caller may write; absent values stay."""
+        entry = await self.get(caller, server_id)
+        self._may_write(caller, values.get("transport", entry.transport), entry.owner_id is None)
+        if entry.transport == "builtin":
+            raise Conflict("a built-in server cannot be changed")
+        env, headers = self._secrets(entry)
+        whole = _as_values(entry) | {"env": env, "headers": headers} | dict(values)
+        row = self._row(server_id, whole)
+        async with self._database.transaction() as connection:
+            await connection.execute(update(McpServer).where(McpServer.id == server_id).values(**row))
+        self.refresh()
+        return await self.find(server_id)
+
+    async def remove(self, caller: Caller, server_id: UUID) -> None:
+        """Delete an entry and close its session."""
+        entry = await self.get(caller, server_id)
+        self._may_write(caller, None, entry.owner_id is None)
+        if entry.transport == "builtin":
+            raise Conflict("a built-in server cannot be deleted")
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(McpServer).where(McpServer.id == server_id))
+        await self._pool.forget(server_id)
+        self.refresh()
+
+    def definition(self, entry: ServerEntry) -> ServerDefinition:
+        """What the pool needs to reach it, secrets decrypted."""
+        env, headers = self._secrets(entry)
+        return ServerDefinition(
+            id=entry.id,
+            name=entry.name,
+            transport=entry.transport,  # type: ignore[arg-type]
+            command=entry.command,
+            args=entry.args,
+            env=env,
+            url=entry.url,
+            headers=headers,
+            timeout_seconds=entry.timeout_seconds,
+            max_concurrency=min(entry.max_concurrency, 1024),
+        )
+
+    def secret_names(self, entry: ServerEntry) -> tuple[list[str], list[str]]:
+        """The names, never the values, of its environment variables and headers."""
+        env, headers = self._secrets(entry)
+        return sorted(env), sorted(headers)
+
+    async def probe(self, entry: ServerEntry) -> Probe:
+        """Ask a server how it is and store what it said: health, latency, version and tools."""
+        try:
+            probe = await self._pool.probe(self.definition(entry))
+        except OrchestratorError as error:
+            probe = Probe(healthy=False, error=error.as_dict())
+        if entry.transport != "builtin":
+            await self._store_probe(entry, probe)
+        return probe
+
+    def refresh(self) -> None:
+        """Read the table again at the next question."""
+        self._read_at = float("-inf")
+
+    async def _store_probe(self, entry: ServerEntry, probe: Probe) -> None:
+        values: dict[str, Any] = {
+            "health": Health.HEALTHY if probe.healthy else Health.UNHEALTHY,
+            "health_error": str(probe.error.get("message"))[:2000] if probe.error else None,
+            "latency_ms": probe.latency_ms,
+            "probed_at": datetime.now(UTC),
+        }
+        if probe.healthy:
+            values |= {
+                "protocol_version": probe.protocol_version,
+                "server_info": storable({"name": probe.server_name, "version": probe.server_version, "era": probe.era}),
+                "tools": storable([tool.to_wire() for tool in probe.tools]),
+            }
+        async with self._database.transaction() as connection:
+            await connection.execute(update(McpServer).where(McpServer.id == entry.id).values(**values))
+        self.refresh()
+
+    def _may_write(self, caller: Caller, transport: str | None, shared: bool) -> None:
+        if shared and not caller.is_admin:
+            raise Forbidden("only an admin of the service may change servers that are everybody's")
+        if transport == "stdio" and not (caller.is_admin and self._allow_stdio):
+            raise Forbidden(
+                "a stdio server is a program on the service's machine: only an admin of the service may register one",
+                hint="use a streamable_http server, or set ALLOW_STDIO_SERVERS and ask an admin",
+            )
+
+    def _row(self, identifier: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The checked row of an entry; InvalidInput names the field."""
+        definition = ServerDefinition.build(
+            id=identifier,
+            name=values["name"],
+            transport=values["transport"],
+            command=values.get("command"),
+            args=tuple(values.get("args") or ()),
+            env=values.get("env"),
+            url=values.get("url"),
+            headers=values.get("headers"),
+            timeout_seconds=values.get("timeout_seconds", 60.0),
+            max_concurrency=values.get("max_concurrency", 32),
+        )
+        if definition.transport == "builtin":
+            raise InvalidInput("the transport is stdio or streamable_http", field="transport")
+        for number, raw in enumerate(values.get("capabilities") or ()):
+            parse_capability(raw, f"capabilities[{number}]")
+        secrets = {"env": dict(definition.env), "headers": dict(definition.headers)}
+        kept = ("description", "project_id", "enabled", "can_run_on_user_space", "result_pointer_preferred",
+                "fallback_to_oracle", "priority", "task_types", "capabilities")  # fmt: skip
+        return {key: values[key] for key in kept if key in values} | {
+            "id": identifier,
+            "name": definition.name,
+            "transport": definition.transport,
+            "command": definition.command,
+            "args": list(definition.args),
+            "url": definition.url,
+            "timeout_seconds": definition.timeout_seconds,
+            "max_concurrency": definition.max_concurrency,
+            "secrets_encrypted": self._secretbox.encrypt(json.dumps(secrets)) if any(secrets.values()) else None,
+        }
+
+    def _secrets(self, entry: ServerEntry) -> tuple[dict[str, str], dict[str, str]]:
+        if not entry.secrets_encrypted:
+            return {}, {}
+        secrets = json.loads(self._secretbox.decrypt(entry.secrets_encrypted))
+        return secrets["env"], secrets["headers"]
+
+    @staticmethod
+    def _pick(entries: Sequence[ServerEntry], server_id: UUID) -> ServerEntry:
+        for entry in entries:
+            if entry.id == server_id:
+                return entry
+        raise NotFound("no such MCP server")
+
+
+def _imported(found: mcp_json.ServerEntry) -> dict[str, Any]:
+    names = ("name", "transport", "command", "args", "env", "url", "headers", "timeout_seconds")
+    return {name: getattr(found, name) for name in names}
+
+
+def _as_values(entry: ServerEntry) -> dict[str, Any]:
+    names = ("name", "transport", "description", "project_id", "command", "url", "enabled", "can_run_on_user_space",
+             "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds", "max_concurrency", "priority")  # fmt: skip
+    return {name: getattr(entry, name) for name in names} | {
+        "args": list(entry.args),
+        "capabilities": list(entry.declared),
+        "task_types": sorted(entry.task_types),
+    }

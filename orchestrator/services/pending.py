@@ -1,0 +1,36 @@
+"""Tasks that wait for something that passes by itself, and the counts that routing reads. Run by the monitor."""
+
+from sqlalchemy import text
+
+from orchestrator.core.errors import Conflict
+from orchestrator.models.database import Database
+from orchestrator.services.targets import TargetDirectory, count_targets
+from orchestrator.services.task_service import TaskService
+
+_PENDING = text("SELECT * FROM tasks WHERE state = 'pending' ORDER BY priority DESC, created_at LIMIT 200")
+
+
+class Pending:
+    """Routes pending tasks again."""
+
+    def __init__(self, database: Database, tasks: TaskService, targets: TargetDirectory) -> None:
+        self._database = database
+        self._tasks = tasks
+        self._targets = targets
+
+    async def sweep(self) -> int:
+        """Look once at every pending task; returns how many there were."""
+        async with self._database.transaction() as connection:
+            rows = list((await connection.execute(_PENDING)).mappings())
+        for row in rows:
+            try:
+                await self._tasks.reroute(row)
+            except Conflict:
+                continue  # cancelled or moved meanwhile
+        return len(rows)
+
+    async def count(self) -> None:
+        """Count attempts per target for routing."""
+        async with self._database.transaction() as connection:
+            await count_targets(connection)
+        self._targets.refresh()

@@ -1,0 +1,60 @@
+"""From a route to a first state: queued for its target, waiting with what for, or failed at once with what would help.
+
+Used by the task service when a task is born and when it is routed again. Pure.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.core.events import EventKind, NewEvent
+from orchestrator.core.routing import Route
+from orchestrator.core.states import Reason, TaskState
+from orchestrator.jobqueue.queues import queue_for
+from orchestrator.models.transitions import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a routed task goes."""
+
+    state: TaskState
+    events: tuple[NewEvent, ...]
+    reason: Reason | None = None
+    waiting_for: str | None = None
+    error: dict[str, Any] | None = None
+    delivery: Delivery | None = None
+
+
+def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
+    """The state a route leads to."""
+    routed = NewEvent(EventKind.ROUTED, _summary(route))
+    if route.chosen is not None:
+        queue = queue_for(is_heavy=is_heavy, priority=priority, target_id=route.target_id)
+        queued = NewEvent(EventKind.QUEUED, {"queue": queue})
+        return Placement(TaskState.QUEUED, (routed, queued), delivery=Delivery(queue))
+    if route.needs_consent:
+        waiting = NewEvent(EventKind.WAITING, {"for": route.needs_consent})
+        return Placement(TaskState.AWAITING_CONSENT, (routed, waiting), waiting_for=route.needs_consent)
+    if route.waits_for:
+        waiting = NewEvent(EventKind.WAITING, {"for": route.waits_for})
+        return Placement(TaskState.PENDING, (routed, waiting), waiting_for=route.waits_for)
+    error = {
+        "code": "no_target",
+        "message": f"no target can carry out a task of type {route.task_type}",
+        "details": {"would_help": list(route.would_help)},
+    }
+    failed = NewEvent(EventKind.FAILED, {"reason": Reason.NO_TARGET, "error": error})
+    return Placement(TaskState.FAILED, (routed, failed), Reason.NO_TARGET, error=error)
+
+
+def _summary(route: Route) -> dict[str, Any]:
+    """The decision as an event: who, how well, and how many others were considered."""
+    fit = [candidate for candidate in route.candidates if candidate.fit]
+    return {
+        "type": route.type,
+        "target_id": route.target_id,
+        "target": route.chosen.name if route.chosen else None,
+        "score": route.chosen.score if route.chosen else None,
+        "candidates": len(route.candidates),
+        "fit": len(fit),
+    }

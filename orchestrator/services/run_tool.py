@@ -1,0 +1,102 @@
+"""Carries out tasks that are one tool call on an MCP server, over the worker's pooled sessions.
+
+The executor for targets ``mcp:<id>``. Which tool: the one the input names, else the catalogue's for the task type,
+else the first that offers the first required capability.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core.errors import InvalidInput
+from orchestrator.core.events import EventKind
+from orchestrator.core.task_types import TASK_TYPES
+from orchestrator.mcp.builtin import CallContext
+from orchestrator.mcp.capabilities import tools_for
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
+from orchestrator.services.run_task import Outcome, Work
+from orchestrator.services.server_entry import ServerEntry
+
+
+class ToolExecutor:
+    """Runs tool calls."""
+
+    def __init__(self, registry: McpRegistry, pool: ServerPool, projects: ProjectViews) -> None:
+        self._registry = registry
+        self._pool = pool
+        self._projects = projects
+
+    async def execute(self, work: Work) -> Outcome:
+        """Call the tool and return its answer; a tool's own error fails the task as tool_error."""
+        task = work.task
+        entry = await self._registry.find(UUID(str(task["target_id"]).partition(":")[2]))
+        tool, arguments = _choose(task, entry)
+        project = await self._projects.view(task["project_id"]) if _needs_files(task, entry, arguments) else None
+        arguments = await fill_from_project(arguments, project, self._projects)
+        work.report.tell(EventKind.TOOL_CALLED, server=entry.name, tool=tool)
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            work.report.tell(EventKind.PROGRESS, done=done, total=total, message=message)
+
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        result = await self._pool.call_tool(
+            self._registry.definition(entry),
+            tool,
+            arguments,
+            context=_context(task, project),
+            timeout=float(task["timeout_seconds"]),
+            on_progress=progress,
+        )
+        millis = round((clock() - started) * 1000, 1)
+        work.report.tell(EventKind.TOOL_RETURNED, server=entry.name, tool=tool, ms=millis, is_error=result.is_error)
+        result.raise_for_error()
+        wire = result.to_wire()
+        return Outcome({"server": entry.name, "tool": tool, **wire})
+
+
+def _choose(task: Mapping[str, Any], entry: ServerEntry) -> tuple[str, dict[str, Any]]:
+    given = dict(task["input"])
+    named = given.get("tool")
+    wrapped = isinstance(named, str) and (set(given) <= {"tool", "arguments", "answers"})
+    if wrapped:
+        arguments = given.get("arguments") or {}
+        if not isinstance(arguments, dict):
+            raise InvalidInput("input.arguments must be an object", field="input.arguments")
+        return str(named), arguments
+    known = TASK_TYPES.get(task["type"])
+    names = {tool.name for tool in entry.tools}
+    if known and known.tool in names:
+        return str(known.tool), given
+    return _by_capability(task, entry.tools).name, given
+
+
+def _by_capability(task: Mapping[str, Any], tools: tuple[ToolInfo, ...]) -> ToolInfo:
+    known = TASK_TYPES.get(task["type"])
+    needs = [need["name"] for need in task["required_capabilities"]] or list(known.capabilities if known else ())
+    for need in needs:
+        found = tools_for(need, tools)
+        if found:
+            return found[0]
+    raise InvalidInput('name the tool to call: {"tool": …, "arguments": {…}}', field="input.tool")
+
+
+def _needs_files(task: Mapping[str, Any], entry: ServerEntry, arguments: dict[str, Any]) -> bool:
+    """A checkout costs git work: only for built-in servers that read it and inputs that name it."""
+    if task["project_id"] is None:
+        return False
+    return (entry.transport == "builtin" and entry.name != "diagnostics") or "${project." in str(arguments)
+
+
+def _context(task: Mapping[str, Any], project: ProjectView | None) -> CallContext:
+    return CallContext(
+        project_id=task["project_id"],
+        project_root=project.root if project else None,
+        graph_folder=project.graph_folder if project else None,
+        user_id=task["user_id"],
+        task_id=task["id"],
+    )

@@ -1,0 +1,120 @@
+"""All targets a caller's task may run on, as one snapshot: MCP servers, agents, Spaces and the orchestrator's own work.
+
+Used by the task service before every decision. Other people's private targets never enter a caller's snapshot, so no
+account of a route can tell of them.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from orchestrator.core.capabilities import Capability, parse_capability
+from orchestrator.core.routing import Health, RegistrySnapshot, Target, TargetType
+from orchestrator.models import TargetStats, UserSpace
+from orchestrator.models.database import Database
+from orchestrator.services.mcp_registry import McpRegistry
+
+AgentTargets = Callable[[UUID, UUID | None], Awaitable[Sequence[Target]]]
+
+_FRESH_SECONDS = 1.0
+
+SYSTEM_TARGETS = (
+    Target(
+        "system:graph-builder", "graph builder", TargetType.ORACLE, (Capability("graph_build"),),
+        frozenset({"graph_build"}), handles_heavy=True, handles_light=False, health=Health.HEALTHY, max_concurrency=1000,
+    ),
+    Target(
+        "system:project-sync", "project sync", TargetType.ORACLE, (Capability("project_sync"),),
+        frozenset({"project_sync"}), handles_heavy=True, handles_light=False, health=Health.HEALTHY, max_concurrency=1000,
+    ),
+)  # fmt: skip
+"""Work of the orchestrator itself that runs as tasks: same queue, same states, same events."""
+
+
+class TargetDirectory:
+    """Makes snapshots, and keeps each a second."""
+
+    def __init__(self, database: Database, registry: McpRegistry, agent_targets: AgentTargets) -> None:
+        self._database = database
+        self._registry = registry
+        self._agent_targets = agent_targets
+        self._stats: dict[str, Mapping[str, Any]] = {}
+        self._kept: dict[tuple[UUID, UUID | None], tuple[float, RegistrySnapshot]] = {}
+        self._stats_at = float("-inf")
+
+    async def snapshot(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
+        """What there is for this user in this project, at most a second old."""
+        key = (user_id, project_id)
+        now = time.monotonic()
+        kept = self._kept.get(key)
+        if kept and now - kept[0] < _FRESH_SECONDS:
+            return kept[1]
+        snapshot = await self._make(user_id, project_id)
+        if len(self._kept) > 1000:
+            self._kept.clear()
+        self._kept[key] = (now, snapshot)
+        return snapshot
+
+    async def stats(self) -> Mapping[str, Mapping[str, Any]]:
+        """What was counted per target id."""
+        async with self._database.transaction() as connection:
+            await self._read_stats(connection)
+        return self._stats
+
+    def refresh(self) -> None:
+        """Forget every kept snapshot: something changed in this process."""
+        self._kept.clear()
+        self._registry.refresh()
+
+    async def _make(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
+        entries = await self._registry.visible(user_id, [project_id] if project_id else None)
+        agents = await self._agent_targets(user_id, project_id)
+        async with self._database.transaction() as connection:
+            await self._read_stats(connection)
+            spaces = await self._spaces(connection, user_id)
+        servers = [entry.target(self._stats.get(entry.target_id)) for entry in entries]
+        return RegistrySnapshot((*servers, *agents, *spaces, *SYSTEM_TARGETS), version=f"{time.time():.3f}")
+
+    async def _read_stats(self, connection: AsyncConnection) -> None:
+        if time.monotonic() - self._stats_at < _FRESH_SECONDS:
+            return
+        rows = await connection.execute(select(TargetStats.__table__))
+        self._stats = {row["target_id"]: row for row in rows.mappings()}
+        self._stats_at = time.monotonic()
+
+    async def _spaces(self, connection: AsyncConnection, user_id: UUID) -> list[Target]:
+        rows = await connection.execute(select(UserSpace.__table__).where(UserSpace.user_id == user_id))
+        return [
+            Target(
+                id=f"space:{row['id']}",
+                name=row["space_id"],
+                type=TargetType.USER_SPACE,
+                capabilities=tuple(parse_capability(raw) for raw in row["capabilities"]),
+                owner_id=str(user_id),
+                handles_heavy=True,
+                health=Health(row["health"]),
+            )
+            for row in rows.mappings()
+        ]
+
+
+async def count_targets(connection: AsyncConnection) -> None:
+    """Count, per target, attempts running now and those that ended in the last week. Run by the monitor."""
+    await connection.execute(_COUNT)
+
+
+_COUNT = text(
+    """
+    INSERT INTO target_stats (target_id, running, succeeded, failed, counted_at)
+    SELECT target_id, count(*) FILTER (WHERE ended_at IS NULL), count(*) FILTER (WHERE reason = 'ok'),
+        count(*) FILTER (WHERE reason NOT IN ('ok', 'cancelled_by_user', 'invalid_input', 'lost_worker')), now()
+    FROM attempts WHERE target_id IS NOT NULL AND (ended_at IS NULL OR ended_at > now() - interval '7 days')
+    GROUP BY target_id
+    ON CONFLICT (target_id) DO UPDATE SET running = excluded.running, succeeded = excluded.succeeded,
+        failed = excluded.failed, counted_at = excluded.counted_at
+    """
+)

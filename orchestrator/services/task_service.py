@@ -1,0 +1,370 @@
+"""Tasks as people and agents ask for them: route and store, preview, read, cancel, retry, consent and answer.
+
+Used by every door. A request is routed over the caller's snapshot first, then the task, its events, its route and its
+outbox row are born in one transaction. Running tasks is ``run_task``'s work.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core.batching import Batcher
+from orchestrator.core.caller import Caller
+from orchestrator.core.capabilities import Requirement
+from orchestrator.core.errors import Conflict, IllegalTransition, NotFound
+from orchestrator.core.events import Event, EventKind, NewEvent
+from orchestrator.core.ids import new_id
+from orchestrator.core.jsonsafe import storable
+from orchestrator.core.routing import Route, Task
+from orchestrator.core.states import TERMINAL, Reason, TaskState
+from orchestrator.core.task_types import TASK_TYPES
+from orchestrator.eventlog.wake import Wake
+from orchestrator.models import Role
+from orchestrator.models.database import Database
+from orchestrator.models.task_store import (
+    NewTask,
+    add_route,
+    find_by_key,
+    find_visible,
+    latest_route,
+    list_tasks,
+    read_attempts,
+    read_events,
+)
+from orchestrator.models.transitions import Transition
+from orchestrator.services.access import ProjectAccess
+from orchestrator.services.blobs import BlobStore
+from orchestrator.services.placement import Placement, place
+from orchestrator.services.targets import TargetDirectory
+from orchestrator.services.task_router import TaskRouter
+from orchestrator.services.task_writer import TaskWriter
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLimits:
+    """Defaults for tasks that name none; seconds."""
+
+    light_seconds: float = 300.0
+    heavy_seconds: float = 3600.0
+    attempts: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What a caller asks for."""
+
+    type: str
+    input: dict[str, Any] = field(default_factory=dict)
+    required_capabilities: Sequence[Requirement] = ()
+    project_id: UUID | None = None
+    title: str = ""
+    priority: int = 0
+    is_heavy: bool | None = None
+    preferred_target: str | None = None
+    consent: dict[str, bool] = field(default_factory=dict)
+    budget: dict[str, Any] = field(default_factory=dict)
+    acceptance: list[Any] = field(default_factory=list)
+    timeout_seconds: float | None = None
+    max_attempts: int | None = None
+    idempotency_key: str | None = None
+    parent_id: UUID | None = None
+
+
+Row = Mapping[str, Any]
+
+
+class TaskService:
+    """Use cases around tasks."""
+
+    def __init__(
+        self,
+        database: Database,
+        writer: TaskWriter,
+        targets: TargetDirectory,
+        access: ProjectAccess,
+        wake: Wake,
+        blobs: BlobStore,
+        limits: TaskLimits,
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._targets = targets
+        self._access = access
+        self._wake = wake
+        self._blobs = blobs
+        self._limits = limits
+        self._reads: Batcher[tuple[UUID, UUID], Row] = Batcher(self._read_many)
+
+    async def create(self, caller: Caller, request: TaskRequest) -> Row:
+        """Route and store a task; the row as it was born. The same idempotency key gives the same task again."""
+        if request.project_id is not None:
+            await self._access.require(caller, request.project_id, Role.MEMBER)
+        caller.require_project(request.project_id)
+        task = await self.prepare(caller, request)
+        if await self._writer.create(task):
+            return _born(task)
+        async with self._database.transaction() as connection:
+            existing = await find_by_key(connection, caller.user_id, request.idempotency_key or "")
+        if existing is None:
+            raise Conflict("the task could not be stored", field="idempotency_key")
+        return await self.get(caller, existing)
+
+    async def prepare(self, caller: Caller, request: TaskRequest) -> NewTask:
+        """The routed task, ready to be stored; nothing is written."""
+        route = await self.preview(caller, request)
+        placement = place(route, is_heavy=_heavy(request), priority=request.priority)
+        heavy = _heavy(request)
+        default = self._limits.heavy_seconds if heavy else self._limits.light_seconds
+        created = NewEvent(EventKind.CREATED, {"type": request.type, "priority": request.priority, "is_heavy": heavy})
+        return NewTask(
+            id=new_id(),
+            user_id=caller.user_id,
+            type=request.type,
+            state=placement.state,
+            timeout_seconds=request.timeout_seconds or default,
+            events=(created, *placement.events),
+            route=route.as_dict(),
+            project_id=request.project_id,
+            parent_id=request.parent_id,
+            title=request.title or _title(request),
+            input=storable(request.input),
+            required_capabilities=[need.as_dict() for need in request.required_capabilities],
+            acceptance=storable(request.acceptance),
+            budget=storable(request.budget),
+            consent=dict(request.consent),
+            preferred_target=request.preferred_target,
+            priority=request.priority,
+            is_heavy=heavy,
+            max_attempts=request.max_attempts or self._limits.attempts,
+            idempotency_key=request.idempotency_key,
+            reason=placement.reason,
+            waiting_for=placement.waiting_for,
+            error=placement.error,
+            target_id=route.target_id,
+            target_type=route.type,
+            delivery=placement.delivery,
+        )
+
+    async def preview(self, caller: Caller, request: TaskRequest) -> Route:
+        """How the task would be routed right now. Nothing is stored."""
+        if request.project_id is not None:
+            await self._access.require(caller, request.project_id, Role.VIEWER)
+        snapshot = await self._targets.snapshot(caller.user_id, request.project_id)
+        return TaskRouter(snapshot).route_task(_as_routed(request, caller.user_id))
+
+    async def get(self, caller: Caller, task_id: UUID) -> Row:
+        """One visible task. Reads that come together are answered by one query."""
+        row = await self._reads.submit((task_id, caller.user_id))
+        caller.require_project(row["project_id"])
+        return row
+
+    async def page(
+        self,
+        caller: Caller,
+        *,
+        project_id: UUID | None = None,
+        states: Sequence[str] = (),
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[list[Row], int]:
+        """A page of visible tasks, newest first, and the total."""
+        async with self._database.transaction() as connection:
+            return await list_tasks(
+                connection, caller.user_id, project_id=project_id or caller.project_id, states=states, limit=limit,
+                offset=offset,
+            )  # fmt: skip
+
+    async def route_of(self, caller: Caller, task_id: UUID) -> dict[str, Any]:
+        """The stored decision in force."""
+        await self.get(caller, task_id)
+        async with self._database.transaction() as connection:
+            return await latest_route(connection, task_id) or {}
+
+    async def attempts_of(self, caller: Caller, task_id: UUID) -> Sequence[Row]:
+        """Every attempt at a task."""
+        await self.get(caller, task_id)
+        async with self._database.transaction() as connection:
+            return await read_attempts(connection, task_id)
+
+    async def events_of(self, caller: Caller, task_id: UUID, after: int = 0, limit: int = 500) -> list[Event]:
+        """Stored events numbered above ``after``."""
+        await self.get(caller, task_id)
+        async with self._database.transaction() as connection:
+            return await read_events(connection, task_id, after, limit)
+
+    async def result_of(self, caller: Caller, task_id: UUID) -> bytes | dict[str, Any]:
+        """The whole result: the stored value, or the bytes its pointer names."""
+        row = await self.get(caller, task_id)
+        if row["result_pointer"]:
+            return await self._blobs.read(row["result_pointer"])
+        if row["result"] is None:
+            raise NotFound(f"the task is {row['state']} and has no result")
+        return dict(row["result"])
+
+    async def cancel(self, caller: Caller, task_id: UUID) -> Row:
+        """Stop a task: at once when nothing runs it, else by asking its worker."""
+        row = await self._writable(caller, task_id)
+        state = TaskState(row["state"])
+        if state in TERMINAL:
+            raise IllegalTransition(f"the task is already {state}", details={"state": state})
+        asked = NewEvent(EventKind.CANCEL_REQUESTED, {"by": str(caller.user_id)})
+        if state == TaskState.RUNNING:
+            running = frozenset({TaskState.RUNNING})
+            await self._writer.apply(Transition(task_id, None, (asked,), expect=running, request_cancel=True))
+            await self._wake.stop([task_id])
+        else:
+            reason = Reason.CANCELLED_BY_USER
+            told = (asked, NewEvent(EventKind.CANCELLED, {"reason": reason}))
+            idle = frozenset({state})
+            await self._writer.apply(Transition(task_id, TaskState.CANCELLED, told, reason=reason, expect=idle))
+        return await self.get(caller, task_id)
+
+    async def retry(self, caller: Caller, task_id: UUID) -> Row:
+        """Route a failed or cancelled task again and queue it."""
+        row = await self._writable(caller, task_id)
+        if row["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
+            raise IllegalTransition(f"a task that is {row['state']} cannot be retried", details={"state": row["state"]})
+        return await self._again(caller, row, row["consent"], more_attempts=self._limits.attempts)
+
+    async def consent(self, caller: Caller, task_id: UUID, *, grant: bool, patch: Mapping[str, bool]) -> Row:
+        """Answer a task that awaits consent; a refusal ends it."""
+        row = await self._writable(caller, task_id)
+        if row["state"] != TaskState.AWAITING_CONSENT:
+            raise IllegalTransition(
+                f"the task is {row['state']} and awaits no consent", details={"state": row["state"]}
+            )
+        if grant:
+            return await self._again(caller, row, {**row["consent"], **patch})
+        reason = Reason.CONSENT_DENIED
+        error = {"code": "consent_denied", "message": f"refused: {row['waiting_for']}"}
+        told = NewEvent(EventKind.FAILED, {"reason": reason, "error": error})
+        await self._writer.apply(
+            Transition(
+                task_id, TaskState.FAILED, (told,), reason=reason, error=error,
+                expect=frozenset({TaskState.AWAITING_CONSENT}),
+            )
+        )  # fmt: skip
+        return await self.get(caller, task_id)
+
+    async def answer(self, caller: Caller, task_id: UUID, text: str) -> Row:
+        """Answer a task that awaits input; it is queued again with the answer in its input."""
+        row = await self._writable(caller, task_id)
+        if row["state"] != TaskState.AWAITING_INPUT:
+            raise IllegalTransition(f"the task is {row['state']} and awaits no input", details={"state": row["state"]})
+        given = {**row["input"], "answers": [*row["input"].get("answers", []), storable(text)]}
+        return await self._again(caller, row, row["consent"], given=given, more_attempts=self._limits.attempts)
+
+    async def reroute(self, row: Row) -> None:
+        """Try again to place a task that is pending; for the monitor. Leaves it as it is while nothing changed."""
+        caller = Caller(row["user_id"])
+        route, placement = await self._placed(caller, row, row["consent"])
+        if placement.state != TaskState.PENDING:
+            await self._move(row, route, placement)
+
+    async def _again(
+        self,
+        caller: Caller,
+        row: Row,
+        consent: dict[str, Any],
+        *,
+        given: dict[str, Any] | None = None,
+        more_attempts: int = 0,
+    ) -> Row:
+        route, placement = await self._placed(caller, row, consent)
+        if placement.state == TaskState.FAILED:
+            raise Conflict("no target can carry this task out", hint=" | ".join(route.would_help))
+        patch = {"consent": consent} | ({"input": given} if given is not None else {})
+        await self._move(row, route, placement, patch=patch, more_attempts=more_attempts)
+        return await self.get(caller, row["id"])
+
+    async def _placed(self, caller: Caller, row: Row, consent: Mapping[str, Any]) -> tuple[Route, Placement]:
+        snapshot = await self._targets.snapshot(row["user_id"], row["project_id"])
+        route = TaskRouter(snapshot).route_task(_stored_as_routed(row, consent))
+        return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"])
+
+    async def _move(self, row: Row, route: Route, placement: Placement, **more: Any) -> None:
+        async with self._database.transaction() as connection:
+            await add_route(connection, new_id(), row["id"], route.as_dict())
+        target = (route.target_id, route.type) if route.target_id and route.type else None
+        await self._writer.apply(
+            Transition(
+                row["id"],
+                placement.state if placement.state != row["state"] else None,
+                placement.events,
+                reason=placement.reason,
+                waiting_for=placement.waiting_for,
+                error=placement.error,
+                delivery=placement.delivery,
+                target=target,
+                expect=frozenset({TaskState(row["state"])}),
+                **more,
+            )
+        )
+
+    async def _writable(self, caller: Caller, task_id: UUID) -> Row:
+        row = await self.get(caller, task_id)
+        if row["project_id"] is not None and row["user_id"] != caller.user_id:
+            await self._access.require(caller, row["project_id"], Role.MEMBER)
+        return row
+
+    async def _read_many(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:
+        async with self._database.transaction() as connection:
+            found = await find_visible(connection, list(set(pairs)))
+        return [found[pair] if pair in found else NotFound("no such task") for pair in pairs]
+
+
+def _heavy(request: TaskRequest) -> bool:
+    if request.is_heavy is not None:
+        return request.is_heavy
+    known = TASK_TYPES.get(request.type)
+    return known.heavy if known else False
+
+
+def _title(request: TaskRequest) -> str:
+    known = TASK_TYPES.get(request.type)
+    return known.title if known else request.type
+
+
+def _as_routed(request: TaskRequest, user_id: UUID) -> Task:
+    named = request.input.get("tool")
+    needs = tuple(request.required_capabilities)
+    if not needs and request.type == "tool_call" and isinstance(named, str):
+        needs = (Requirement(named.lower()),)
+    return Task(
+        type=request.type,
+        required_capabilities=needs,
+        is_heavy=_heavy(request),
+        priority=request.priority,
+        user_id=str(user_id),
+        project_id=str(request.project_id) if request.project_id else None,
+        preferred_target=request.preferred_target,
+        user_space_consent=bool(request.consent.get("user_space")),
+        fallback_consent=bool(request.consent.get("fallback", True)),
+    )
+
+
+def _stored_as_routed(row: Row, consent: Mapping[str, Any]) -> Task:
+    needs = [Requirement(raw["name"], raw.get("min_version", ""), raw.get("parameters", {})) for raw in
+             row["required_capabilities"]]  # fmt: skip
+    request = TaskRequest(
+        type=row["type"],
+        input=row["input"],
+        required_capabilities=needs,
+        project_id=row["project_id"],
+        priority=row["priority"],
+        is_heavy=row["is_heavy"],
+        preferred_target=row["preferred_target"],
+        consent=dict(consent),
+    )
+    return _as_routed(request, row["user_id"])
+
+
+def _born(task: NewTask) -> Row:
+    """The row as the database has it, without asking again."""
+    names = ("id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "title", "input",
+             "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
+             "max_attempts", "reason", "waiting_for", "error", "target_id", "target_type")  # fmt: skip
+    values = {name: getattr(task, name) for name in names}
+    blank = ("result", "result_pointer", "created_at", "updated_at", "started_at", "finished_at", "cancel_requested_at")
+    return values | dict.fromkeys(blank) | {"generation": 0, "last_seq": len(task.events), "route": task.route}

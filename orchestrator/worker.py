@@ -1,0 +1,63 @@
+"""Starts worker processes: light (tool calls, one event loop), heavy (RQ, a forked process per attempt), monitor (loops).
+
+Called by the command line with its settings. Signals end each in order: nothing new is taken, what runs gets a grace.
+"""
+
+import asyncio
+import os
+import signal
+from typing import Protocol
+
+from redis import Redis
+from rq import Queue, Worker
+
+from orchestrator.bootstrap import build_container
+from orchestrator.config import Settings
+from orchestrator.jobqueue.queues import HEAVY_QUEUES
+from orchestrator.jobs import runner
+from orchestrator.jobs.light import LightWorker
+from orchestrator.jobs.monitor import Monitor
+
+
+class _Stoppable(Protocol):
+    def stop(self) -> None: ...
+
+    async def run(self) -> None: ...
+
+
+def run_light(settings: Settings) -> None:
+    """Run a light worker until a signal."""
+    asyncio.run(_serve(settings, LightWorker))
+
+
+def run_monitor(settings: Settings) -> None:
+    """Run a monitor until a signal."""
+    asyncio.run(_serve(settings, Monitor))
+
+
+def run_heavy(settings: Settings) -> None:
+    """Run an RQ worker until a signal. Each attempt is a fork of this process, so its imports are paid once."""
+    _export(settings)
+    connection = Redis.from_url(settings.redis_url)
+    queues = [Queue(name, connection=connection) for name in HEAVY_QUEUES]
+    worker = Worker(queues, connection=connection, name=f"{runner.worker_id('heavy')}", log_job_description=False)
+    worker.work(logging_level="WARNING")
+
+
+async def _serve(settings: Settings, make: type[LightWorker] | type[Monitor]) -> None:
+    container = build_container(settings)
+    try:
+        server: _Stoppable = make(container)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        await server.run()
+    finally:
+        await container.close()
+
+
+def _export(settings: Settings) -> None:
+    """Forked attempts read their settings from the environment, like every other process."""
+    os.environ["DATABASE_URL"] = settings.database_url
+    os.environ["REDIS_URL"] = settings.redis_url
+    os.environ["DATA_DIR"] = str(settings.data_dir)
