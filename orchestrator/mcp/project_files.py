@@ -128,8 +128,9 @@ def read_bytes(root: Path, path: str, *, max_bytes: int, field: str = "arguments
         raise NotFound(f"There is no file {path!r} in the project.", field=field) from error
     except OSError as error:
         raise InvalidInput(f"{path!r} cannot be read: {error.strerror}.", field=field) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InvalidInput(f"{path!r} is not a regular file.", field=field)
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise InvalidInput(f"{path!r} is not a regular file.", field=field)
         data = file.read(max_bytes + 1)
     return data[:max_bytes], len(data) > max_bytes

@@ -13,6 +13,9 @@ from orchestrator.mcp.patterns import glob_matcher, linear_matcher
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.schema import check_arguments, check_structured
 
+# Two to the power of forty ways through forty definitions.
+_FORKS = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)}
+
 
 async def _refusal(schema: dict[str, Any], arguments: dict[str, Any]) -> OrchestratorError:
     with pytest.raises(OrchestratorError) as caught:
@@ -51,7 +54,7 @@ async def test_the_field_at_fault_is_named(schema: dict[str, Any], arguments: di
         {"properties": {"a": {"items": "no schema"}}},
         {
             "$ref": "#/$defs/a0",
-            "$defs": {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": False},
+            "$defs": _FORKS | {"a40": False},
         },
         {"description": "x" * 2_000_000},
     ],
@@ -96,12 +99,14 @@ async def test_a_declared_output_must_come() -> None:
 
 
 _scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=3)
+_names = st.text("ab", max_size=2)
 _values = st.recursive(
-    _scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
-    max_leaves=6,
+    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3), max_leaves=6
 )
 _leaf_schemas = st.sampled_from(
+    [{}, {"type": "string"}, {"type": "integer"}, {"minLength": 1}, {"enum": [1, "a"]}, {"pattern": "a"}]
+)
+_schemas = st.sampled_from(
     [
         {},
         {"type": "string"},
