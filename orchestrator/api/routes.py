@@ -5,10 +5,20 @@ Each lives under /api/v1 and answers under /api too, as the first documents wrot
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.api import auth, oauth, service, tokens, user
+from orchestrator.api import auth, kg, mcps, oauth, projects, service, stream, tasks, tokens, user
 from orchestrator.api.problems import Problem
 
-ROUTERS: tuple[APIRouter, ...] = (auth.router, oauth.router, user.router, tokens.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    auth.router,
+    oauth.router,
+    user.router,
+    tokens.router,
+    tasks.router,
+    stream.router,
+    projects.router,
+    mcps.router,
+    kg.router,
+)
 
 _PROBLEMS = {
     401: {"model": Problem, "description": "No, wrong or expired credentials."},
