@@ -1,120 +1,110 @@
-"""Runs a graph build in a child process, so that it can be killed and never blocks an event loop.
+"""Run a build in a process of its own, so that it can be cancelled, and tell its progress as it goes.
 
-Used by the build task. The request goes in by standard input, progress comes back as JSON lines, the report as the last
-one. Started as ``python -m orchestrator.kg.build_process``.
+Used by services from an event loop. The child reads one JSON request on stdin and writes JSON lines on stdout. Cancelling
+the call kills the child and what it started; the graph that was there stays.
 """
 
 import asyncio
-import dataclasses
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.errors import InvalidInput, OrchestratorError, Unavailable
-from orchestrator.kg.build import Progress, build_graph
+from orchestrator.core.errors import (
+    Conflict,
+    InvalidInput,
+    OrchestratorError,
+    TimedOut,
+    ToolFailed,
+    Unavailable,
+)
 
 _LINE_LIMIT = 16 * 1024 * 1024
-_STDERR_LINES = 20
+_ERRORS: dict[str, type[OrchestratorError]] = {error.code: error for error in (Conflict, InvalidInput, Unavailable)}
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What to build: a checkout's files (all, or those named) into the graph's folder."""
+    """What to build; see ``build.build_graph``. ``memory_bytes`` bounds the process, ``seconds`` its wall time."""
 
     root: Path
     out: Path
     project_iri: str
     commit: str
     files: Sequence[str] | None = None
+    memory_bytes: int = 4 * 1024 * 1024 * 1024
+    seconds: float = 3600.0
 
 
 async def build_in_process(
     request: BuildRequest, *, on_progress: Callable[[dict[str, Any]], None] | None = None
 ) -> dict[str, Any]:
-    """Build and return the report. Cancelling kills the child; the graph that was there stays."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        __name__,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=_LINE_LIMIT,
-        start_new_session=True,
-    )
+    """Build and return the report as JSON has it. Progress is ``{phase, done, total}``.
+
+    Raises what ``build_graph`` raises, TimedOut past its seconds, ToolFailed when the process dies.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "orchestrator.kg.build_worker",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=_LINE_LIMIT, start_new_session=True,
+    )  # fmt: skip
     try:
-        return await _talk(child, request, on_progress)
+        async with asyncio.timeout(request.seconds):
+            return await _converse(process, request, on_progress)
+    except TimeoutError as error:
+        raise TimedOut("the graph build took too long", details={"seconds": request.seconds}) from error
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.shield(process.wait())
 
 
-async def _talk(
-    child: asyncio.subprocess.Process, request: BuildRequest, on_progress: Callable[[dict[str, Any]], None] | None
+async def _converse(
+    process: asyncio.subprocess.Process, request: BuildRequest, on_progress: Callable[[dict[str, Any]], None] | None
 ) -> dict[str, Any]:
-    assert child.stdin and child.stdout and child.stderr
-    child.stdin.write(json.dumps(dataclasses.asdict(request), default=str).encode() + b"\n")
-    child.stdin.close()
-    last_words: deque[str] = deque(maxlen=_STDERR_LINES)
-    listening = asyncio.create_task(_keep_last(child.stderr, last_words))
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    complaint = asyncio.create_task(process.stderr.read(64 * 1024))
     try:
-        async for line in child.stdout:
+        process.stdin.write(_encode(request))
+        with suppress(ConnectionError):  # it died: its exit says more
+            await process.stdin.drain()
+        process.stdin.close()
+        async for line in process.stdout:
             told = json.loads(line)
             if "report" in told:
                 report: dict[str, Any] = told["report"]
+                await process.wait()
                 return report
             if "error" in told:
                 raise _as_error(told["error"])
-            if on_progress:
+            if on_progress is not None:
                 on_progress(told["progress"])
+        code, words = await process.wait(), (await complaint).decode(errors="replace")
+        raise ToolFailed("the graph build died", details={"exit": code, "stderr": words[-2000:]})
     finally:
-        listening.cancel()
-    raise Unavailable("the graph build died", details={"last_words": list(last_words)})
+        complaint.cancel()
 
 
-async def _keep_last(stream: asyncio.StreamReader, lines: deque[str]) -> None:
-    async for line in stream:
-        lines.append(line.decode("utf-8", "replace").rstrip()[:500])
+def _encode(request: BuildRequest) -> bytes:
+    told = {
+        "root": os.fspath(request.root.resolve()),
+        "out": os.fspath(request.out.resolve()),
+        "project_iri": request.project_iri,
+        "commit": request.commit,
+        "files": list(request.files) if request.files is not None else None,
+        "memory_bytes": request.memory_bytes,
+    }
+    return json.dumps(told).encode()
 
 
 def _as_error(told: dict[str, Any]) -> OrchestratorError:
-    return InvalidInput(told["message"], field=told.get("field"))
-
-
-def main() -> None:
-    """The child's side."""
-    raw = json.loads(sys.stdin.readline())
-    request = BuildRequest(**{**raw, "root": Path(raw["root"]), "out": Path(raw["out"])})
-
-    def say(**told: Any) -> None:
-        sys.stdout.write(json.dumps(told, default=str) + "\n")
-        sys.stdout.flush()
-
-    def progress(step: Progress) -> None:
-        say(progress=dataclasses.asdict(step))
-
-    try:
-        report = build_graph(
-            request.root,
-            request.out,
-            project_iri=request.project_iri,
-            commit=request.commit,
-            files=request.files,
-            progress=progress,
-        )
-    except OrchestratorError as error:
-        say(error=error.as_dict())
-        return
-    say(report=dataclasses.asdict(report))
-
-
-if __name__ == "__main__":
-    main()
+    kind = _ERRORS.get(told["code"], ToolFailed)
+    return kind(told["message"], field=told.get("field"), hint=told.get("hint"), details=told.get("details"))

@@ -1,0 +1,89 @@
+"""Definitions of a whole tree as linked symbols, and the values an expression can have. Used by the Python resolver only."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from orchestrator.kg.facts import AttributeBinding, Binding, Definition, FileFacts, SymbolRef
+
+
+@dataclass(eq=False, slots=True)
+class Symbol:
+    """A module, class or function with the names bound in it. As a value it is the object itself."""
+
+    path: str
+    index: int
+    definition: Definition
+    parent: "Symbol | None"
+    names: dict[str, list[Binding]] = field(default_factory=dict)
+    attributes: dict[str, list[AttributeBinding]] = field(default_factory=dict)
+    siblings: "list[Symbol]" = field(default_factory=list)
+    instance: "Instance | None" = None
+
+    @property
+    def ref(self) -> SymbolRef:
+        """How links name this symbol."""
+        return SymbolRef(self.path, self.index)
+
+    def as_instance(self) -> "Instance":
+        """The value "some instance of this class"."""
+        if self.instance is None:
+            self.instance = Instance(self)
+        return self.instance
+
+
+@dataclass(eq=False, slots=True)
+class Instance:
+    """Some instance of a class of ours."""
+
+    of: Symbol
+
+
+class External(NamedTuple):
+    """Something imported from outside the tree, by its dotted name."""
+
+    name: str
+
+
+class Opaque(NamedTuple):
+    """A builtin or a value of a builtin type: known to be none of ours."""
+
+    name: str
+
+
+Value = Symbol | Instance | External | Opaque
+
+
+class Found(NamedTuple):
+    """What an expression can be. ``complete``: nothing else is possible as far as the code says."""
+
+    values: tuple[Value, ...]
+    complete: bool
+
+
+UNKNOWN = Found((), False)
+NOTHING = Found((), True)
+MAX_VALUES = 8
+
+
+def union(parts: list[Found]) -> Found:
+    """Everything that one of several can be."""
+    if len(parts) == 1:
+        return parts[0]
+    values: dict[Value, None] = {}
+    for part in parts:
+        values.update(dict.fromkeys(part.values))
+    complete = all(part.complete for part in parts) and len(values) <= MAX_VALUES
+    return Found(tuple(values)[:MAX_VALUES], complete)
+
+
+def symbols_of(path: str, facts: FileFacts) -> list[Symbol]:
+    """The symbols of a file, by index; the first is the module."""
+    symbols: list[Symbol] = []
+    for index, definition in enumerate(facts.definitions):
+        parent = symbols[definition.parent] if definition.parent >= 0 else None
+        symbols.append(Symbol(path, index, definition, parent, siblings=symbols))
+    for binding in facts.bindings:
+        symbols[binding.scope].names.setdefault(binding.name, []).append(binding)
+    for attribute in facts.attributes:
+        symbols[attribute.owner].attributes.setdefault(attribute.name, []).append(attribute)
+    return symbols

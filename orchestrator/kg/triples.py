@@ -1,0 +1,209 @@
+"""Facts and links as N-Quads: one named graph per file version, the same text for the same input.
+
+Used by the build. An edge lies in the graph of the file it starts in, and IRIs are made of path and qualified name, so an
+edit of one file leaves the IRIs of everything else, and the edges that point to them, as they are.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from orchestrator.core.errors import InvalidInput
+from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef
+from orchestrator.kg.terms import iri, literal, path_part
+from orchestrator.kg.vocabulary import CODE, DCT, PROV, RDF, RDFS, SCHEMA, XSD
+
+_TYPE, _LABEL, _COMMENT = f"<{RDF}type>", f"<{RDFS}label>", f"<{RDFS}comment>"
+
+
+def _c(name: str) -> str:
+    return f"<{CODE}{name}>"
+
+
+def _number(value: int) -> str:
+    return f'"{value}"^^<{XSD}integer>'
+
+
+class TripleWriter:
+    """Writes the graphs of one project. ``project_iri`` is the base of every IRI it makes."""
+
+    def __init__(self, project_iri: str, facts: Mapping[str, FileFacts]) -> None:
+        base = project_iri.rstrip("/#")
+        if "#" in base or "?" in base:
+            raise InvalidInput("a project IRI has no fragment or query", field="project_iri")
+        iri(base)
+        self._base = base
+        self._facts = facts
+        self._names: dict[str, list[str]] = {}
+
+    def file_graph(self, file: SourceFile) -> str:
+        """The IRI of a file version's named graph."""
+        return f"<{self._base}/file/{path_part(file.path)}@{file.blob}>"
+
+    def file(self, file: SourceFile, facts: FileFacts | None, links: FileLinks | None) -> Iterator[str]:
+        """The quads of one file version, as lines without a newline."""
+        tail = f" {self.file_graph(file)} ."
+        for triple in self._file(file, facts):
+            yield triple + tail
+        if facts is not None and links is not None:
+            for triple in self._definitions(file, facts, links):
+                yield triple + tail
+            for triple in self._links(file, links):
+                yield triple + tail
+
+    def index(
+        self, commit: str, files: Sequence[SourceFile], skipped: Sequence[Skipped], ended_at: str
+    ) -> Iterator[str]:
+        """The quads about the repository and this run, in a graph of their own."""
+        tail = f" <{self._base}/index> ."
+        repository, run = f"<{self._base}>", f"<{self._base}/index-run>"
+        yield f"{repository} {_TYPE} {_c('Repository')}{tail}"
+        yield f"{repository} {_TYPE} <{SCHEMA}SoftwareSourceCode>{tail}"
+        for language in sorted({file.language for file in files if file.language}):
+            yield f"{repository} <{SCHEMA}programmingLanguage> {literal(language)}{tail}"
+        yield f"{run} {_TYPE} {_c('IndexRun')}{tail}"
+        yield f"{run} {_TYPE} <{PROV}Activity>{tail}"
+        yield f"{run} <{PROV}used> {repository}{tail}"
+        yield f"{run} {_c('commit')} {literal(commit)}{tail}"
+        yield f'{run} <{PROV}endedAtTime> "{ended_at}"^^<{XSD}dateTime>{tail}'
+        for one in sorted(skipped, key=lambda one: (one.path, one.reason)):
+            file = f"<{self._base}/file/{path_part(one.path)}>"
+            reason = f"{one.reason}: {one.detail}" if one.detail else one.reason
+            yield f"{file} {_c('skippedBecause')} {literal(reason)}{tail}"
+
+    def external_names(self, links: FileLinks) -> set[str]:
+        """Names outside the tree that a file's links point to."""
+        refs = [target for edge in links.edges for target in edge.targets]
+        for pairs in (links.imports, links.extends, links.decorated):
+            refs += [ref for _, ref in pairs]
+        return {ref.external for ref in refs if ref.external}
+
+    def externals(self, names: set[str]) -> Iterator[str]:
+        """The quads of things outside the tree."""
+        tail = f" <{self._base}/external> ."
+        for name in sorted(names):
+            node = self._external(name)
+            yield f"{node} {_TYPE} {_c('External')}{tail}"
+            yield f"{node} {_LABEL} {literal(name.rpartition('.')[2])}{tail}"
+            yield f"{node} {_c('qualifiedName')} {literal(name)}{tail}"
+
+    def _file(self, file: SourceFile, facts: FileFacts | None) -> Iterator[str]:
+        node = f"<{self._base}/file/{path_part(file.path)}>"
+        yield f"{node} {_TYPE} {_c('SourceFile')}"
+        yield f"{node} {_c('path')} {literal(file.path)}"
+        yield f"{node} {_LABEL} {literal(file.path.rpartition('/')[2])}"
+        yield f"{node} {_c('contentHash')} {literal(file.blob)}"
+        yield f"{node} <{DCT}identifier> {literal('swh:1:cnt:' + file.blob)}"
+        yield f"{node} {_c('byteSize')} {_number(file.size)}"
+        yield f"{node} <{DCT}isPartOf> <{self._base}>"
+        if file.language:
+            yield f"{node} <{SCHEMA}programmingLanguage> {literal(file.language)}"
+        if facts is not None:
+            yield f"{node} {_c('lines')} {_number(facts.lines)}"
+            for line in facts.problems:
+                yield f"{node} {_c('problemLine')} {_number(line)}"
+
+    def _definitions(self, file: SourceFile, facts: FileFacts, links: FileLinks) -> Iterator[str]:
+        file_node = f"<{self._base}/file/{path_part(file.path)}>"
+        qualified = _qualified_names(facts, links.module_name)
+        unresolved = dict(links.unresolved_sites)
+        for index, definition in enumerate(facts.definitions):
+            node = self._symbol(file.path, index)
+            yield f"{node} {_TYPE} {_c(_kind(facts, definition))}"
+            if index in links.tests:
+                yield f"{node} {_TYPE} {_c('TestCase')}"
+            yield f"{node} {_LABEL} {literal(definition.name or links.module_name.rpartition('.')[2] or file.path)}"
+            yield f"{node} {_c('qualifiedName')} {literal(qualified[index])}"
+            yield f"{node} {_c('definedIn')} {file_node}"
+            yield f"{node} {_c('startLine')} {_number(definition.start_line)}"
+            yield f"{node} {_c('endLine')} {_number(definition.end_line)}"
+            yield f"{node} {_c('visibility')} {_c('internal' if _is_internal(qualified[index]) else 'public')}"
+            if definition.parent >= 0:
+                yield f"{node} {_c('memberOf')} {self._symbol(file.path, definition.parent)}"
+            if definition.signature:
+                yield f"{node} {_c('signature')} {literal(definition.signature)}"
+            if definition.doc:
+                yield f"{node} {_COMMENT} {literal(definition.doc)}"
+            if index in unresolved:
+                yield f"{node} {_c('unresolvedCalls')} {_number(unresolved[index])}"
+
+    def _links(self, file: SourceFile, links: FileLinks) -> Iterator[str]:
+        path = file.path
+        for index, name in links.unresolved:
+            yield f"{self._symbol(path, index)} {_c('unresolvedName')} {literal(name)}"
+        for predicate, pairs in (
+            ("imports", links.imports),
+            ("extends", links.extends),
+            ("overrides", links.overrides),
+            ("decoratedBy", links.decorated),
+            ("instantiates", links.instantiates),
+            ("references", links.references),
+        ):
+            for index, ref in pairs:
+                yield f"{self._symbol(path, index)} {_c(predicate)} {self._target(ref)}"
+        yield from self._calls(path, links.edges)
+
+    def _calls(self, path: str, edges: Sequence[Edge]) -> Iterator[str]:
+        seen: set[tuple[int, str, SymbolRef]] = set()
+        ordinals: dict[tuple[int, str, str], int] = {}
+        for edge in edges:
+            caller = self._symbol(path, edge.scope)
+            for target in edge.targets:
+                if (edge.scope, edge.certainty, target) not in seen:
+                    seen.add((edge.scope, edge.certainty, target))
+                    yield f"{caller} {_c(edge.certainty)} {self._target(target)}"
+            key = (edge.scope, edge.certainty, edge.name)
+            ordinals[key] = ordinals.get(key, 0) + 1
+            site = f"{caller[:-1]};{edge.certainty};{path_part(edge.name)};{ordinals[key]}>"
+            yield f"{site} {_TYPE} {_c('CallSite')}"
+            yield f"{site} {_c('caller')} {caller}"
+            yield f"{site} {_c('startLine')} {_number(edge.line)}"
+            yield f"{site} {_c('resolution')} {_c('rule-' + edge.rule)}"
+            predicate = _c("callee" if edge.certainty == "calls" else "candidate")
+            for target in edge.targets:
+                yield f"{site} {predicate} {self._target(target)}"
+
+    def _target(self, ref: SymbolRef) -> str:
+        return self._symbol(ref.path, ref.index) if ref.path else self._external(ref.external)
+
+    def _external(self, name: str) -> str:
+        return f"<{self._base}/external/{path_part(name)}>"
+
+    def _symbol(self, path: str, index: int) -> str:
+        names = self._names.get(path)
+        if names is None:
+            prefix = f"<{self._base}/symbol/{path_part(path)}"
+            names = self._names[path] = [
+                f"{prefix}#{path_part(name)}>" if name else f"{prefix}>" for name in _local_names(self._facts[path])
+            ]
+        return names[index]
+
+
+def _local_names(facts: FileFacts) -> list[str]:
+    """A unique name per definition inside its file; a name defined again gets ``~2``, in source order."""
+    names: list[str] = []
+    seen: dict[str, int] = {}
+    for definition in facts.definitions:
+        parent = names[definition.parent] if definition.parent > 0 else ""
+        name = f"{parent}.{definition.name}" if parent else definition.name
+        if name:
+            seen[name] = seen.get(name, 0) + 1
+        names.append(f"{name}~{seen[name]}" if name and seen[name] > 1 else name)
+    return names
+
+
+def _qualified_names(facts: FileFacts, module: str) -> list[str]:
+    """Dotted names as people write them; definitions of the same name share one."""
+    names: list[str] = []
+    for definition in facts.definitions:
+        parent = names[definition.parent] if definition.parent >= 0 else ""
+        names.append(f"{parent}.{definition.name}" if definition.parent >= 0 else module)
+    return names
+
+
+def _kind(facts: FileFacts, definition: Definition) -> str:
+    if definition.kind != "function":
+        return definition.kind.capitalize()
+    return "Method" if facts.definitions[definition.parent].kind == "class" else "Function"
+
+
+def _is_internal(qualified: str) -> bool:
+    return any(part.startswith("_") and not part.endswith("__") for part in qualified.split("."))
