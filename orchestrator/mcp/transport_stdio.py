@@ -51,9 +51,8 @@ class StdioTransport(asyncio.SubprocessProtocol):
         self._flushing: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
-        streams = anyio.create_memory_object_stream[Item](_READ_AHEAD)
-        self._send: MemoryObjectSendStream[Item] = streams[0]
-        self._receive: MemoryObjectReceiveStream[Item] = streams[1]
+        self._send: MemoryObjectSendStream[Item]
+        self._receive: MemoryObjectReceiveStream[Item]
 
     @property
     def pid(self) -> int | None:
@@ -75,20 +74,24 @@ class StdioTransport(asyncio.SubprocessProtocol):
         return "\n".join(text.splitlines()[-8:])[-1500:]
 
     async def __aenter__(self) -> tuple[MemoryObjectReceiveStream[Item], "_StdinStream"]:
-        environment = minimal_environment(self._definition.env)
-        loop = asyncio.get_running_loop()
+        self._send, self._receive = anyio.create_memory_object_stream[Item](_READ_AHEAD)
         try:
-            command = resolve_command(self._definition.command or "", environment)
-            await loop.subprocess_exec(
+            await self._spawn()
+        except BaseException:
+            # Cancelled or refused: nothing of a half-made start may stay.
+            await self.__aexit__(None, None, None)
+            raise
+        return self._receive, _StdinStream(self)
+
+    async def _spawn(self) -> None:
+        environment = minimal_environment(self._definition.env)
+        command = resolve_command(self._definition.command or "", environment)
+        try:
+            await asyncio.get_running_loop().subprocess_exec(
                 lambda: self, command, *self._definition.args, env=environment, start_new_session=True
             )
-        except ServerUnreachable:
-            self._close_streams()
-            raise
         except (OSError, ValueError) as error:
-            self._close_streams()
             raise ServerUnreachable(f"The command could not be started: {error}.", field="command") from error
-        return self._receive, _StdinStream(self)
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
