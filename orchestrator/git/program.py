@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -197,8 +198,8 @@ async def _start(
     program = shutil.which("git")
     if program is None:
         raise NotConfigured("The git program is missing.", hint="Install git 2.36 or newer and put it on the PATH.")
-    try:
-        return await asyncio.create_subprocess_exec(
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
             program,
             *args,
             cwd=cwd,
@@ -208,6 +209,14 @@ async def _start(
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Cancelled between fork and here: the process must end all the same, and with it its whole group.
+        with suppress(OSError):
+            await _end(await starting)
+        raise
     except OSError as error:
         raise RepositoryFailed(f"git {_verb(args)} could not be started: {error.strerror}.") from error
 

@@ -1,12 +1,14 @@
 """How git is run: its limits, its environment, and what it leaves behind."""
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.core.errors import InvalidInput, NotConfigured, RepositoryFailed, TimedOut, TooLarge
@@ -103,6 +105,17 @@ async def test_a_cancelled_caller_leaves_no_process_of_the_group(tmp_path: Path)
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await _until(lambda: _living(group) == [])
+
+
+async def test_a_caller_cancelled_at_any_moment_leaves_no_child(source: Path) -> None:
+    for moment in range(30):
+        running = asyncio.create_task(run_git("log", "--patch", cwd=source))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(running), moment * 0.0004)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    children = [child.name() for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    assert "git" not in children
 
 
 async def test_hooks_filters_and_monitors_of_a_repository_do_not_run(source: Path, git: Callable[..., str]) -> None:
