@@ -131,6 +131,8 @@ class AgentContext:
     base_commit: str | None = None
     tools: Tools | None = None
     graph: Graph | None = None
+    notes: str = ""
+    """What a model should know of its surroundings, such as placeholders that tools understand."""
     limits: AgentLimits = AgentLimits()
 
     def require_workspace(self) -> Path:
@@ -161,6 +163,10 @@ class Agent(Protocol):
     @property
     def info(self) -> AgentInfo:
         """Who it is and what it can do."""
+        ...
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise InvalidInput naming the field when this input cannot be worked on; costs nothing."""
         ...
 
     async def run(self, context: AgentContext) -> AgentResult:

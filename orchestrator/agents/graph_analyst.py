@@ -5,7 +5,7 @@ never guesses. How certain an answer is comes from the graph and is passed on.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,10 @@ class GraphAnalyst:
         task_types=frozenset({"graph_question"}),
         example={"question": "who calls main"},
     )
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise InvalidInput naming the field."""
+        read_options(GraphQuestionInput, given)
 
     async def run(self, context: AgentContext) -> AgentResult:
         """Answer every question that is understood, and name those that are not."""

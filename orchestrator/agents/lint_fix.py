@@ -6,6 +6,7 @@ hidden. Committing and diffing are the caller's.
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,10 @@ class LintFixAgent:
         changes_code=True,
         example={"select": ["F", "I"], "paths": ["."]},
     )
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise InvalidInput naming the field."""
+        read_options(LintFixInput, given)
 
     async def run(self, context: AgentContext) -> AgentResult:
         """Count findings, fix what is safe, count again."""

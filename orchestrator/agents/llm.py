@@ -4,11 +4,12 @@ The catalogue makes one from the settings, or from a custom agent's own configur
 by ``llm_engine``, which is loaded at the first run only. A missing setting makes the agent unavailable, not absent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.agents.base import AgentContext, AgentInfo, AgentLimits, AgentResult
 from orchestrator.agents.options import Options, read_options
@@ -77,7 +78,12 @@ class LlmConfig(BaseModel):
 class LlmInput(Options):
     """A prompt, and what the agent should know beside it."""
 
-    prompt: str = Field(min_length=1, max_length=200_000, description="What to do.")
+    prompt: str = Field(
+        min_length=1,
+        max_length=200_000,
+        validation_alias=AliasChoices("prompt", "question"),
+        description="What to do.",
+    )
     context: dict[str, Any] = Field(default_factory=dict, description="Facts to hand over with the prompt, as JSON.")
 
 
@@ -94,6 +100,10 @@ class LlmAgent:
     def info(self) -> AgentInfo:
         """Who it is and what it can do."""
         return self._info
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise InvalidInput naming the field."""
+        read_options(LlmInput, given)
 
     async def run(self, context: AgentContext) -> AgentResult:
         """Lead the conversation to its end; limits are the tighter of the context's and the configuration's."""

@@ -51,7 +51,7 @@ async def converse(
     limit = asyncio.timeout(context.limits.seconds)
     try:
         async with limit, _client(endpoint, context.limits.seconds, retries) as client:
-            agent = _agent(client, endpoint, config, toolset)
+            agent = _agent(client, endpoint, config, toolset, context.notes)
             limits = UsageLimits(request_limit=context.limits.requests)
             listener = _Listener(context.tell, context.limits.tokens)
             result = await agent.run(
@@ -86,13 +86,15 @@ def _client(endpoint: Endpoint, seconds: float, retries: int) -> AsyncOpenAI:
     )
 
 
-def _agent(client: AsyncOpenAI, endpoint: Endpoint, config: LlmConfig, toolset: ContextToolset) -> Agent[None, str]:
+def _agent(
+    client: AsyncOpenAI, endpoint: Endpoint, config: LlmConfig, toolset: ContextToolset, notes: str
+) -> Agent[None, str]:
     settings = ModelSettings(parallel_tool_calls=True)
     if config.temperature is not None:
         settings["temperature"] = config.temperature
     return Agent(
         OpenAIChatModel(endpoint.model, provider=OpenAIProvider(openai_client=client)),
-        instructions=config.instructions or DEFAULT_INSTRUCTIONS,
+        instructions=f"{config.instructions or DEFAULT_INSTRUCTIONS}\n\n{notes}".strip(),
         name="orchestrator",
         model_settings=settings if not toolset.is_empty else None,
         toolsets=[toolset],

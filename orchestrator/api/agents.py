@@ -1,0 +1,228 @@
+"""The agent doors: who there is, templates, agents of one's own, and handing a task to one. Keys go in, never out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
+from orchestrator.api.task_models import TaskAccepted
+from orchestrator.core.caller import Caller, Scope
+from orchestrator.services.agent_service import AgentEntry, request_for, start
+
+router = APIRouter(tags=["agents"])
+
+Reader = Annotated[Caller, require(Scope.AGENTS_READ)]
+Writer = Annotated[Caller, require(Scope.AGENTS_WRITE)]
+Runner = Annotated[Caller, require(Scope.AGENTS_READ, Scope.TASKS_WRITE)]
+AgentId = Annotated[
+    str, Path(max_length=100, pattern=r"^[A-Za-z0-9:-]+$", description="`agent:lint-fix`, or `agent:` and a UUID.")
+]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class LlmConfigIn(BaseModel):
+    """How a language model agent works."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instructions: str = Field("", max_length=50_000, description="What the model is told before every task.")
+    model: str = Field("", max_length=200, description="Model name; empty takes LLM_MODEL.")
+    base_url: str = Field("", max_length=2000, description="OpenAI-compatible endpoint; empty takes LLM_BASE_URL.")
+    tools: list[Tag] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Names, servers or capabilities of the MCP tools it may use; empty: all; `none`: none.",
+    )
+    temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature; null takes the model's own.")
+    max_requests: int = Field(50, ge=1, le=500, description="Requests to the model per run.")
+    max_tool_calls: int = Field(200, ge=0, le=5000, description="Tool calls per run.")
+    max_tokens: int = Field(1_000_000, ge=1, le=1_000_000_000, description="Tokens in and out per run.")
+
+
+class AgentIn(BaseModel):
+    """An agent of one's own. What is left out comes from the template, if one is named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field(description="Its name.")
+    template: str | None = Field(None, max_length=100, description="Template to start from; GET /agents/templates.")
+    description: str | None = Field(None, max_length=2000, description="What it is for.")
+    kind: Literal["llm"] | None = Field(None, description="How it works; default: the template's, else llm.")
+    config: LlmConfigIn | None = Field(None, description="How it works in detail.")
+    capabilities: list[Tag] | None = Field(None, max_length=50, description="What it can do, beside language_model.")
+    project_id: UUID | None = Field(None, description="Only for tasks of this project.")
+    enabled: bool | None = Field(None, description="Whether tasks may go to it; default true.")
+    api_key: str | None = Field(None, max_length=1000, description="Key for its own endpoint; stored encrypted.")
+
+
+class AgentChange(BaseModel):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field("", description="Its name.", validate_default=False)
+    description: str = Field("", max_length=2000, description="What it is for.")
+    config: LlmConfigIn = Field(default_factory=LlmConfigIn, description="Fields named here replace the stored ones.")
+    capabilities: list[Tag] = Field(default_factory=list, max_length=50, description="What it can do.")
+    project_id: UUID | None = Field(None, description="Only for tasks of this project; null: any.")
+    enabled: bool = Field(True, description="Whether tasks may go to it.")
+    api_key: str = Field("", max_length=1000, description="Key for its own endpoint; empty forgets it.")
+
+
+class AgentOut(BaseModel):
+    """An agent."""
+
+    id: str = Field(description="Its id; as a task's preferred_target it asks for this agent.")
+    name: str = Field(description="Its name.")
+    kind: str = Field(description="codemod, graph-analyst or llm.")
+    description: str = Field(description="What it is for.")
+    capabilities: list[dict[str, Any]] = Field(description="What it can do: name, version, parameters.")
+    task_types: list[str] = Field(description="Task types it takes; empty: any that its capabilities fit.")
+    changes_code: bool = Field(description="Whether it works in a worktree of its own and ends in a diff.")
+    available: bool = Field(description="Whether it can work now.")
+    unavailable_reason: str | None = Field(description="What to set before it can.")
+    example: dict[str, Any] = Field(description="An input it understands.")
+    built_in: bool = Field(description="Whether it is everybody's; the others are the caller's own.")
+    enabled: bool = Field(description="Whether tasks may go to it.")
+    template: str | None = Field(description="The template it started from.")
+    project_id: UUID | None = Field(description="Only for tasks of this project.")
+    config: dict[str, Any] | None = Field(description="How it works in detail; null for a built-in one.")
+    has_api_key: bool = Field(description="Whether it has a key of its own.")
+    created_at: datetime | None = Field(description="When it was made; null for a built-in one.")
+
+    @classmethod
+    def of(cls, entry: AgentEntry) -> "AgentOut":
+        """From what the service knows."""
+        info = entry.agent.info
+        return cls(
+            id=info.id,
+            name=info.name,
+            kind=info.kind,
+            description=info.description,
+            capabilities=[
+                {"name": c.name, "version": c.version, "parameters": dict(c.parameters)} for c in info.capabilities
+            ],
+            task_types=sorted(info.task_types),
+            changes_code=info.changes_code,
+            available=entry.enabled and not info.unavailable,
+            unavailable_reason=info.unavailable or (None if entry.enabled else "it is disabled"),
+            example=dict(info.example),
+            built_in=not entry.custom,
+            enabled=entry.enabled,
+            template=entry.template,
+            project_id=entry.project_id,
+            config=dict(entry.config) if entry.config is not None else None,
+            has_api_key=entry.has_api_key,
+            created_at=entry.created_at,
+        )
+
+
+class AgentPage(BaseModel):
+    """A page of agents."""
+
+    items: list[AgentOut] = Field(description="Built-in ones first, then the caller's own by name.")
+    total: int = Field(description="How many there are in all.")
+    limit: int = Field(description="Page size asked for.")
+    offset: int = Field(description="Items skipped.")
+
+
+class TemplateOut(BaseModel):
+    """A starting point for an agent of one's own."""
+
+    name: str = Field(description="Its name, to be given as `template`.")
+    title: str = Field(description="Its title.")
+    description: str = Field(description="What such an agent does.")
+    kind: str = Field(description="How it works.")
+    instructions: str = Field(description="What the model is told before every task.")
+    tools: list[str] = Field(description="Capabilities of the tools that suit the work.")
+    capabilities: list[str] = Field(description="What such an agent can do.")
+
+
+class TemplateList(BaseModel):
+    """All templates."""
+
+    items: list[TemplateOut] = Field(description="The templates.")
+
+
+class ExecuteIn(BaseModel):
+    """Work for one agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent_id: str = Field(max_length=100, pattern=r"^[A-Za-z0-9:-]+$", description="Who shall do it.")
+    input: dict[str, Any] = Field(default_factory=dict, description="What to do; the agent's example shows the shape.")
+    project_id: UUID | None = Field(None, description="The project it is about.")
+    title: str = Field("", max_length=300, description="A line for people.")
+    priority: int = Field(0, ge=-100, le=100, description="Above 0 goes before, below 0 after the others.")
+    timeout_seconds: float | None = Field(None, gt=0, le=86_400, description="Time limit, in seconds.")
+    budget: dict[Tag, Annotated[int, Field(ge=1, le=1_000_000_000)]] = Field(
+        default_factory=dict, max_length=16, description="Limits on requests, tool_calls and tokens."
+    )
+
+
+@router.get("/agents", summary="List agents")
+@router.get("/agents/list", summary="List agents (the seed's path)", operation_id="list_agents_seed")
+async def list_agents(caller: Reader, container: ContainerDep, limit: Limit = 50, offset: Offset = 0) -> AgentPage:
+    """The built-in agents and the caller's own; one that lacks a setting says which."""
+    entries = await container.agents.list(caller)
+    page = [AgentOut.of(entry) for entry in entries[offset : offset + limit]]
+    return AgentPage(items=page, total=len(entries), limit=limit, offset=offset)
+
+
+@router.get("/agents/templates", summary="Templates for agents")
+async def list_templates(_: Reader, container: ContainerDep) -> TemplateList:
+    """Starting points for agents of one's own."""
+    fields = ("name", "title", "description", "kind", "instructions")
+    return TemplateList(
+        items=[
+            TemplateOut(
+                **{name: getattr(template, name) for name in fields},
+                tools=list(template.tools),
+                capabilities=list(template.capabilities),
+            )
+            for template in container.agents.templates()
+        ]
+    )
+
+
+@router.post("/agents", status_code=201, summary="Make an agent")
+async def create_agent(body: AgentIn, caller: Writer, container: ContainerDep) -> AgentOut:
+    """Make an agent of one's own, from a template or from scratch."""
+    values = body.model_dump(exclude_unset=True)
+    entry = await container.agents.create(caller, values)
+    container.targets.refresh()
+    return AgentOut.of(entry)
+
+
+@router.post("/agents/execute", status_code=202, summary="Hand work to an agent")
+async def execute_agent(body: ExecuteIn, caller: Runner, container: ContainerDep) -> TaskAccepted:
+    """Make a task for this very agent. Refused at once when the agent is not available or the input is wrong."""
+    asked = body.model_dump(exclude={"agent_id"})
+    request = await request_for(container.agents, caller, body.agent_id, **asked)
+    return TaskAccepted.of(await start(container.agents, container.tasks, caller, body.agent_id, request))
+
+
+@router.get("/agents/{agent_id}", summary="Read an agent")
+async def get_agent(agent_id: AgentId, caller: Reader, container: ContainerDep) -> AgentOut:
+    """One agent."""
+    return AgentOut.of(await container.agents.get(agent_id, caller))
+
+
+@router.patch("/agents/{agent_id}", summary="Change an agent")
+async def change_agent(agent_id: AgentId, body: AgentChange, caller: Writer, container: ContainerDep) -> AgentOut:
+    """Change an own agent; what is left out stays."""
+    entry = await container.agents.change(caller, agent_id, body.model_dump(exclude_unset=True))
+    container.targets.refresh()
+    return AgentOut.of(entry)
+
+
+@router.delete("/agents/{agent_id}", status_code=204, summary="Delete an agent", response_class=Response)
+async def delete_agent(agent_id: AgentId, caller: Writer, container: ContainerDep) -> Response:
+    """Delete an own agent; tasks it carried out stay."""
+    await container.agents.remove(caller, agent_id)
+    container.targets.refresh()
+    return Response(status_code=204)

@@ -1,0 +1,136 @@
+"""What an agent is given beside its input: the tools of the pool and the project's graph, in the agents' own words.
+
+Made by ``run_agent`` for one run each. Access was checked when the task was made; only what its user may see is here.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from orchestrator.agents.base import AgentTool, ToolAnswer
+from orchestrator.core.errors import NotFound
+from orchestrator.core.routing import Health
+from orchestrator.mcp.builtin import CallContext
+from orchestrator.mcp.builtin_graph import GraphQuestions
+from orchestrator.mcp.capabilities import capabilities_of_tool
+from orchestrator.mcp.naming import prefixed_tools
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.result import ToolInfo
+from orchestrator.models import Graph
+from orchestrator.models.database import Database
+from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
+from orchestrator.services.server_entry import ServerEntry
+
+_LIST_SECONDS = 15.0
+# People check a deployment with it; to a model its tools are only noise.
+_NOT_OFFERED = frozenset({"diagnostics"})
+
+
+class PooledTools:
+    """The tools of every healthy server the user may use, over the pooled sessions."""
+
+    def __init__(
+        self,
+        registry: McpRegistry,
+        pool: ServerPool,
+        views: ProjectViews,
+        project: ProjectView | None,
+        context: CallContext,
+    ) -> None:
+        self._registry = registry
+        self._pool = pool
+        self._views = views
+        self._project = project
+        self._context = context
+        self._known: dict[str, tuple[ServerEntry, ToolInfo]] | None = None
+
+    async def available(self) -> Sequence[AgentTool]:
+        """Every tool that can be called now."""
+        known = await self._find()
+        return [
+            AgentTool(
+                name,
+                tool.description or tool.title or tool.name,
+                tool.input_schema,
+                entry.name,
+                frozenset(capabilities_of_tool(tool)),
+            )
+            for name, (entry, tool) in known.items()
+        ]
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
+        """Call a tool; placeholders such as ``${project.path}`` in its arguments are filled."""
+        known = (await self._find()).get(name)
+        if known is None:
+            raise NotFound(f"there is no tool {name[:100]!r}", field="tool")
+        entry, tool = known
+        filled = await fill_from_project(arguments, self._project, self._views)
+        result = await self._pool.call_tool(self._registry.definition(entry), tool.name, filled, context=self._context)
+        return ToolAnswer(result.text, result.structured, result.is_error)
+
+    async def _find(self) -> dict[str, tuple[ServerEntry, ToolInfo]]:
+        if self._known is None:
+            projects = [self._project.id] if self._project else None
+            assert self._context.user_id is not None
+            visible = await self._registry.visible(self._context.user_id, projects)
+            entries = {entry.name: entry for entry in visible if _is_offered(entry)}
+            definitions = [self._registry.definition(entry) for entry in entries.values()]
+            listed = await self._pool.list_all(definitions, seconds=_LIST_SECONDS)
+            table = prefixed_tools((found.definition.name, found.tools) for found in listed)
+            self._known = {name: (entries[server], tool) for name, (server, tool) in table.items()}
+        return self._known
+
+
+def _is_offered(entry: ServerEntry) -> bool:
+    return entry.enabled and entry.health != Health.UNHEALTHY and entry.name not in _NOT_OFFERED
+
+
+class ProjectGraph:
+    """The project's graph; every question raises NotFound while there is none."""
+
+    def __init__(self, questions: GraphQuestions, database: Database, project_id: UUID, folder: Path | None) -> None:
+        self._questions = questions
+        self._database = database
+        self._project_id = project_id
+        self._folder = folder
+
+    async def find_symbol(self, name: str, limit: int) -> dict[str, Any]:
+        """Symbols by name."""
+        return await self._questions.find_symbol(self._there(), name, limit)
+
+    async def callers(self, symbol: str) -> dict[str, Any]:
+        """Who calls the symbol."""
+        return await self._questions.callers(self._there(), symbol)
+
+    async def callees(self, symbol: str) -> dict[str, Any]:
+        """What the symbol calls."""
+        return await self._questions.callees(self._there(), symbol)
+
+    async def impact(self, symbol: str, depth: int) -> dict[str, Any]:
+        """What a change of the symbol may reach."""
+        return await self._questions.impact(self._there(), symbol, depth)
+
+    async def tests_reaching(self, symbol: str) -> dict[str, Any]:
+        """Tests from which the symbol is reached."""
+        return await self._questions.tests_reaching(self._there(), symbol)
+
+    async def outline(self, path: str) -> dict[str, Any]:
+        """The symbols of a file."""
+        return await self._questions.outline(self._there(), path)
+
+    async def commit(self) -> str | None:
+        """The commit the graph was built from."""
+        if self._folder is None:
+            return None
+        async with self._database.transaction() as connection:
+            query = select(Graph.commit).where(Graph.project_id == self._project_id)
+            return (await connection.execute(query)).scalar_one_or_none()
+
+    def _there(self) -> Path:
+        if self._folder is None:
+            raise NotFound("this project has no knowledge graph yet", hint="generate it first")
+        return self._folder

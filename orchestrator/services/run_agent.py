@@ -1,0 +1,183 @@
+"""Carries out tasks on agents: surroundings, a worktree of its own where code changes, the run, then diff and commit.
+
+The executor for targets ``agent:<id>``. What an agent changed ends on a branch of its own at a recorded base commit.
+A clean worktree goes; one with changes stays when the agent failed, and is told of. Merging is nobody's work here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, replace
+from typing import Any
+
+from orchestrator.agents.base import Agent, AgentContext, AgentLimits, AgentResult
+from orchestrator.core.errors import Conflict, InvalidInput, NotFound
+from orchestrator.core.events import EventKind
+from orchestrator.git.diff import Diff, commit_all, diff_worktree
+from orchestrator.git.worktree import Worktree, Worktrees
+from orchestrator.mcp.builtin import CallContext
+from orchestrator.mcp.builtin_graph import GraphQuestions
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.models.database import Database
+from orchestrator.services.agent_service import AgentService
+from orchestrator.services.agent_surroundings import PooledTools, ProjectGraph
+from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.project_view import ProjectView, ProjectViews
+from orchestrator.services.run_task import Outcome, Work
+
+_EMAIL = "agents@orchestrator.invalid"
+_TOLD_FILES = 200
+_TOLD_DIFF_CHARS = 32 * 1024
+_NOTES = (
+    "You work for the project {name} at commit {commit}. Where a tool wants a path on disk, pass the placeholder "
+    "${{project.path}} for the project's files or ${{project.repository}} for its git repository."
+)
+
+
+class AgentExecutor:
+    """Runs agents."""
+
+    def __init__(
+        self,
+        agents: AgentService,
+        database: Database,
+        views: ProjectViews,
+        worktrees: Worktrees,
+        registry: McpRegistry,
+        pool: ServerPool,
+        questions: GraphQuestions,
+    ) -> None:
+        self._agents = agents
+        self._database = database
+        self._views = views
+        self._worktrees = worktrees
+        self._registry = registry
+        self._pool = pool
+        self._questions = questions
+
+    async def execute(self, work: Work) -> Outcome:
+        """Run the agent the task was routed to; its answer, and its diff when it changed code."""
+        task = work.task
+        entry = await self._agents.find(str(task["target_id"]), task["user_id"])
+        if not entry.enabled:
+            raise Conflict("this agent is disabled")
+        agent = entry.agent
+        agent.check(_input(task))
+        project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
+        context = self._context(work, project)
+        if not agent.info.changes_code:
+            return Outcome(_told(agent, await agent.run(context)))
+        if project is None:
+            raise NotFound("this agent changes code: name a project", field="project_id")
+        return await self._in_worktree(work, agent, context, project)
+
+    async def _in_worktree(self, work: Work, agent: Agent, context: AgentContext, project: ProjectView) -> Outcome:
+        async with self._worktree(work, project) as worktree:
+            result = await agent.run(replace(context, workspace=worktree.path))
+            diff = await diff_worktree(worktree)
+            changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
+            if diff.files:
+                message = _message(work, agent, result)
+                commit = await commit_all(worktree, message, f"{agent.info.name} (agent)", _EMAIL)
+                changed |= {"branch": worktree.branch, "commit": commit}
+        if diff.files:
+            work.report.tell(EventKind.DIFF, **changed, **_shown(diff))
+        return Outcome(_told(agent, result) | changed | _whole(diff))
+
+    @asynccontextmanager
+    async def _worktree(self, work: Work, project: ProjectView) -> AsyncIterator[Worktree]:
+        """A worktree for this attempt; gone afterwards, unless the attempt failed and left changes in it."""
+        worktree = await self._worktrees.add(project.id, _name(work), project.commit)
+        work.report.tell(EventKind.LOG, message=f"works on a tree of its own at {project.commit[:12]}")
+        try:
+            yield worktree
+        except BaseException:
+            # Also when cancelled: the tree must not be forgotten. Shielded, because the cancellation may come again.
+            await asyncio.shield(self._leave(work, worktree))
+            raise
+        unused = await self._is_unused(worktree)
+        await asyncio.shield(self._worktrees.remove(worktree, delete_branch=unused))
+
+    async def _leave(self, work: Work, worktree: Worktree) -> None:
+        """After a failure: remove a clean tree, keep one with changes and say so."""
+        if await self._worktrees.is_dirty(worktree) or not await self._is_unused(worktree):
+            text = f"the attempt left changes; its work tree {worktree.name} is kept"
+            work.report.tell(EventKind.LOG, message=text, worktree=worktree.name, branch=worktree.branch)
+        else:
+            await self._worktrees.remove(worktree, delete_branch=True)
+
+    async def _is_unused(self, worktree: Worktree) -> bool:
+        """Whether nothing was committed on the branch."""
+        return not (await diff_worktree(worktree, max_bytes=1024)).files
+
+    def _context(self, work: Work, project: ProjectView | None) -> AgentContext:
+        task = work.task
+        call = CallContext(
+            project_id=project.id if project else None,
+            project_root=project.root if project else None,
+            graph_folder=project.graph_folder if project else None,
+            user_id=task["user_id"],
+            task_id=work.id,
+        )
+        folder = project.graph_folder if project else None
+        return AgentContext(
+            task_type=str(task["type"]),
+            input=_input(task),
+            tell=work.report.tell,
+            workspace=project.root if project else None,
+            base_commit=project.commit if project else None,
+            tools=PooledTools(self._registry, self._pool, self._views, project, call),
+            graph=ProjectGraph(self._questions, self._database, project.id, folder) if project else None,
+            notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
+            limits=_limits(task),
+        )
+
+
+def _input(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The task's input without what a person answered meanwhile, which is no option of the agent."""
+    return {name: value for name, value in task["input"].items() if name != "answers"}
+
+
+def _limits(task: Mapping[str, Any]) -> AgentLimits:
+    """The limits the task's budget asks for; one that cannot be held is refused rather than ignored."""
+    limits = AgentLimits(seconds=float(task["timeout_seconds"]))
+    names = ("requests", "tool_calls", "tokens")
+    for name, value in task["budget"].items():
+        if name not in names:
+            known = ", ".join(names)
+            raise InvalidInput(f"a limit on {name[:50]} cannot be held; known: {known}", field=f"budget.{name[:50]}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise InvalidInput("a limit is a whole number above 0", field=f"budget.{name}")
+    return replace(limits, **task["budget"])
+
+
+def _name(work: Work) -> str:
+    """A worktree's name: the random end of the task's id, and the attempt's number after the first."""
+    short = work.id.hex[-12:]
+    return short if work.generation <= 1 else f"{short}-{work.generation}"
+
+
+def _message(work: Work, agent: Agent, result: AgentResult) -> str:
+    subject = result.summary.strip().partition("\n")[0][:72] or agent.info.name
+    return f"{subject}\n\nTask: {work.id}\nAgent: {agent.info.id}\n"
+
+
+def _told(agent: Agent, result: AgentResult) -> dict[str, Any]:
+    told: dict[str, Any] = {"agent": agent.info.id, "summary": result.summary, "data": result.data}
+    return told | ({"messages": result.messages} if result.messages else {})
+
+
+def _whole(diff: Diff) -> dict[str, Any]:
+    counts = {"added": diff.added, "removed": diff.removed, "truncated": diff.truncated}
+    return {"files": [asdict(file) for file in diff.files], "diff": {"text": diff.text, **counts}}
+
+
+def _shown(diff: Diff) -> dict[str, Any]:
+    """The diff as an event: small enough to be streamed; the whole is in the result."""
+    whole = _whole(diff)
+    text = diff.text
+    if len(text) > _TOLD_DIFF_CHARS:
+        text = text[: text.rfind("\n", 0, _TOLD_DIFF_CHARS) + 1]
+    cut = diff.truncated or len(text) < len(diff.text)
+    shown = {"diff": {"text": text, "truncated": cut}, "files": whole["files"][:_TOLD_FILES]}
+    return shown | {"changed_files": len(diff.files), "added": diff.added, "removed": diff.removed}
