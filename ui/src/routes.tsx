@@ -13,6 +13,7 @@ export const router = createBrowserRouter([
   {
     element: <AppLayout />,
     errorElement: <CrashPage />,
+    hydrateFallbackElement: <></>,
     children: [
       { index: true, element: <Navigate to="/projects" replace /> },
       { path: "projects", element: <ProjectsPage /> },
@@ -25,15 +26,30 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("./pages/ProjectPage.tsx")).ProjectPage }),
       },
       { path: "tasks", lazy: async () => ({ Component: (await import("./pages/TasksPage.tsx")).TasksPage }) },
-      { path: "tasks/new", lazy: async () => ({ Component: (await import("./pages/NewTaskPage.tsx")).NewTaskPage }) },
-      { path: "tasks/:taskId", lazy: async () => ({ Component: (await import("./pages/TaskPage.tsx")).TaskPage }) },
-      { path: "sparql", lazy: async () => ({ Component: (await import("./pages/SparqlPage.tsx")).SparqlPage }) },
-      { path: "servers", lazy: async () => ({ Component: (await import("./pages/ServersPage.tsx")).ServersPage }) },
+      {
+        path: "tasks/new",
+        lazy: async () => ({ Component: (await import("./pages/NewTaskPage.tsx")).NewTaskPage }),
+      },
+      {
+        path: "tasks/:taskId",
+        lazy: async () => ({ Component: (await import("./pages/TaskPage.tsx")).TaskPage }),
+      },
+      {
+        path: "sparql",
+        lazy: async () => ({ Component: (await import("./pages/SparqlPage.tsx")).SparqlPage }),
+      },
+      {
+        path: "servers",
+        lazy: async () => ({ Component: (await import("./pages/ServersPage.tsx")).ServersPage }),
+      },
       {
         path: "servers/:serverId",
         lazy: async () => ({ Component: (await import("./pages/ServerPage.tsx")).ServerPage }),
       },
-      { path: "agents", lazy: async () => ({ Component: (await import("./pages/AgentsPage.tsx")).AgentsPage }) },
+      {
+        path: "agents",
+        lazy: async () => ({ Component: (await import("./pages/AgentsPage.tsx")).AgentsPage }),
+      },
       {
         path: "settings/:section?",
         lazy: async () => ({ Component: (await import("./pages/SettingsPage.tsx")).SettingsPage }),

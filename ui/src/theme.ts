@@ -73,7 +73,14 @@ export const theme = createTheme({
     Select: { defaultProps: { size: "sm", checkIconPosition: "right" } },
     TagsInput: { defaultProps: { size: "sm" } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: false } },
-    Table: { defaultProps: { verticalSpacing: 9, horizontalSpacing: "md" } },
-    Badge: { defaultProps: { variant: "light", radius: "sm" }, styles: { root: { textTransform: "none", fontWeight: 500 } } },
+    Table: {
+      defaultProps: { verticalSpacing: 9, horizontalSpacing: "md", borderColor: "var(--line)" },
+      styles: { th: { fontSize: 12, fontWeight: 500, color: "var(--muted)" } },
+    },
+    Tabs: { styles: { root: { "--tab-border-color": "var(--line)" }, tab: { paddingInline: 14 } } },
+    Badge: {
+      defaultProps: { variant: "light", radius: "sm" },
+      styles: { root: { textTransform: "none", fontWeight: 500 } },
+    },
   },
 });

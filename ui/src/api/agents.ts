@@ -4,5 +4,8 @@ import { call } from "./client.ts";
 import type { Agent, Page } from "./types.ts";
 
 export function useAgents() {
-  return useQuery({ queryKey: ["agents"], queryFn: () => call<Page<Agent>>("GET", "/agents", { query: { limit: 200 } }) });
+  return useQuery({
+    queryKey: ["agents"],
+    queryFn: () => call<Page<Agent>>("GET", "/agents", { query: { limit: 200 } }),
+  });
 }

@@ -1,6 +1,9 @@
-/** One way to call the service: JSON in and out, the CSRF token on unsafe methods, a Problem on failure. */
+/** The typed client of the service: paths and shapes come from its OpenAPI document (schema.d.ts, generated). */
+import createClient, { type Middleware } from "openapi-fetch";
 import { problemFrom } from "./problem.ts";
+import type { paths } from "./schema.d.ts";
 
+const SAFE_METHODS = new Set(["GET", "HEAD"]);
 let csrfToken: string | null = null;
 
 /** Remember the token that unsafe calls must carry; given by log-in and profile. */
@@ -8,29 +11,24 @@ export function rememberCsrfToken(token: string | null | undefined): void {
   if (token !== undefined) csrfToken = token;
 }
 
-type Query = Record<string, string | number | boolean | null | undefined>;
+const carryCsrfToken: Middleware = {
+  onRequest({ request }) {
+    if (csrfToken && !SAFE_METHODS.has(request.method)) request.headers.set("X-CSRF-Token", csrfToken);
+  },
+};
 
-interface Options {
-  query?: Query;
-  body?: unknown;
+export const api = createClient<paths>({ baseUrl: "/", credentials: "same-origin" });
+api.use(carryCsrfToken);
+
+interface Answered<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
 }
 
-export async function call<T>(method: string, path: string, { query, body }: Options = {}): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET" && csrfToken) headers["X-CSRF-Token"] = csrfToken;
-  const response = await fetch(`/api/v1${path}${queryString(query)}`, {
-    method,
-    headers,
-    credentials: "same-origin",
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const answer: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw problemFrom(response, answer);
-  return answer as T;
-}
-
-function queryString(query: Query | undefined): string {
-  const pairs = Object.entries(query ?? {}).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  return pairs.length ? `?${new URLSearchParams(pairs.map(([name, value]) => [name, String(value)]))}` : "";
+/** The data of an answer; a refused call throws its Problem. */
+export async function unwrap<T>(call: Promise<Answered<T>>): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemFrom(response, error);
+  return data as T;
 }

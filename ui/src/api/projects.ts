@@ -1,14 +1,15 @@
 /** Projects, their members, and the graph that is built of them. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call } from "./client.ts";
-import type { Graph, Member, Page, Project } from "./types.ts";
+import { api, unwrap } from "./client.ts";
+import type { Member, NewProject, Project } from "./types.ts";
 
 const LIVE_MS = 1000;
+const PROJECTS = ["projects"];
 
 export function useProjects() {
   return useQuery({
-    queryKey: ["projects"],
-    queryFn: () => call<Page<Project>>("GET", "/projects", { query: { limit: 200 } }),
+    queryKey: PROJECTS,
+    queryFn: () => unwrap(api.GET("/api/v1/projects", { params: { query: { limit: 200 } } })),
     refetchInterval: (query) => (query.state.data?.items.some(isSyncing) ? LIVE_MS : false),
   });
 }
@@ -16,8 +17,8 @@ export function useProjects() {
 /** One project; asked again every second while its repository is on the way. */
 export function useProject(id: string) {
   return useQuery({
-    queryKey: ["projects", id],
-    queryFn: () => call<Project>("GET", `/projects/${id}`),
+    queryKey: [...PROJECTS, id],
+    queryFn: () => unwrap(api.GET("/api/v1/projects/{project_id}", { params: { path: { project_id: id } } })),
     refetchInterval: (query) => (query.state.data && isSyncing(query.state.data) ? LIVE_MS : false),
   });
 }
@@ -26,92 +27,92 @@ export function isSyncing(project: Project): boolean {
   return project.repository_state === "pending" || project.repository_state === "syncing";
 }
 
-export interface NewProject {
-  name: string;
-  description: string;
-  repository_url?: string;
-  path?: string;
-  template?: string;
-}
-
 export function useCreateProject() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (project: NewProject) => call<Project>("POST", "/projects", { body: project }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["projects"] }),
+    mutationFn: (body: NewProject) => unwrap(api.POST("/api/v1/projects", { body })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: PROJECTS }),
   });
 }
 
 export function useUpdateProject(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (change: { name?: string; description?: string }) =>
-      call<Project>("PUT", `/projects/${id}`, { body: change }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["projects"] }),
+    mutationFn: (body: { name?: string; description?: string }) =>
+      unwrap(api.PUT("/api/v1/projects/{project_id}", { params: { path: { project_id: id } }, body })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: PROJECTS }),
   });
 }
 
 export function useDeleteProject(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => call("DELETE", `/projects/${id}`),
+    mutationFn: () =>
+      unwrap(api.DELETE("/api/v1/projects/{project_id}", { params: { path: { project_id: id } } })),
     onSuccess: () => {
-      cache.removeQueries({ queryKey: ["projects", id] });
-      return cache.invalidateQueries({ queryKey: ["projects"], exact: true });
+      cache.removeQueries({ queryKey: [...PROJECTS, id] });
+      return cache.invalidateQueries({ queryKey: PROJECTS, exact: true });
     },
+  });
+}
+
+/** Fetch the repository again; a task does it. */
+export function useSyncProject(id: string) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      unwrap(api.POST("/api/v1/projects/{project_id}/sync", { params: { path: { project_id: id } } })),
+    onSuccess: () =>
+      Promise.all([
+        cache.invalidateQueries({ queryKey: PROJECTS }),
+        cache.invalidateQueries({ queryKey: ["tasks"] }),
+      ]),
   });
 }
 
 export function useTemplates() {
   return useQuery({
     queryKey: ["project-templates"],
-    queryFn: () => call<{ items: { name: string; description: string }[] }>("GET", "/projects/templates"),
+    queryFn: () => unwrap(api.GET("/api/v1/projects/templates")),
     staleTime: Infinity,
   });
 }
 
+const membersOf = (projectId: string) => [...PROJECTS, projectId, "members"];
+
 export function useMembers(projectId: string) {
   return useQuery({
-    queryKey: ["projects", projectId, "members"],
-    queryFn: () => call<Page<Member>>("GET", `/projects/${projectId}/members`),
+    queryKey: membersOf(projectId),
+    queryFn: () =>
+      unwrap(
+        api.GET("/api/v1/projects/{project_id}/members", { params: { path: { project_id: projectId } } }),
+      ),
   });
 }
 
 export function useSetMember(projectId: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (member: { email: string; role: string }) =>
-      call<Member>("POST", `/projects/${projectId}/members`, { body: member }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["projects", projectId, "members"] }),
+    mutationFn: (body: Pick<Member, "email" | "role">) =>
+      unwrap(
+        api.PUT("/api/v1/projects/{project_id}/members", {
+          params: { path: { project_id: projectId } },
+          body,
+        }),
+      ),
+    onSuccess: (members) => cache.setQueryData(membersOf(projectId), members),
   });
 }
 
 export function useRemoveMember(projectId: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (userId: string) => call("DELETE", `/projects/${projectId}/members/${userId}`),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["projects", projectId, "members"] }),
-  });
-}
-
-/** Start a build of the project's graph; the answer names the task that does it. */
-export function useBuildGraph(projectId: string) {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: () =>
-      call<{ kg_id: string; task_id: string }>("POST", "/kg/generate", { body: { project_id: projectId } }),
-    onSuccess: () =>
-      Promise.all([
-        cache.invalidateQueries({ queryKey: ["projects", projectId] }),
-        cache.invalidateQueries({ queryKey: ["tasks"] }),
-      ]),
-  });
-}
-
-export function useGraph(kgId: string | null | undefined) {
-  return useQuery({
-    queryKey: ["graphs", kgId],
-    queryFn: () => call<Graph>("GET", `/kg/${kgId}`),
-    enabled: Boolean(kgId),
+    mutationFn: (user_id: string) =>
+      unwrap(
+        api.DELETE("/api/v1/projects/{project_id}/members/{user_id}", {
+          params: { path: { project_id: projectId, user_id } },
+        }),
+      ),
+    onSuccess: () => cache.invalidateQueries({ queryKey: membersOf(projectId) }),
   });
 }

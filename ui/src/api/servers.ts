@@ -1,52 +1,68 @@
 /** MCP servers of the registry: health, tools, and trying one. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call } from "./client.ts";
-import type { McpServer, Page } from "./types.ts";
+import { api, unwrap } from "./client.ts";
+import type { components } from "./schema.d.ts";
+
+const SERVERS = ["servers"];
 
 export function useServers() {
   return useQuery({
-    queryKey: ["servers"],
-    queryFn: () => call<Page<McpServer>>("GET", "/mcps", { query: { limit: 200 } }),
+    queryKey: SERVERS,
+    queryFn: () => unwrap(api.GET("/api/v1/mcps", { params: { query: { limit: 200 } } })),
     refetchInterval: 15_000,
   });
 }
 
 export function useServer(id: string) {
-  return useQuery({ queryKey: ["servers", id], queryFn: () => call<McpServer>("GET", `/mcps/${id}`) });
+  return useQuery({
+    queryKey: [...SERVERS, id],
+    queryFn: () => unwrap(api.GET("/api/v1/mcps/{server_id}", { params: { path: { server_id: id } } })),
+    refetchInterval: 15_000,
+  });
+}
+
+/** Capabilities and tools with their schemas. */
+export function useServerTools(id: string) {
+  return useQuery({
+    queryKey: [...SERVERS, id, "tools"],
+    queryFn: () =>
+      unwrap(api.GET("/api/v1/mcps/{server_id}/capabilities", { params: { path: { server_id: id } } })),
+  });
 }
 
 export function useProbe(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => call("POST", `/mcps/${id}/probe`, { body: {} }),
-    onSettled: () => cache.invalidateQueries({ queryKey: ["servers"] }),
+    mutationFn: () =>
+      unwrap(api.POST("/api/v1/mcps/{server_id}/probe", { params: { path: { server_id: id } } })),
+    onSettled: () => cache.invalidateQueries({ queryKey: SERVERS }),
   });
-}
-
-export interface ToolCall {
-  tool: string;
-  arguments: Record<string, unknown>;
-  project_id: string | null;
 }
 
 export function useExecute(id: string) {
   return useMutation({
-    mutationFn: (body: ToolCall) => call<Record<string, unknown>>("POST", `/mcps/${id}/execute`, { body }),
+    mutationFn: (body: components["schemas"]["ExecuteIn"]) =>
+      unwrap(api.POST("/api/v1/mcps/{server_id}/execute", { params: { path: { server_id: id } }, body })),
   });
 }
 
+/** Register every entry of an mcpServers configuration. */
 export function useImportServers() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (config: unknown) => call("POST", "/mcps/import", { body: config }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["servers"] }),
+    mutationFn: (body: components["schemas"]["ImportIn"]) =>
+      unwrap(api.POST("/api/v1/mcps/import", { body })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: SERVERS }),
   });
 }
 
 export function useDeleteServer(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => call("DELETE", `/mcps/${id}`),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["servers"], exact: true }),
+    mutationFn: () => unwrap(api.DELETE("/api/v1/mcps/{server_id}", { params: { path: { server_id: id } } })),
+    onSuccess: () => {
+      cache.removeQueries({ queryKey: [...SERVERS, id] });
+      return cache.invalidateQueries({ queryKey: SERVERS, exact: true });
+    },
   });
 }

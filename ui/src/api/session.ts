@@ -1,14 +1,14 @@
 /** Who is logged in, and the ways in and out. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call, rememberCsrfToken } from "./client.ts";
+import { api, rememberCsrfToken, unwrap } from "./client.ts";
 import { Problem } from "./problem.ts";
-import type { LoginProvider, Profile } from "./types.ts";
+import type { NewAccount, Profile } from "./types.ts";
 
 const PROFILE = ["profile"];
 
 async function readProfile(): Promise<Profile | null> {
   try {
-    const profile = await call<Profile>("GET", "/user/profile");
+    const profile = await unwrap(api.GET("/api/v1/user/profile"));
     rememberCsrfToken(profile.csrf_token);
     return profile;
   } catch (error) {
@@ -27,31 +27,32 @@ export interface Credentials {
   password: string;
 }
 
-export function useLogin() {
-  const cache = useQueryClient();
-  return useMutation({
-    mutationFn: async (credentials: Credentials) => {
-      const answer = await call<{ csrf_token?: string }>("POST", "/auth/login", { body: { ...credentials, cookie: true } });
-      rememberCsrfToken(answer.csrf_token);
-    },
-    onSuccess: () => cache.invalidateQueries({ queryKey: PROFILE }),
-  });
+async function login(credentials: Credentials): Promise<void> {
+  const answer = await unwrap(api.POST("/api/v1/auth/login", { body: { ...credentials, cookie: true } }));
+  if ("csrf_token" in answer) rememberCsrfToken(answer.csrf_token);
 }
 
+export function useLogin() {
+  const cache = useQueryClient();
+  return useMutation({ mutationFn: login, onSuccess: () => cache.invalidateQueries({ queryKey: PROFILE }) });
+}
+
+/** Make an account and log in with it. */
 export function useRegister() {
-  const login = useLogin();
+  const cache = useQueryClient();
   return useMutation({
-    mutationFn: async ({ display_name, ...credentials }: Credentials & { display_name: string }) => {
-      await call("POST", "/auth/register", { body: { ...credentials, display_name } });
-      await login.mutateAsync(credentials);
+    mutationFn: async (account: NewAccount) => {
+      await unwrap(api.POST("/api/v1/auth/register", { body: account }));
+      await login({ email: account.email, password: account.password });
     },
+    onSuccess: () => cache.invalidateQueries({ queryKey: PROFILE }),
   });
 }
 
 export function useLogout() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: () => call("POST", "/auth/logout", { body: {} }),
+    mutationFn: () => unwrap(api.POST("/api/v1/auth/logout")),
     onSuccess: () => {
       rememberCsrfToken(null);
       cache.clear();
@@ -60,10 +61,11 @@ export function useLogout() {
   });
 }
 
+/** Places to log in beside e-mail, and whether strangers may register. */
 export function useLoginProviders() {
   return useQuery({
     queryKey: ["login-providers"],
-    queryFn: () => call<{ items: LoginProvider[] }>("GET", "/auth/providers"),
+    queryFn: () => unwrap(api.GET("/api/v1/auth/providers")),
     staleTime: Infinity,
   });
 }
@@ -71,8 +73,38 @@ export function useLoginProviders() {
 export function useSaveProfile() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (change: { display_name?: string; settings?: Record<string, unknown> }) =>
-      call<Profile>("PUT", "/user/settings", { body: change }),
+    mutationFn: (body: { display_name: string }) => unwrap(api.PUT("/api/v1/user/settings", { body })),
+    onSuccess: (profile) => cache.setQueryData(PROFILE, profile),
+  });
+}
+
+export function useChangePassword() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { current_password: string | null; new_password: string }) =>
+      unwrap(api.PUT("/api/v1/user/password", { body })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: PROFILE }),
+  });
+}
+
+export type ProviderName = "github" | "huggingface";
+
+/** Start linking an account elsewhere: this browser is sent there. */
+export function useLinkAccount() {
+  return useMutation({
+    mutationFn: async (provider: ProviderName) => {
+      const body = { provider, repositories: true, next: "/settings/accounts" };
+      const { authorize_url } = await unwrap(api.POST("/api/v1/user/link-account", { body }));
+      window.location.assign(authorize_url);
+    },
+  });
+}
+
+export function useUnlinkAccount() {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (provider: ProviderName) =>
+      unwrap(api.DELETE("/api/v1/user/link-account/{provider}", { params: { path: { provider } } })),
     onSuccess: () => cache.invalidateQueries({ queryKey: PROFILE }),
   });
 }

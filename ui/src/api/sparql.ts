@@ -21,15 +21,22 @@ export async function ask(kgId: string, query: string, signal?: AbortSignal): Pr
   const response = await send(kgId, query, `${JSON_RESULTS}, text/turtle;q=0.9`, signal);
   const text = await response.text();
   const seconds = (performance.now() - began) / 1000;
-  const truncated = response.headers.get("x-truncated") === "true";
-  if (!response.headers.get("content-type")?.startsWith(JSON_RESULTS)) return { kind: "graph", text, truncated, seconds };
+  const truncated = response.headers.get("x-query-truncated") === "true";
+  if (!response.headers.get("content-type")?.startsWith(JSON_RESULTS))
+    return { kind: "graph", text, truncated, seconds };
   const body = JSON.parse(text) as {
     boolean?: boolean;
     head: { vars?: string[] };
     results?: { bindings: Record<string, Term>[] };
   };
   if (body.boolean !== undefined) return { kind: "boolean", value: body.boolean, seconds };
-  return { kind: "table", columns: body.head.vars ?? [], rows: body.results?.bindings ?? [], truncated, seconds };
+  return {
+    kind: "table",
+    columns: body.head.vars ?? [],
+    rows: body.results?.bindings ?? [],
+    truncated,
+    seconds,
+  };
 }
 
 /** The answer as a file in the given format. */

@@ -52,12 +52,13 @@ export interface Follow {
   url: string;
   signal: AbortSignal;
   lastId?: string | null;
-  /** Returns true when this was the last message there will ever be. */
-  onMessage: (message: SseMessage) => boolean;
+  onMessage: (message: SseMessage) => void;
+  /** Asked when the service closed the stream in order: was that all, or is it to be opened again? */
+  isOver: () => boolean;
   onStatus: (status: StreamStatus) => void;
 }
 
-/** Follow a stream until its last message, coming back with Last-Event-ID after every break. */
+/** Follow a stream until all was told, coming back with Last-Event-ID after every break. */
 export async function followEvents(follow: Follow): Promise<void> {
   let lastId = follow.lastId ?? null;
   let failures = 0;
@@ -67,8 +68,9 @@ export async function followEvents(follow: Follow): Promise<void> {
       for await (const message of openStream(follow, lastId)) {
         failures = 0;
         lastId = message.id ?? lastId;
-        if (follow.onMessage(message)) return follow.onStatus("ended");
+        follow.onMessage(message);
       }
+      if (follow.isOver()) return follow.onStatus("ended");
     } catch (error) {
       if (follow.signal.aborted) return;
       if (error instanceof Problem && error.status >= 400 && error.status < 500) throw error;

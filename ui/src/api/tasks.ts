@@ -1,18 +1,17 @@
 /** Tasks: lists, one of them, its route, and what can be done to it. */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call } from "./client.ts";
-import type { NewTask, Page, Route, Task, TaskType } from "./types.ts";
+import { api, unwrap } from "./client.ts";
+import type { NewTask, Task } from "./types.ts";
 
-const TERMINAL = ["completed", "failed", "cancelled"];
+export type TaskState = Task["state"];
 
-export function isOver(state: string): boolean {
-  return TERMINAL.includes(state);
+export function isOver(state: TaskState): boolean {
+  return state === "completed" || state === "failed" || state === "cancelled";
 }
 
 export interface TaskFilter {
   project_id?: string;
-  state?: string;
-  type?: string;
+  state?: TaskState[];
   limit: number;
   offset: number;
 }
@@ -21,7 +20,7 @@ export interface TaskFilter {
 export function useTasks(filter: TaskFilter) {
   return useQuery({
     queryKey: ["tasks", "list", filter],
-    queryFn: () => call<Page<Task>>("GET", "/tasks", { query: { ...filter } }),
+    queryFn: () => unwrap(api.GET("/api/v1/tasks", { params: { query: filter } })),
     placeholderData: keepPreviousData,
     refetchInterval: (query) => (query.state.data?.items.some((task) => !isOver(task.state)) ? 1500 : 15_000),
   });
@@ -30,16 +29,40 @@ export function useTasks(filter: TaskFilter) {
 export function useTask(id: string) {
   return useQuery({
     queryKey: ["tasks", id],
-    queryFn: () => call<Task>("GET", `/tasks/${id}`),
+    queryFn: () => unwrap(api.GET("/api/v1/tasks/{task_id}", { params: { path: { task_id: id } } })),
     // Events make it fresh at once; this is for when the stream is down.
     refetchInterval: (query) => (query.state.data && !isOver(query.state.data.state) ? 5000 : false),
+  });
+}
+
+/** The stored routing decision in force. */
+export function useTaskRoute(id: string) {
+  return useQuery({
+    queryKey: ["tasks", id, "route"],
+    queryFn: () => unwrap(api.GET("/api/v1/tasks/{task_id}/route", { params: { path: { task_id: id } } })),
+  });
+}
+
+/** The newest build of a project's graph that is still going, found again every moment while ``watch`` is set. */
+export function useGoingTask(projectId: string, type: string, watch: boolean) {
+  const filter = {
+    project_id: projectId,
+    state: ["pending", "queued", "running"] as TaskState[],
+    limit: 50,
+    offset: 0,
+  };
+  return useQuery({
+    queryKey: ["tasks", "list", filter],
+    queryFn: () => unwrap(api.GET("/api/v1/tasks", { params: { query: filter } })),
+    select: (page) => page.items.find((task) => task.type === type) ?? null,
+    refetchInterval: watch ? 1000 : false,
   });
 }
 
 export function useTaskTypes() {
   return useQuery({
     queryKey: ["task-types"],
-    queryFn: () => call<{ items: TaskType[] }>("GET", "/tasks/types"),
+    queryFn: () => unwrap(api.GET("/api/v1/tasks/types")),
     staleTime: Infinity,
   });
 }
@@ -48,7 +71,7 @@ export function useTaskTypes() {
 export function useRoutePreview(task: NewTask | null) {
   return useQuery({
     queryKey: ["route-preview", task],
-    queryFn: () => call<Route>("POST", "/tasks/route", { body: task }),
+    queryFn: () => unwrap(api.POST("/api/v1/tasks/route", { body: task! })),
     enabled: task !== null,
     placeholderData: keepPreviousData,
     retry: false,
@@ -58,17 +81,36 @@ export function useRoutePreview(task: NewTask | null) {
 export function useCreateTask() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (task: NewTask) => call<{ task_id: string }>("POST", "/tasks", { body: task }),
+    mutationFn: (body: NewTask) => unwrap(api.POST("/api/v1/tasks", { body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ["tasks", "list"] }),
   });
 }
 
-export type TaskAction = { action: "cancel" | "retry" | "consent" | "input"; body?: unknown };
+export type TaskAction =
+  | { action: "cancel" }
+  | { action: "retry" }
+  | { action: "consent"; grant: boolean }
+  | { action: "input"; text: string };
 
+function act(id: string, action: TaskAction) {
+  const params = { path: { task_id: id } };
+  switch (action.action) {
+    case "cancel":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/cancel", { params }));
+    case "retry":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/retry", { params }));
+    case "consent":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/consent", { params, body: { grant: action.grant } }));
+    case "input":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/input", { params, body: { text: action.text } }));
+  }
+}
+
+/** Cancel, retry, consent or answer. */
 export function useTaskAction(id: string) {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: ({ action, body }: TaskAction) => call<Task>("POST", `/tasks/${id}/${action}`, { body: body ?? {} }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ["tasks"] }),
+    mutationFn: (action: TaskAction) => act(id, action),
+    onSettled: () => cache.invalidateQueries({ queryKey: ["tasks"] }),
   });
 }

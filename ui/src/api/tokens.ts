@@ -1,25 +1,22 @@
 /** Personal API tokens of who is logged in. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { call } from "./client.ts";
-import type { ApiToken, Page } from "./types.ts";
+import { api, unwrap } from "./client.ts";
+import type { NewToken } from "./types.ts";
 
 const TOKENS = ["tokens"];
 
 export function useTokens() {
-  return useQuery({ queryKey: TOKENS, queryFn: () => call<Page<ApiToken>>("GET", "/user/tokens") });
-}
-
-export interface NewToken {
-  name: string;
-  scopes: string[];
-  expires_in_days: number | null;
+  return useQuery({
+    queryKey: TOKENS,
+    queryFn: () => unwrap(api.GET("/api/v1/user/tokens", { params: { query: { limit: 200 } } })),
+  });
 }
 
 /** Make a token; its text is in the answer, once. */
 export function useCreateToken() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (token: NewToken) => call<ApiToken & { token: string }>("POST", "/user/tokens", { body: token }),
+    mutationFn: (body: NewToken) => unwrap(api.POST("/api/v1/user/tokens", { body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: TOKENS }),
   });
 }
@@ -27,7 +24,8 @@ export function useCreateToken() {
 export function useRevokeToken() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (id: string) => call("DELETE", `/user/tokens/${id}`),
+    mutationFn: (token_id: string) =>
+      unwrap(api.DELETE("/api/v1/user/tokens/{token_id}", { params: { path: { token_id } } })),
     onSuccess: () => cache.invalidateQueries({ queryKey: TOKENS }),
   });
 }

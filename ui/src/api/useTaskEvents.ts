@@ -6,7 +6,13 @@ import { followEvents, type StreamStatus } from "./sse.ts";
 import type { TaskEvent } from "./types.ts";
 
 const LAST_KINDS = new Set(["task.completed", "task.failed", "task.cancelled"]);
-const QUIET_KINDS = new Set(["attempt.progress", "attempt.log", "tool.called", "tool.returned", "agent.message"]);
+const QUIET_KINDS = new Set([
+  "attempt.progress",
+  "attempt.log",
+  "tool.called",
+  "tool.returned",
+  "agent.message",
+]);
 
 export interface TaskEvents {
   events: TaskEvent[];
@@ -24,17 +30,21 @@ export function useTaskEvents(taskId: string | null, run: string | number = 0): 
     setFollowed(NOTHING);
     if (taskId === null) return;
     const stop = new AbortController();
+    let lastKind = "";
     followEvents({
       url: `/api/v1/tasks/${taskId}/events`,
       signal: stop.signal,
       onStatus: (status) => setFollowed((now) => ({ ...now, status })),
+      isOver: () => LAST_KINDS.has(lastKind),
       onMessage: (message) => {
         const event = JSON.parse(message.data) as TaskEvent;
         setFollowed((now) => ({ ...now, events: withEvent(now.events, event) }));
         if (!QUIET_KINDS.has(event.kind)) void cache.invalidateQueries({ queryKey: ["tasks", taskId] });
-        return LAST_KINDS.has(event.kind);
+        lastKind = event.kind;
       },
-    }).catch((error: unknown) => setFollowed((now) => ({ ...now, status: "ended", error: asProblem(error) })));
+    }).catch((error: unknown) =>
+      setFollowed((now) => ({ ...now, status: "ended", error: asProblem(error) })),
+    );
     return () => stop.abort();
   }, [taskId, run, cache]);
   return followed;

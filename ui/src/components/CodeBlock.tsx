@@ -19,7 +19,13 @@ export function CodeBlock({ text, label, maxHeight = 420, wrap = false }: Props)
       <CopyButton value={text}>
         {({ copied, copy }) => (
           <Tooltip label={copied ? "Copied" : "Copy"}>
-            <ActionIcon className={classes.copy} variant="default" size="sm" onClick={copy} aria-label={`Copy ${label}`}>
+            <ActionIcon
+              className={classes.copy}
+              variant="default"
+              size="sm"
+              onClick={copy}
+              aria-label={`Copy ${label}`}
+            >
               {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
             </ActionIcon>
           </Tooltip>

@@ -15,7 +15,16 @@ interface Props {
 }
 
 /** A code editor for JSON and SPARQL. Escape, then Tab leaves it by keyboard. */
-export function CodeEditor({ value, onChange, language, label, onSubmit, minLines = 8, invalid, framed = true }: Props) {
+export function CodeEditor({
+  value,
+  onChange,
+  language,
+  label,
+  onSubmit,
+  minLines = 8,
+  invalid,
+  framed = true,
+}: Props) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<EditorHandle | null>(null);
   const listeners = useRef({ onChange, onSubmit });
@@ -37,5 +46,7 @@ export function CodeEditor({ value, onChange, language, label, onSubmit, minLine
 
   useEffect(() => editor.current?.setText(value), [value]);
 
-  return <div ref={host} className={classes.editor} data-framed={framed} data-invalid={invalid || undefined} />;
+  return (
+    <div ref={host} className={classes.editor} data-framed={framed} data-invalid={invalid || undefined} />
+  );
 }

@@ -8,18 +8,21 @@ export function GraphReport({ graph }: { graph: Graph }) {
   const numbers = Object.entries(graph.report).filter(
     (entry): entry is [string, number] => typeof entry[1] === "number" && Number.isInteger(entry[1]),
   );
-  const skipped = Array.isArray(graph.report.skipped) ? (graph.report.skipped as { path?: string; reason?: string }[]) : [];
+  const skipped = Array.isArray(graph.report.skipped)
+    ? (graph.report.skipped as { path?: string; reason?: string }[])
+    : [];
   return (
     <>
       <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="lg" verticalSpacing="md">
-        {[["triples", graph.triples ?? 0] as [string, number], ...numbers.filter(([name]) => name !== "triples")].map(
-          ([name, value]) => (
-            <div key={name}>
-              <div className={classes.number}>{count(value)}</div>
-              <div className={classes.label}>{capital(words(name))}</div>
-            </div>
-          ),
-        )}
+        {[
+          ["triples", graph.triples ?? 0] as [string, number],
+          ...numbers.filter(([name]) => name !== "triples"),
+        ].map(([name, value]) => (
+          <div key={name}>
+            <div className={classes.number}>{count(value)}</div>
+            <div className={classes.label}>{capital(words(name))}</div>
+          </div>
+        ))}
       </SimpleGrid>
       {skipped.length > 0 && (
         <details className={classes.skipped}>
@@ -27,7 +30,10 @@ export function GraphReport({ graph }: { graph: Graph }) {
           <ul>
             {skipped.slice(0, 200).map((file, index) => (
               <li key={index}>
-                <span className="mono">{file.path}</span> <Text span c="dimmed" size="sm">{file.reason}</Text>
+                <span className="mono">{file.path}</span>{" "}
+                <Text span c="dimmed" size="sm">
+                  {file.reason}
+                </Text>
               </li>
             ))}
           </ul>

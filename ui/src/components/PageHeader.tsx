@@ -1,5 +1,6 @@
 import { Group, Text, Title } from "@mantine/core";
-import { Fragment, type ReactNode } from "react";
+import { IconChevronLeft } from "@tabler/icons-react";
+import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { usePageTitle } from "../lib/usePageTitle.ts";
 import classes from "./PageHeader.module.css";
@@ -20,10 +21,10 @@ export function PageHeader({ title, description, trail = [], badge, actions }: P
       {trail.length > 0 && (
         <nav className={classes.trail} aria-label="Breadcrumb">
           {trail.map((step) => (
-            <Fragment key={step.to}>
-              <Link to={step.to}>{step.label}</Link>
-              <span aria-hidden>/</span>
-            </Fragment>
+            <Link key={step.to} to={step.to}>
+              <IconChevronLeft size={14} aria-hidden />
+              {step.label}
+            </Link>
           ))}
         </nav>
       )}

@@ -9,7 +9,7 @@ import { TimeAgo } from "./TimeAgo.tsx";
 /** A project in the list: its name, where it comes from, how it stands. */
 export function ProjectCard({ project }: { project: Project }) {
   return (
-    <Link to={`/projects/${project.id}`} className={classes.card}>
+    <Link to={`/projects/${project.project_id}`} className={classes.card}>
       <span className={classes.name}>{project.name}</span>
       <span className={classes.source}>{sourceOf(project)}</span>
       <Text size="sm" c="dimmed" lineClamp={2} className={classes.description}>

@@ -15,17 +15,37 @@ export function ProjectFacts({ project }: { project: Project }) {
       <Facts
         facts={[
           ["Repository", <StateBadge key="state" state={project.repository_state} />],
-          ["Source", <span key="source" className="mono">{sourceOf(project)}</span>],
-          ["Branch", <span key="branch" className="mono">{project.default_branch ?? "–"}</span>],
-          ["Commit", <span key="commit" className="mono">{project.head_commit?.slice(0, 10) ?? "–"}</span>],
-          ["Graph", project.graph?.triples ? `${count(project.graph.triples)} triples` : "not built"],
+          [
+            "Source",
+            <span key="source" className="mono">
+              {sourceOf(project)}
+            </span>,
+          ],
+          [
+            "Branch",
+            <span key="branch" className="mono">
+              {project.default_branch ?? "–"}
+            </span>,
+          ],
+          [
+            "Commit",
+            <span key="commit" className="mono">
+              {project.head_commit?.slice(0, 10) ?? "–"}
+            </span>,
+          ],
+          ["Graph", project.kg_triples !== null ? `${count(project.kg_triples)} triples` : "not built"],
           ["Fetched", <TimeAgo key="age" at={project.synced_at} />],
         ]}
       />
       {failed && (
         <div style={{ marginTop: 12 }}>
           <ProblemAlert
-            error={new Problem(502, { code: "repository_failed", detail: project.repository_error ?? "The clone failed." })}
+            error={
+              new Problem(502, {
+                code: "repository_failed",
+                detail: project.repository_error ?? "The clone failed.",
+              })
+            }
           />
         </div>
       )}

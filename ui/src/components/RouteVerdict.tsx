@@ -21,7 +21,9 @@ export function RouteVerdict({ route }: { route: Route }) {
     );
   }
   const Symbol = route.needs_consent ? IconHandStop : route.waits_for ? IconHourglass : IconRouteOff;
-  const headline = route.needs_consent ?? (route.waits_for ? `Waits for ${route.waits_for}` : "No target can take this task");
+  const headline =
+    route.needs_consent ??
+    (route.waits_for ? `Waits for ${route.waits_for}` : "No target can take this task");
   return (
     <div className={classes.verdict} data-tone={route.needs_consent || route.waits_for ? "warn" : "bad"}>
       <Symbol size={18} stroke={1.7} aria-hidden />

@@ -10,7 +10,14 @@ export function ScoreParts({ parts }: { parts: Record<string, number> }) {
         <Tooltip key={name} label={`${words(name)}: ${value.toFixed(2)}`}>
           <span className={classes.part}>
             <span className={classes.label}>{words(name)}</span>
-            <span className={classes.track} role="meter" aria-label={words(name)} aria-valuenow={value} aria-valuemin={0} aria-valuemax={1}>
+            <span
+              className={classes.track}
+              role="meter"
+              aria-label={words(name)}
+              aria-valuenow={value}
+              aria-valuemin={0}
+              aria-valuemax={1}
+            >
               <span className={classes.bar} style={{ width: `${Math.round(value * 100)}%` }} />
             </span>
           </span>

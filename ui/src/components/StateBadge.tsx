@@ -37,7 +37,9 @@ export function StateBadge({ state, reason }: Props) {
     <span className={classes.badge} data-tone={tone} data-state={state}>
       <span className={classes.dot} aria-hidden />
       {words(state)}
-      {reason && reason !== "ok" && reason !== state && <span className={classes.reason}>{words(reason)}</span>}
+      {reason && reason !== "ok" && reason !== state && (
+        <span className={classes.reason}>{words(reason)}</span>
+      )}
     </span>
   );
 }

@@ -2,7 +2,7 @@ import { Button, Group, Pagination, Select, Skeleton } from "@mantine/core";
 import { IconBolt } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "react-router";
-import { useTasks } from "../api/tasks.ts";
+import { useTasks, type TaskState } from "../api/tasks.ts";
 import { plural } from "../lib/format.ts";
 import { EmptyState } from "./EmptyState.tsx";
 import { Panel } from "./Panel.tsx";
@@ -10,13 +10,26 @@ import { ProblemAlert } from "./ProblemAlert.tsx";
 import { TaskTable } from "./TaskTable.tsx";
 
 const PAGE = 25;
-const STATES = ["queued", "running", "awaiting_consent", "awaiting_input", "completed", "failed", "cancelled"];
+const STATES: TaskState[] = [
+  "queued",
+  "running",
+  "awaiting_consent",
+  "awaiting_input",
+  "completed",
+  "failed",
+  "cancelled",
+];
 
 /** Tasks by page, newest first, filtered by state; of one project, or of all. */
 export function TaskList({ projectId }: { projectId?: string }) {
   const [page, setPage] = useState(1);
-  const [state, setState] = useState<string | null>(null);
-  const tasks = useTasks({ project_id: projectId, state: state ?? undefined, limit: PAGE, offset: (page - 1) * PAGE });
+  const [state, setState] = useState<TaskState | null>(null);
+  const tasks = useTasks({
+    project_id: projectId,
+    state: state ? [state] : undefined,
+    limit: PAGE,
+    offset: (page - 1) * PAGE,
+  });
   const data = tasks.data;
   return (
     <Panel
@@ -32,7 +45,7 @@ export function TaskList({ projectId }: { projectId?: string }) {
           data={STATES.map((value) => ({ value, label: value.replace("_", " ") }))}
           value={state}
           onChange={(next) => {
-            setState(next);
+            setState(next as TaskState | null);
             setPage(1);
           }}
         />

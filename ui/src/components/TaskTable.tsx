@@ -1,6 +1,7 @@
 import { Table } from "@mantine/core";
 import { Link, useNavigate } from "react-router";
 import { useProjects } from "../api/projects.ts";
+import { useTargetNames } from "../api/targets.ts";
 import type { Task } from "../api/types.ts";
 import { duration } from "../lib/format.ts";
 import { StateBadge } from "./StateBadge.tsx";
@@ -11,7 +12,9 @@ import { TimeAgo } from "./TimeAgo.tsx";
 export function TaskTable({ tasks, withProject }: { tasks: Task[]; withProject: boolean }) {
   const navigate = useNavigate();
   const projects = useProjects();
-  const nameOf = (id: string | null) => projects.data?.items.find((project) => project.id === id)?.name ?? "–";
+  const nameOfTarget = useTargetNames();
+  const nameOf = (id: string | null) =>
+    projects.data?.items.find((project) => project.project_id === id)?.name ?? "–";
   return (
     <Table highlightOnHover className={classes.table}>
       <Table.Thead>
@@ -26,9 +29,17 @@ export function TaskTable({ tasks, withProject }: { tasks: Task[]; withProject: 
       </Table.Thead>
       <Table.Tbody>
         {tasks.map((task) => (
-          <Table.Tr key={task.id} className={classes.row} onClick={() => navigate(`/tasks/${task.id}`)}>
+          <Table.Tr
+            key={task.task_id}
+            className={classes.row}
+            onClick={() => navigate(`/tasks/${task.task_id}`)}
+          >
             <Table.Td>
-              <Link to={`/tasks/${task.id}`} className={classes.title} onClick={(event) => event.stopPropagation()}>
+              <Link
+                to={`/tasks/${task.task_id}`}
+                className={classes.title}
+                onClick={(event) => event.stopPropagation()}
+              >
                 {task.title || task.type}
               </Link>
               {task.title && task.title !== task.type && <span className={classes.type}>{task.type}</span>}
@@ -37,7 +48,7 @@ export function TaskTable({ tasks, withProject }: { tasks: Task[]; withProject: 
               <StateBadge state={task.state} reason={task.reason} />
             </Table.Td>
             {withProject && <Table.Td>{nameOf(task.project_id)}</Table.Td>}
-            <Table.Td className={classes.dim}>{task.target_name ?? task.target_type ?? "–"}</Table.Td>
+            <Table.Td className={classes.dim}>{nameOfTarget(task)}</Table.Td>
             <Table.Td className={classes.right}>{took(task)}</Table.Td>
             <Table.Td className={classes.right}>
               <TimeAgo at={task.created_at} />
@@ -50,6 +61,6 @@ export function TaskTable({ tasks, withProject }: { tasks: Task[]; withProject: 
 }
 
 function took(task: Task): string {
-  if (!task.finished_at) return "–";
+  if (!task.finished_at || !task.created_at) return "–";
   return duration((Date.parse(task.finished_at) - Date.parse(task.created_at)) / 1000);
 }

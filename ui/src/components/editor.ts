@@ -55,7 +55,10 @@ const look = EditorView.theme({
 
 /** An editor inside the given element; the caller destroys it. */
 export function createEditor(parent: HTMLElement, options: Options): EditorHandle {
-  const view = new EditorView({ parent, state: EditorState.create({ doc: options.text, extensions: extensions(options) }) });
+  const view = new EditorView({
+    parent,
+    state: EditorState.create({ doc: options.text, extensions: extensions(options) }),
+  });
   return {
     setText: (text) => {
       if (text === view.state.doc.toString()) return;

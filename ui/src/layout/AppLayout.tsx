@@ -30,7 +30,10 @@ export function AppLayout() {
     );
   }
   if (!profile.data) {
-    const next = location.pathname === "/projects" ? "" : `?next=${encodeURIComponent(location.pathname + location.search)}`;
+    const next =
+      location.pathname === "/projects"
+        ? ""
+        : `?next=${encodeURIComponent(location.pathname + location.search)}`;
     return <Navigate to={`/login${next}`} replace />;
   }
   return (

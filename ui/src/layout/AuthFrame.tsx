@@ -36,8 +36,8 @@ export function AuthFrame({ title, children, foot }: Props) {
         <RouteSketch />
         <p className={classes.claim}>Every task finds the tool or agent that can do it, and tells you why.</p>
         <p className={classes.more}>
-          Hand over a repository. Watch its code become a graph you can query. Route work to MCP servers and agents, follow
-          each event as it happens, and read the diff at the end.
+          Hand over a repository. Watch its code become a graph you can query. Route work to MCP servers and
+          agents, follow each event as it happens, and read the diff at the end.
         </p>
       </aside>
     </div>

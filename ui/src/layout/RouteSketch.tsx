@@ -26,7 +26,14 @@ export function RouteSketch() {
       </text>
       {TARGETS.map((target) => (
         <g key={target.name}>
-          <rect x="246" y={target.y - 22} width="212" height="44" rx="9" className={target.chosen ? classes.won : classes.lost} />
+          <rect
+            x="246"
+            y={target.y - 22}
+            width="212"
+            height="44"
+            rx="9"
+            className={target.chosen ? classes.won : classes.lost}
+          />
           <text x="262" y={target.y - 3} className={target.chosen ? classes.name : classes.faint}>
             {target.name}
           </text>

@@ -8,7 +8,12 @@ export function ThemeToggle() {
   const Symbol = next === "light" ? IconSun : IconMoon;
   return (
     <Tooltip label={`Switch to ${next}`}>
-      <ActionIcon variant="subtle" color="gray" onClick={() => setColorScheme(next)} aria-label={`Switch to ${next} mode`}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        onClick={() => setColorScheme(next)}
+        aria-label={`Switch to ${next} mode`}
+      >
         <Symbol size={17} stroke={1.6} />
       </ActionIcon>
     </Tooltip>

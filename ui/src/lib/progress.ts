@@ -12,11 +12,15 @@ export function progressOf(events: readonly TaskEvent[]): ProgressNow {
   if (!last) return { percent: null, text: null };
   const { percent, done, total, progress } = last.data;
   const text = last.data.message ?? last.data.phase ?? last.data.stage;
-  return { percent: percentOf(percent, done ?? progress, total), text: typeof text === "string" ? text : null };
+  return {
+    percent: percentOf(percent, done ?? progress, total),
+    text: typeof text === "string" ? text : null,
+  };
 }
 
 function percentOf(percent: unknown, done: unknown, total: unknown): number | null {
   if (typeof percent === "number") return Math.min(100, Math.max(0, percent));
-  if (typeof done === "number" && typeof total === "number" && total > 0) return Math.min(100, (done / total) * 100);
+  if (typeof done === "number" && typeof total === "number" && total > 0)
+    return Math.min(100, (done / total) * 100);
   return null;
 }

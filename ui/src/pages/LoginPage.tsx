@@ -1,7 +1,7 @@
 import { Button, Divider, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link, Navigate, useSearchParams } from "react-router";
-import { asProblem } from "../api/problem.ts";
+import { asProblem, Problem } from "../api/problem.ts";
 import { useLogin, useProfile } from "../api/session.ts";
 import { OutsideLogins } from "../components/OutsideLogins.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -23,7 +23,10 @@ export function LoginPage() {
       title="Log in"
       foot={
         <>
-          No account yet? <Link to="/register">Register</Link>
+          No account yet?{" "}
+          <Link to="/register" className="link">
+            Register
+          </Link>
         </>
       }
     >
@@ -57,7 +60,7 @@ export function LoginPage() {
             error={fields.password}
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
-          <ProblemAlert error={login.error} />
+          <ProblemAlert error={login.error ?? outsideProblem(params.get("error"))} />
           <Button type="submit" loading={login.isPending} fullWidth mt={4}>
             Log in
           </Button>
@@ -65,4 +68,17 @@ export function LoginPage() {
       </form>
     </AuthFrame>
   );
+}
+
+const OUTSIDE: Record<string, string> = {
+  not_authenticated: "The log-in was refused there, or took too long. Try it again.",
+  conflict:
+    "That account or its e-mail already belongs to somebody here. Log in by e-mail and link it in Settings.",
+  forbidden: "That account may not log in here.",
+};
+
+/** Why the way back from an account elsewhere ended here; the address tells a code only. */
+function outsideProblem(code: string | null): Problem | null {
+  if (!code || !/^[a-z_]{1,40}$/.test(code)) return null;
+  return new Problem(0, { code, detail: OUTSIDE[code] ?? "The log-in with the other account did not work." });
 }

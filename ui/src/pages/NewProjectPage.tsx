@@ -2,7 +2,8 @@ import { Button, Group, SegmentedControl, Select, Stack, Text, Textarea, TextInp
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { asProblem } from "../api/problem.ts";
-import { useCreateProject, useTemplates, type NewProject } from "../api/projects.ts";
+import { useCreateProject, useTemplates } from "../api/projects.ts";
+import type { NewProject } from "../api/types.ts";
 import { PageHeader } from "../components/PageHeader.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
@@ -12,7 +13,13 @@ type Source = "repository_url" | "path" | "template";
 
 /** The last part of a URL or path, as a name to start from. */
 function nameFrom(source: string): string {
-  return source.replace(/[/\\]+$/, "").split(/[/\\:]/).pop()?.replace(/\.git$/, "") ?? "";
+  return (
+    source
+      .replace(/[/\\]+$/, "")
+      .split(/[/\\:]/)
+      .pop()
+      ?.replace(/\.git$/, "") ?? ""
+  );
 }
 
 /** Make a project from a git URL, a local folder or a template. */
@@ -20,7 +27,11 @@ export function NewProjectPage() {
   const navigate = useNavigate();
   const create = useCreateProject();
   const [source, setSource] = useState<Source>("repository_url");
-  const [values, setValues] = useState<Record<Source, string>>({ repository_url: "", path: "", template: "" });
+  const [values, setValues] = useState<Record<Source, string>>({
+    repository_url: "",
+    path: "",
+    template: "",
+  });
   const [name, setName] = useState<string | null>(null);
   const [description, setDescription] = useState("");
   const fields = create.error ? asProblem(create.error).fields : {};
@@ -30,7 +41,7 @@ export function NewProjectPage() {
 
   function submit() {
     const project: NewProject = { name: shownName.trim(), description, [source]: value.trim() };
-    create.mutate(project, { onSuccess: ({ id }) => navigate(`/projects/${id}`) });
+    create.mutate(project, { onSuccess: ({ project_id }) => navigate(`/projects/${project_id}`) });
   }
 
   return (

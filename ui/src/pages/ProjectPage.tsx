@@ -27,7 +27,11 @@ export function ProjectPage() {
         description={data.description}
         trail={[{ label: "Projects", to: "/projects" }]}
         actions={
-          <Button component={Link} to={`/tasks/new?project=${data.id}`} leftSection={<IconPlus size={16} />}>
+          <Button
+            component={Link}
+            to={`/tasks/new?project=${data.project_id}`}
+            leftSection={<IconPlus size={16} />}
+          >
             New task
           </Button>
         }
@@ -36,7 +40,9 @@ export function ProjectPage() {
       <Tabs
         mt={28}
         value={tab}
-        onChange={(next) => navigate(`/projects/${data.id}${next === "tasks" ? "" : `/${next}`}`, { replace: true })}
+        onChange={(next) =>
+          navigate(`/projects/${data.project_id}${next === "tasks" ? "" : `/${next}`}`, { replace: true })
+        }
         keepMounted={false}
       >
         <Tabs.List mb="md">

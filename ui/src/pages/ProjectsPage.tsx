@@ -29,15 +29,15 @@ export function ProjectsPage() {
       {items?.length === 0 && (
         <Panel>
           <EmptyState icon={IconFolderPlus} title="No project yet" action={create}>
-            Give it a git URL, a folder of this machine or a template. It is cloned at once, and its graph can be built right
-            after.
+            Give it a git URL, a folder of this machine or a template. It is cloned at once, and its graph can
+            be built right after.
           </EmptyState>
         </Panel>
       )}
       {items && items.length > 0 && (
         <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
           {items.map((project) => (
-            <ProjectCard key={project.id} project={project} />
+            <ProjectCard key={project.project_id} project={project} />
           ))}
         </SimpleGrid>
       )}

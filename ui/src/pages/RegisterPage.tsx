@@ -27,7 +27,10 @@ export function RegisterPage() {
       title="Create an account"
       foot={
         <>
-          Already registered? <Link to="/login">Log in</Link>
+          Already registered?{" "}
+          <Link to="/login" className="link">
+            Log in
+          </Link>
         </>
       }
     >
@@ -42,10 +45,17 @@ export function RegisterPage() {
             <Divider label="or by e-mail" />
           </OutsideLogins>
           <TextInput label="Name" autoComplete="name" autoFocus {...bind("display_name")} />
-          <TextInput label="E-mail" type="email" autoComplete="username" required withAsterisk={false} {...bind("email")} />
+          <TextInput
+            label="E-mail"
+            type="email"
+            autoComplete="username"
+            required
+            withAsterisk={false}
+            {...bind("email")}
+          />
           <PasswordInput
             label="Password"
-            description="At least 10 characters"
+            description="At least 8 characters"
             autoComplete="new-password"
             required
             withAsterisk={false}

@@ -1,68 +1,59 @@
-import { Button, Group, Progress, Stack, Text } from "@mantine/core";
+import { Button, Skeleton, Stack } from "@mantine/core";
 import { IconDatabaseSearch, IconTopologyStar3 } from "@tabler/icons-react";
-import { useState } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { Link } from "react-router";
-import { useBuildGraph } from "../../api/projects.ts";
-import { isOver, useTask } from "../../api/tasks.ts";
+import { useBuildGraph, useGraph } from "../../api/graphs.ts";
+import { isSyncing } from "../../api/projects.ts";
+import { useGoingTask } from "../../api/tasks.ts";
 import type { Project } from "../../api/types.ts";
-import { useTaskEvents } from "../../api/useTaskEvents.ts";
 import { EmptyState } from "../../components/EmptyState.tsx";
 import { GraphReport } from "../../components/GraphReport.tsx";
+import { LiveTask } from "../../components/LiveTask.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
-import { StateBadge } from "../../components/StateBadge.tsx";
 import { TimeAgo } from "../../components/TimeAgo.tsx";
-import { progressOf } from "../../lib/progress.ts";
 
 /** The project's knowledge graph: build it, watch the build, see what is in it. */
 export function GraphTab({ project }: { project: Project }) {
-  const build = useBuildGraph(project.id);
-  const [started, setStarted] = useState<string | null>(null);
-  const graph = project.graph;
-  const taskId = started ?? graph?.task_id ?? null;
-  const ready = project.repository_state === "ready";
+  const cache = useQueryClient();
+  const build = useBuildGraph(project.project_id);
+  const going = useGoingTask(project.project_id, "graph_build", !project.kg_built_at || isSyncing(project));
+  const [watched, setWatched] = useState<string | null>(null);
+  useEffect(() => {
+    if (going.data) setWatched(going.data.task_id);
+  }, [going.data]);
   const start = (
     <Button
-      variant={graph?.built_at ? "default" : "filled"}
+      variant={project.kg_built_at ? "default" : "filled"}
       loading={build.isPending}
-      disabled={!ready || project.role === "viewer"}
-      onClick={() => build.mutate(undefined, { onSuccess: ({ task_id }) => setStarted(task_id) })}
+      disabled={project.repository_state !== "ready" || project.role === "viewer"}
+      onClick={() => build.mutate(undefined, { onSuccess: ({ task_id }) => setWatched(task_id) })}
     >
-      {graph?.built_at ? "Build again" : "Build the graph"}
+      {project.kg_built_at ? "Build again" : "Build the graph"}
     </Button>
   );
   return (
     <Stack gap="md">
       <ProblemAlert error={build.error} />
-      {taskId && <GraphBuild key={taskId} taskId={taskId} shownWhenOver={started !== null} />}
-      {graph?.built_at ? (
-        <Panel
-          title="Knowledge graph"
-          note={
-            <>
-              built <TimeAgo at={graph.built_at} /> at <span className="mono">{graph.commit?.slice(0, 10)}</span>
-            </>
-          }
-          actions={
-            <>
-              {start}
-              <Button
-                component={Link}
-                to={`/sparql?project=${project.id}`}
-                leftSection={<IconDatabaseSearch size={16} />}
-              >
-                Query
-              </Button>
-            </>
-          }
-        >
-          <GraphReport graph={graph} />
-        </Panel>
+      {watched && (
+        <LiveTask
+          key={watched}
+          taskId={watched}
+          doing="Building the graph"
+          onOver={() => {
+            void cache.invalidateQueries({ queryKey: ["projects"] });
+            void cache.invalidateQueries({ queryKey: ["graphs"] });
+          }}
+        />
+      )}
+      {project.kg_id && project.kg_built_at ? (
+        <BuiltGraph project={project} kgId={project.kg_id} start={start} />
       ) : (
-        !taskId && (
+        !watched && (
           <Panel>
             <EmptyState icon={IconTopologyStar3} title="No graph yet" action={start}>
-              {ready
+              {project.repository_state === "ready"
                 ? "The code is parsed into files, modules, classes, functions, imports and calls, which people and agents query with SPARQL."
                 : "The graph can be built as soon as the repository is here."}
             </EmptyState>
@@ -73,45 +64,39 @@ export function GraphTab({ project }: { project: Project }) {
   );
 }
 
-/** A build as it goes: its state, how far it is, what it does right now. */
-function GraphBuild({ taskId, shownWhenOver }: { taskId: string; shownWhenOver: boolean }) {
-  const task = useTask(taskId);
-  const { events } = useTaskEvents(taskId);
-  if (!task.data) return null;
-  const over = isOver(task.data.state);
-  if (over && !shownWhenOver && task.data.state === "completed") return null;
-  const progress = progressOf(events);
-  return (
-    <Panel>
-      <Group justify="space-between" mb={over ? 0 : 10}>
-        <Group gap="md">
-          <StateBadge state={task.data.state} reason={task.data.reason} />
-          <Text size="sm">{progress.text ?? "Building the graph"}</Text>
-        </Group>
-        <Link to={`/tasks/${taskId}`}>
-          <Text size="sm" c="dimmed" td="underline">
-            All events
-          </Text>
-        </Link>
-      </Group>
-      {!over && (
-        <Progress
-          value={progress.percent ?? 100}
-          animated={progress.percent === null}
-          striped={progress.percent === null}
-          size="sm"
-          aria-label="Progress of the build"
-        />
-      )}
-      {task.data.error && <ProblemText message={task.data.error.message} />}
-    </Panel>
-  );
+interface BuiltProps {
+  project: Project;
+  kgId: string;
+  start: React.ReactNode;
 }
 
-function ProblemText({ message }: { message: string }) {
+function BuiltGraph({ project, kgId, start }: BuiltProps) {
+  const graph = useGraph(kgId);
   return (
-    <Text size="sm" c="var(--bad)" mt={6}>
-      {message}
-    </Text>
+    <Panel
+      title="Knowledge graph"
+      note={
+        <>
+          built <TimeAgo at={project.kg_built_at} /> at{" "}
+          <span className="mono">{project.kg_commit?.slice(0, 10)}</span>
+        </>
+      }
+      actions={
+        <>
+          {start}
+          <Button
+            component={Link}
+            to={`/sparql?project=${project.project_id}`}
+            leftSection={<IconDatabaseSearch size={16} />}
+          >
+            Query
+          </Button>
+        </>
+      }
+    >
+      <ProblemAlert error={graph.error} />
+      {graph.isPending && <Skeleton height={90} />}
+      {graph.data && <GraphReport graph={graph.data} />}
+    </Panel>
   );
 }

@@ -2,7 +2,7 @@ import { ActionIcon, Button, Group, Select, Table, TextInput, Tooltip } from "@m
 import { IconTrash } from "@tabler/icons-react";
 import { useState } from "react";
 import { useMembers, useRemoveMember, useSetMember } from "../../api/projects.ts";
-import type { Project } from "../../api/types.ts";
+import type { Project, Role } from "../../api/types.ts";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 import classes from "./MembersTab.module.css";
@@ -15,9 +15,9 @@ const ROLES = [
 
 /** Who may do what in a project. */
 export function MembersTab({ project }: { project: Project }) {
-  const members = useMembers(project.id);
-  const set = useSetMember(project.id);
-  const remove = useRemoveMember(project.id);
+  const members = useMembers(project.project_id);
+  const set = useSetMember(project.project_id);
+  const remove = useRemoveMember(project.project_id);
   const admin = project.role === "admin";
   return (
     <Panel title="Members" flush>
@@ -38,7 +38,7 @@ export function MembersTab({ project }: { project: Project }) {
                   disabled={!admin}
                   value={member.role}
                   allowDeselect={false}
-                  onChange={(role) => role && set.mutate({ email: member.email, role })}
+                  onChange={(role) => role && set.mutate({ email: member.email, role: role as Role })}
                 />
               </Table.Td>
               <Table.Td w={60}>
@@ -64,9 +64,15 @@ export function MembersTab({ project }: { project: Project }) {
   );
 }
 
-function AddMember({ onAdd, busy }: { onAdd: (email: string, role: string) => Promise<unknown>; busy: boolean }) {
+function AddMember({
+  onAdd,
+  busy,
+}: {
+  onAdd: (email: string, role: Role) => Promise<unknown>;
+  busy: boolean;
+}) {
   const [email, setEmail] = useState("");
-  const [role, setRole] = useState("member");
+  const [role, setRole] = useState<Role>("member");
   return (
     <form
       className={classes.add}
@@ -88,7 +94,13 @@ function AddMember({ onAdd, busy }: { onAdd: (email: string, role: string) => Pr
           value={email}
           onChange={(event) => setEmail(event.currentTarget.value)}
         />
-        <Select aria-label="Role" data={ROLES} value={role} allowDeselect={false} onChange={(next) => next && setRole(next)} />
+        <Select
+          aria-label="Role"
+          data={ROLES}
+          value={role}
+          allowDeselect={false}
+          onChange={(next) => next && setRole(next as Role)}
+        />
         <Button type="submit" variant="default" disabled={!email.trim()} loading={busy}>
           Add
         </Button>

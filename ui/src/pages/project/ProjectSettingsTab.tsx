@@ -11,8 +11,8 @@ import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 /** Rename, describe or delete a project. */
 export function ProjectSettingsTab({ project }: { project: Project }) {
   const navigate = useNavigate();
-  const update = useUpdateProject(project.id);
-  const remove = useDeleteProject(project.id);
+  const update = useUpdateProject(project.project_id);
+  const remove = useDeleteProject(project.project_id);
   const [name, setName] = useState(project.name);
   const [description, setDescription] = useState(project.description);
   const fields = update.error ? asProblem(update.error).fields : {};

@@ -3,5 +3,5 @@ import { TaskList } from "../../components/TaskList.tsx";
 
 /** The tasks of one project. */
 export function TasksTab({ project }: { project: Project }) {
-  return <TaskList projectId={project.id} />;
+  return <TaskList projectId={project.project_id} />;
 }

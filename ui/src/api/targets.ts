@@ -1,0 +1,16 @@
+/** Names for target ids, from the registry of servers and the list of agents. */
+import { useMemo } from "react";
+import { useAgents } from "./agents.ts";
+import { useServers } from "./servers.ts";
+import type { Task } from "./types.ts";
+
+/** Tells who carries a task out: the target's name, else its type, else a dash. */
+export function useTargetNames(): (task: Pick<Task, "target_id" | "target_type">) => string {
+  const servers = useServers();
+  const agents = useAgents();
+  const names = useMemo(() => {
+    const found = [...(servers.data?.items ?? []), ...(agents.data?.items ?? [])];
+    return new Map(found.map((target) => [target.target_id, target.name]));
+  }, [servers.data, agents.data]);
+  return ({ target_id, target_type }) => (target_id && names.get(target_id)) || target_type || "–";
+}

@@ -1,0 +1,36 @@
+import { UnstyledButton } from "@mantine/core";
+import { useState } from "react";
+import type { TaskEvent } from "../api/types.ts";
+import { describeEvent, toneOf } from "../lib/events.ts";
+import { clock, pretty } from "../lib/format.ts";
+import { CodeBlock } from "./CodeBlock.tsx";
+import classes from "./EventItem.module.css";
+
+/** One event: when, what in words; its data opens below. */
+export function EventItem({ event }: { event: TaskEvent }) {
+  const [open, setOpen] = useState(false);
+  const { title, detail } = describeEvent(event);
+  const hasData = Object.keys(event.data).length > 0;
+  return (
+    <li className={classes.item} data-tone={toneOf(event.kind)} data-kind={event.kind}>
+      <span className={classes.dot} aria-hidden />
+      <UnstyledButton
+        className={classes.line}
+        onClick={() => setOpen(!open)}
+        aria-expanded={hasData ? open : undefined}
+        disabled={!hasData}
+      >
+        <span className={classes.title}>{title}</span>
+        {detail && <span className={classes.detail}>{detail}</span>}
+        <span className={classes.time}>
+          {event.seq} · {clock(event.at)}
+        </span>
+      </UnstyledButton>
+      {open && (
+        <div className={classes.data}>
+          <CodeBlock text={pretty(event.data)} label={`data of event ${event.seq}`} maxHeight={280} wrap />
+        </div>
+      )}
+    </li>
+  );
+}

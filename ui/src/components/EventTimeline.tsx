@@ -1,0 +1,22 @@
+import { Text } from "@mantine/core";
+import type { TaskEvent } from "../api/types.ts";
+import { EventItem } from "./EventItem.tsx";
+import classes from "./EventTimeline.module.css";
+
+/** Events in order, told in words. New ones are announced to screen readers. */
+export function EventTimeline({ events }: { events: TaskEvent[] }) {
+  if (events.length === 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        Waiting for the first event.
+      </Text>
+    );
+  }
+  return (
+    <ol className={classes.timeline} aria-live="polite" aria-label="Events">
+      {events.map((event) => (
+        <EventItem key={event.seq} event={event} />
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,95 @@
+/** Events in words, for the timeline. Kinds the console does not know are shown by their name. */
+import type { TaskEvent } from "../api/types.ts";
+import { capital, plural, words } from "./format.ts";
+
+type Data = Record<string, unknown>;
+type Words = [string, (data: Data) => string | null];
+
+const none = () => null;
+
+const KINDS: Record<string, Words> = {
+  "task.created": ["Created", none],
+  "task.routed": ["Routed", routed],
+  "task.queued": ["Queued", (data) => text(data.queue)],
+  "attempt.started": ["Started", (data) => joined(text(data.target_name ?? data.target_id), attempt(data))],
+  "attempt.progress": ["Progress", progress],
+  "attempt.log": ["Log", (data) => text(data.message ?? data.text ?? data.line)],
+  "tool.called": ["Tool called", (data) => text(data.tool ?? data.name)],
+  "tool.returned": [
+    "Tool returned",
+    (data) => joined(text(data.tool ?? data.name), data.is_error ? "with an error" : null),
+  ],
+  "agent.message": ["Agent", (data) => text(data.text ?? data.message)],
+  "diff.ready": ["Diff ready", diff],
+  "attempt.ended": ["Attempt ended", (data) => reason(data)],
+  "task.retry": ["Will try again", (data) => reason(data)],
+  "task.waiting": ["Waiting", (data) => text(data.waiting_for ?? data.for)],
+  "task.answered": ["Answered", none],
+  "task.cancel_requested": ["Cancel requested", none],
+  "task.completed": ["Completed", none],
+  "task.failed": ["Failed", (data) => reason(data)],
+  "task.cancelled": ["Cancelled", (data) => reason(data)],
+};
+
+const TONES: Record<string, string> = {
+  "task.completed": "good",
+  "task.failed": "bad",
+  "task.cancelled": "bad",
+  "attempt.started": "busy",
+  "attempt.progress": "busy",
+  "task.retry": "warn",
+  "task.waiting": "warn",
+  "task.cancel_requested": "warn",
+};
+
+/** What to say about an event. */
+export function describeEvent(event: TaskEvent): { title: string; detail: string | null } {
+  const [title, detail] = KINDS[event.kind] ?? [capital(words(event.kind.replace(".", " "))), none];
+  return { title, detail: detail(event.data) };
+}
+
+/** The colour an event's dot takes. */
+export function toneOf(kind: string): string {
+  return TONES[kind] ?? "quiet";
+}
+
+function text(value: unknown): string | null {
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" && value !== "" ? value.slice(0, 300) : null;
+}
+
+function joined(...parts: (string | null)[]): string | null {
+  return parts.filter(Boolean).join(", ") || null;
+}
+
+function attempt(data: Data): string | null {
+  const number = data.generation ?? data.attempt;
+  return typeof number === "number" && number > 1 ? `attempt ${number}` : null;
+}
+
+function routed(data: Data): string | null {
+  const target = text(data.target_name ?? data.target_id);
+  return target ? `to ${target}` : "no target";
+}
+
+function progress(data: Data): string | null {
+  const { done, total, percent } = data;
+  const amount =
+    typeof done === "number" && typeof total === "number"
+      ? `${done} of ${total}`
+      : typeof percent === "number"
+        ? `${Math.round(percent)} %`
+        : null;
+  return joined(text(data.message ?? data.phase ?? data.stage), amount);
+}
+
+function reason(data: Data): string | null {
+  const error = data.error as Data | undefined;
+  const why = text(data.reason);
+  return joined(why && why !== "ok" ? words(why) : null, text(error?.message ?? data.message));
+}
+
+function diff(data: Data): string | null {
+  const files = Array.isArray(data.files) ? data.files.length : data.files;
+  return typeof files === "number" ? plural(files, "file") : null;
+}

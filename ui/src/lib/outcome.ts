@@ -1,0 +1,58 @@
+/** Reads what came of a task: the diff among it, the shape of a result. */
+import type { Term } from "../api/sparql.ts";
+import type { Task, TaskEvent } from "../api/types.ts";
+
+export interface FoundDiff {
+  text: string;
+  truncated: boolean;
+}
+
+/** The diff of a task that changed code: in its result, else as announced by the last event. */
+export function diffOf(task: Pick<Task, "result">, events: readonly TaskEvent[]): FoundDiff | null {
+  const announced = events.findLast((event) => event.kind === "diff.ready")?.data;
+  return readDiff(record(task.result)?.diff) ?? readDiff(announced?.diff ?? announced);
+}
+
+function readDiff(value: unknown): FoundDiff | null {
+  if (typeof value === "string") return value ? { text: value, truncated: false } : null;
+  const diff = record(value);
+  const text = diff?.text ?? diff?.unified ?? diff?.patch;
+  return typeof text === "string" ? { text, truncated: diff?.truncated === true } : null;
+}
+
+export interface SparqlTableData {
+  columns: string[];
+  rows: Record<string, Term>[];
+}
+
+/** A SPARQL result document anywhere a tool may have put it, or null. */
+export function sparqlOf(value: unknown): SparqlTableData | null {
+  const found = record(value);
+  if (!found) return null;
+  const columns = record(found.head)?.vars;
+  const rows = record(found.results)?.bindings;
+  if (Array.isArray(columns) && Array.isArray(rows)) {
+    return { columns: columns as string[], rows: rows as Record<string, Term>[] };
+  }
+  return sparqlOf(structuredOf(found) ?? found.result);
+}
+
+/** The texts of a tool's answer, joined, or null when it is no such answer. */
+export function toolText(value: unknown): string | null {
+  const content = record(value)?.content;
+  if (!Array.isArray(content)) return null;
+  const texts = content.map((part) => record(part)?.text).filter((text) => typeof text === "string");
+  return texts.length ? texts.join("\n") : null;
+}
+
+/** The structured part of a tool's answer, or null. */
+export function structuredOf(value: unknown): unknown {
+  const found = record(value);
+  return found?.structuredContent ?? found?.structured_content ?? found?.structured ?? null;
+}
+
+export function record(value: unknown): Record<string, unknown> | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
+}

@@ -1,0 +1,91 @@
+import { Button, Group, Skeleton, Stack } from "@mantine/core";
+import { IconHeartbeat } from "@tabler/icons-react";
+import { useNavigate, useParams } from "react-router";
+import { Problem } from "../api/problem.ts";
+import { useDeleteServer, useProbe, useServer } from "../api/servers.ts";
+import type { McpServer } from "../api/types.ts";
+import { CapabilityTags } from "../components/CapabilityTags.tsx";
+import { ConfirmButton } from "../components/ConfirmButton.tsx";
+import { Facts } from "../components/Facts.tsx";
+import { PageHeader } from "../components/PageHeader.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { StateBadge } from "../components/StateBadge.tsx";
+import { TimeAgo } from "../components/TimeAgo.tsx";
+import { ToolList } from "./server/ToolList.tsx";
+
+/** One MCP server: how it is, what it offers, and its tools to try. */
+export function ServerPage() {
+  const { serverId = "" } = useParams();
+  const server = useServer(serverId);
+  if (server.isError && !server.data) {
+    return <ProblemAlert error={server.error} onRetry={() => void server.refetch()} />;
+  }
+  if (!server.data) return <Skeleton height={200} radius="md" />;
+  return <Shown server={server.data} />;
+}
+
+function Shown({ server }: { server: McpServer }) {
+  const probe = useProbe(server.id);
+  const remove = useDeleteServer(server.id);
+  const navigate = useNavigate();
+  return (
+    <>
+      <PageHeader
+        title={server.name}
+        description={server.description}
+        trail={[{ label: "MCP servers", to: "/servers" }]}
+        badge={<StateBadge state={server.enabled ? server.health : "disabled"} />}
+        actions={
+          <Group gap={8}>
+            {server.transport !== "builtin" && (
+              <ConfirmButton
+                label="Remove"
+                question={`Remove ${server.name} from the registry?`}
+                confirm="Remove"
+                busy={remove.isPending}
+                onConfirm={() => remove.mutate(undefined, { onSuccess: () => navigate("/servers") })}
+              />
+            )}
+            <Button
+              variant="default"
+              leftSection={<IconHeartbeat size={16} stroke={1.7} />}
+              loading={probe.isPending}
+              onClick={() => probe.mutate()}
+            >
+              Probe now
+            </Button>
+          </Group>
+        }
+      />
+      <Stack gap="md">
+        <ProblemAlert error={probe.error ?? remove.error} />
+        {server.health_error && (
+          <ProblemAlert error={new Problem(0, { code: "last_probe", detail: server.health_error })} />
+        )}
+        <Facts
+          facts={[
+            ["Transport", server.transport.replace("_", " ")],
+            [
+              "Address",
+              <span key="address" className="mono">
+                {addressOf(server)}
+              </span>,
+            ],
+            ["Latency", server.latency_ms === null ? "–" : `${server.latency_ms.toFixed(1)} ms`],
+            ["Protocol", server.protocol_version ?? "–"],
+            [
+              "Probed",
+              server.transport === "builtin" ? "in process" : <TimeAgo key="at" at={server.probed_at} />,
+            ],
+            ["Capabilities", <CapabilityTags key="tags" capabilities={server.capabilities} />],
+          ]}
+        />
+        <ToolList serverId={server.id} />
+      </Stack>
+    </>
+  );
+}
+
+function addressOf(server: McpServer): string {
+  return server.url ?? ([server.command, ...server.args].filter(Boolean).join(" ") || "–");
+}

@@ -1,0 +1,53 @@
+import { Skeleton, Stack } from "@mantine/core";
+import { useParams } from "react-router";
+import { isOver, useTask } from "../api/tasks.ts";
+import type { Task } from "../api/types.ts";
+import { useTaskEvents } from "../api/useTaskEvents.ts";
+import { PageHeader } from "../components/PageHeader.tsx";
+import { ProblemAlert } from "../components/ProblemAlert.tsx";
+import { StateBadge } from "../components/StateBadge.tsx";
+import { EventsPanel } from "./task/EventsPanel.tsx";
+import { InputPanel } from "./task/InputPanel.tsx";
+import { OutcomePanel } from "./task/OutcomePanel.tsx";
+import { RoutePanel } from "./task/RoutePanel.tsx";
+import { TaskActions } from "./task/TaskActions.tsx";
+import { TaskFacts } from "./task/TaskFacts.tsx";
+import { WaitingPanel } from "./task/WaitingPanel.tsx";
+import classes from "./TaskPage.module.css";
+
+/** One task: how it stands and why, its route, its events as they happen, its result and diff. */
+export function TaskPage() {
+  const { taskId = "" } = useParams();
+  const task = useTask(taskId);
+  if (task.isError && !task.data) {
+    return <ProblemAlert error={task.error} onRetry={() => void task.refetch()} />;
+  }
+  if (!task.data) return <Skeleton height={220} radius="md" />;
+  return <Shown task={task.data} />;
+}
+
+function Shown({ task }: { task: Task }) {
+  const followed = useTaskEvents(task.task_id, isOver(task.state) ? "over" : "going");
+  return (
+    <>
+      <PageHeader
+        title={task.title || task.type}
+        trail={[{ label: "Tasks", to: "/tasks" }]}
+        badge={<StateBadge state={task.state} reason={task.reason} />}
+        actions={<TaskActions task={task} />}
+      />
+      <Stack gap="md">
+        <TaskFacts task={task} />
+        <WaitingPanel task={task} />
+        <OutcomePanel task={task} events={followed.events} />
+        <div className={classes.columns}>
+          <EventsPanel followed={followed} />
+          <Stack gap="md" miw={0}>
+            <RoutePanel taskId={task.task_id} />
+            <InputPanel task={task} />
+          </Stack>
+        </div>
+      </Stack>
+    </>
+  );
+}

@@ -1,0 +1,52 @@
+import { Tabs } from "@mantine/core";
+import { Problem } from "../../api/problem.ts";
+import type { Task, TaskEvent } from "../../api/types.ts";
+import { DiffViewer } from "../../components/DiffViewer.tsx";
+import { Panel } from "../../components/Panel.tsx";
+import { ProblemAlert } from "../../components/ProblemAlert.tsx";
+import { ResultViewer } from "../../components/ResultViewer.tsx";
+import { diffOf } from "../../lib/outcome.ts";
+
+/** What came of a task: its error, its result, its diff. */
+export function OutcomePanel({ task, events }: { task: Task; events: TaskEvent[] }) {
+  const diff = diffOf(task, events);
+  const hasResult = task.result !== null || task.result_pointer !== null;
+  if (task.error) {
+    return <ProblemAlert error={taskProblem(task.error)} />;
+  }
+  if (!hasResult && !diff) return null;
+  if (!diff) {
+    return (
+      <Panel title="Result">
+        <ResultViewer task={task} />
+      </Panel>
+    );
+  }
+  return (
+    <Panel title="Outcome">
+      <Tabs defaultValue="diff" keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="diff">Diff</Tabs.Tab>
+          <Tabs.Tab value="result">Result</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="diff">
+          <DiffViewer text={diff.text} truncated={diff.truncated} />
+        </Tabs.Panel>
+        <Tabs.Panel value="result">
+          <ResultViewer task={task} />
+        </Tabs.Panel>
+      </Tabs>
+    </Panel>
+  );
+}
+
+/** A stored error as the problem it was; it has the same words. */
+function taskProblem(error: Record<string, unknown>): Problem {
+  const text = (name: string) => (typeof error[name] === "string" ? (error[name] as string) : undefined);
+  return new Problem(0, {
+    code: text("code"),
+    detail: text("message"),
+    field: text("field"),
+    hint: text("hint"),
+  });
+}

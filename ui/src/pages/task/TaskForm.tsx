@@ -1,0 +1,82 @@
+import { Group, Input, NumberInput, Select, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
+import { asProblem } from "../../api/problem.ts";
+import { useProjects } from "../../api/projects.ts";
+import { CodeEditor } from "../../components/CodeEditor.tsx";
+import { Panel } from "../../components/Panel.tsx";
+import type { TaskDraft } from "../../lib/useTaskDraft.ts";
+
+interface Props {
+  draft: TaskDraft;
+  error: unknown;
+  onSubmit: () => void;
+}
+
+/** Project, input, and what narrows or orders the choice of a target. */
+export function TaskForm({ draft, error, onSubmit }: Props) {
+  const { values, set } = draft;
+  const projects = useProjects();
+  const fields = error ? asProblem(error).fields : {};
+  return (
+    <Panel title="Details">
+      <Stack gap={16}>
+        <Select
+          label="Project"
+          placeholder="None"
+          clearable
+          searchable
+          nothingFoundMessage="No such project"
+          data={(projects.data?.items ?? []).map((project) => ({
+            value: project.project_id,
+            label: project.name,
+          }))}
+          value={values.project}
+          error={fields.project_id}
+          onChange={(project) => set({ project })}
+        />
+        <Input.Wrapper label="Input" error={draft.inputError ?? fields.input}>
+          <CodeEditor
+            language="json"
+            label="Input, JSON"
+            minLines={5}
+            value={values.input}
+            invalid={draft.inputError !== null}
+            onChange={(input) => set({ input })}
+            onSubmit={onSubmit}
+          />
+        </Input.Wrapper>
+        <TagsInput
+          label="Required capabilities"
+          description="Empty means what the type needs. A version can be asked for: git_history>=1.2"
+          placeholder={values.capabilities.length ? "" : "git_history"}
+          value={values.capabilities}
+          error={fields.required_capabilities}
+          onChange={(capabilities) => set({ capabilities })}
+        />
+        <Group grow align="flex-start">
+          <NumberInput
+            label="Priority"
+            description="Higher goes first"
+            min={-100}
+            max={100}
+            value={values.priority}
+            error={fields.priority}
+            onChange={(priority) => set({ priority: Number(priority) || 0 })}
+          />
+          <TextInput
+            label="Preferred target"
+            description="Name or id; counts most"
+            value={values.target}
+            error={fields.preferred_target}
+            onChange={(event) => set({ target: event.currentTarget.value })}
+          />
+        </Group>
+        <Switch
+          label="Heavy work"
+          description="Runs in a process of its own, or in your own Space where you consented"
+          checked={values.heavy}
+          onChange={(event) => set({ heavy: event.currentTarget.checked })}
+        />
+      </Stack>
+    </Panel>
+  );
+}
