@@ -25,7 +25,8 @@ def start(tmp_path: Path) -> Iterator[_Start]:
     """Starts `up` with one worker of each kind left out, and waits for its banner."""
     started: list[subprocess.Popen[str]] = []
     environment = os.environ | {
-        "DATA_DIR": str(tmp_path / "data"), "PORT": "0", "LIGHT_WORKERS": "0", "HEAVY_WORKERS": "0",
+        "DATA_DIR": str(tmp_path / "data"), "HOST": "127.0.0.1", "PORT": "0", "DATABASE_URL": "", "REDIS_URL": "",
+        "LIGHT_WORKERS": "0", "HEAVY_WORKERS": "0",
     }  # fmt: skip
 
     def run() -> tuple[subprocess.Popen[str], str]:
