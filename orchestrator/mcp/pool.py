@@ -55,7 +55,7 @@ class ServerPool:
         self._limits = limits or Limits()
         self._clock = clock
         self._supervisors: dict[UUID, Supervisor] = {}
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._last_probe: dict[UUID, tuple[str, Probe]] = {}
         self._closed = False
@@ -144,21 +144,12 @@ class ServerPool:
         return Probe(True, 0.0, "builtin", None, server.name, server.version, server.tools)
 
     async def _probe_remote(self, supervisor: Supervisor) -> Probe:
-        definition = supervisor.definition
-        limit = min(definition.timeout_seconds, self._limits.start_seconds)
+        limit = min(supervisor.definition.timeout_seconds, self._limits.start_seconds)
         try:
-            async with asyncio.timeout(limit + self._limits.start_seconds):
-                session = await supervisor.session(force=True)
-            began = time.perf_counter()
-            async with asyncio.timeout(limit):
-                tools = await session.list_tools(refresh=True)
-            latency = (time.perf_counter() - began) * 1000
+            session, latency = await supervisor.probe(timeout=limit)
+            tools = await session.list_tools()
         except OrchestratorError as error:
             return Probe(False, error=error.as_dict())
-        except TimeoutError:
-            late = TimedOut(f"MCP server {definition.name!r} did not answer the probe.", details={"seconds": limit})
-            return Probe(False, error=late.as_dict())
-        supervisor.healthy()
         name, version = session.server_info
         return Probe(True, latency, session.era, session.protocol_version, name, version, tools)
 
@@ -179,10 +170,10 @@ class ServerPool:
         self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
-        supervisors = list(self._supervisors.values())
+        supervisors = [*self._supervisors.values(), *self._retiring.values()]
         self._supervisors.clear()
         await asyncio.gather(*(supervisor.aclose() for supervisor in supervisors))
-        while self._retiring:
+        if self._retiring:
             await asyncio.wait(set(self._retiring))
 
     def _builtin(self, definition: ServerDefinition) -> BuiltinServer:
@@ -200,8 +191,8 @@ class ServerPool:
             raise NotFound("The pool is closed.")
         if known is not None:
             task = asyncio.create_task(known.retire(), name=f"mcp retire {definition.name}")
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._retiring[task] = known
+            task.add_done_callback(self._retiring.pop)
         made = self._supervisors[definition.id] = Supervisor(definition, self._limits, self._clock)
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="mcp pool sweeper")

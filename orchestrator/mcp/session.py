@@ -32,7 +32,8 @@ from orchestrator.mcp.transport_stdio import StdioTransport
 _CLIENT = Implementation(name="orchestrator", version="1")
 _MAX_PAGES = 100
 _MAX_TOOLS = 10_000
-_TOOLS_TTL_SECONDS = 300.0
+_TOOLS_TTL_SECONDS = (5.0, 60.0, 300.0)
+"""How long a tool list is trusted: at least, where the server says nothing, at most."""
 _CLOSE_SECONDS = 6.0
 _CHECK_SECONDS = 5.0
 
@@ -76,6 +77,7 @@ class Session:
         self._check: asyncio.Task[None] | None = None
         self._tools: tuple[ToolInfo, ...] | None = None
         self._by_name: dict[str, ToolInfo] = {}
+        self._tools_ttl = _TOOLS_TTL_SECONDS[1]
         self._tools_until = 0.0
         self._listing: asyncio.Lock = asyncio.Lock()
 
@@ -214,13 +216,16 @@ class Session:
         async with self._listing:
             if not refresh and self._tools is not None and time.monotonic() < self._tools_until:
                 return self._tools
-            self._tools_until = time.monotonic() + _TOOLS_TTL_SECONDS
+            # Set before asking: a change announced while the answer is on its way must not be lost.
+            asked_at = self._tools_until = time.monotonic() + _TOOLS_TTL_SECONDS[1]
             try:
                 self._tools = await self._fetch_tools()
                 self._by_name = {tool.name: tool for tool in self._tools}
             except BaseException:
                 self._tools_until = 0.0
                 raise
+            if self._tools_until == asked_at:
+                self._tools_until = time.monotonic() + self._tools_ttl
             return self._tools
 
     async def _fetch_tools(self) -> tuple[ToolInfo, ...]:
@@ -233,6 +238,7 @@ class Session:
         for _ in range(_MAX_PAGES):
             params = None if cursor is None else PaginatedRequestParams(cursor=cursor)
             page = await self._request(ListToolsRequest(params=params), "tools/list")
+            self._tools_ttl = _ttl(page.get("ttlMs"))
             for wire in page.get("tools", ()):
                 tool = ToolInfo.from_wire(wire)
                 found.setdefault(tool.name, tool)
@@ -298,6 +304,14 @@ class Session:
         except OrchestratorError:
             # It answered, wrongly or with a refusal: not hanging, and the next call will tell.
             return
+
+
+def _ttl(milliseconds: object) -> float:
+    """Seconds to trust a list the server gave this time to live."""
+    least, usual, most = _TOOLS_TTL_SECONDS
+    if not isinstance(milliseconds, int | float):
+        return usual
+    return min(max(milliseconds / 1000, least), most)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

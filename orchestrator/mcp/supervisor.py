@@ -5,7 +5,9 @@ here stays here.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -74,36 +76,31 @@ class Supervisor:
         self, tool: str, arguments: dict[str, Any], *, timeout: float, on_progress: ProgressFn | None
     ) -> ToolResult:
         """Call a tool within the time limit, waiting for a free slot included."""
-        self._in_flight += 1
-        self._quiet.clear()
         session: Session | None = None
-        try:
-            async with asyncio.timeout(timeout) as clock, self._slots:
-                session = await self.session()
-                try:
-                    return await self._call_on(session, tool, arguments, on_progress)
-                except SessionExpired:
+        with self._use():
+            try:
+                async with asyncio.timeout(timeout) as clock, self._slots:
                     session = await self.session()
-                    return await self._call_on(session, tool, arguments, on_progress)
-        except TimeoutError as error:
-            if not clock.expired():
-                raise ServerUnreachable(f"MCP server {self.definition.name!r}: {error}") from error
-            if session is not None:
-                session.suspect()
-            raise _timed_out(self.definition, tool, timeout) from error
-        finally:
-            self._in_flight -= 1
-            if not self._in_flight:
-                self._quiet.set()
-            self._last_used = self._clock()
+                    try:
+                        return await self._call_on(session, tool, arguments, on_progress)
+                    except SessionExpired:
+                        session = await self.session()
+                        return await self._call_on(session, tool, arguments, on_progress)
+            except TimeoutError as error:
+                if session is not None and clock.expired():
+                    session.suspect()
+                raise self._late(clock, tool, timeout, error) from error
 
     async def _call_on(
         self, session: Session, tool: str, arguments: dict[str, Any], on_progress: ProgressFn | None
     ) -> ToolResult:
-        tools = await session.list_tools()
+        await session.list_tools()
         info = session.known_tool(tool)
         if info is None:
-            raise _unknown(tools, tool, self.definition.name)
+            tools = await session.list_tools(refresh=True)
+            info = session.known_tool(tool)
+            if info is None:
+                raise _unknown(tools, tool, self.definition.name)
         await check_arguments(info, arguments)
         result = await session.call_tool(tool, arguments, on_progress=on_progress)
         self._failures = 0
@@ -113,20 +110,55 @@ class Supervisor:
 
     async def list_tools(self, *, refresh: bool, timeout: float) -> tuple[ToolInfo, ...]:
         """The server's tools, from memory while they are fresh."""
+        with self._use():
+            try:
+                async with asyncio.timeout(timeout) as clock:
+                    try:
+                        session = await self.session()
+                        return await session.list_tools(refresh=refresh)
+                    except SessionExpired:
+                        session = await self.session()
+                        return await session.list_tools(refresh=refresh)
+            except TimeoutError as error:
+                raise self._late(clock, "tools/list", timeout, error) from error
+
+    async def probe(self, *, timeout: float) -> tuple[Session, float]:
+        """A session that has just listed its tools, and how many milliseconds that took; tries during back-off too."""
+        with self._use(counts=False):
+            try:
+                async with asyncio.timeout(timeout + self._limits.start_seconds) as clock:
+                    session = await self.session(force=True)
+                async with asyncio.timeout(timeout) as clock:
+                    began = time.perf_counter()
+                    await session.list_tools(refresh=True)
+                    latency = (time.perf_counter() - began) * 1000
+            except TimeoutError as error:
+                if (current := self.current) is not None:
+                    current.suspect()
+                raise self._late(clock, "tools/list", timeout, error) from error
+        self._failures, self._retry_at, self._last_error = 0, 0.0, None
+        return session, latency
+
+    @contextmanager
+    def _use(self, *, counts: bool = True) -> Iterator[None]:
+        """Keep the session from being closed as idle; a use that ``counts`` starts its idle time anew."""
+        self._in_flight += 1
+        self._quiet.clear()
         try:
-            async with asyncio.timeout(timeout) as clock:
-                try:
-                    session = await self.session()
-                    return await session.list_tools(refresh=refresh)
-                except SessionExpired:
-                    session = await self.session()
-                    return await session.list_tools(refresh=refresh)
-        except TimeoutError as error:
-            if not clock.expired():
-                raise ServerUnreachable(f"MCP server {self.definition.name!r}: {error}") from error
-            raise _timed_out(self.definition, "tools/list", timeout) from error
+            yield
         finally:
-            self._last_used = self._clock()
+            self._in_flight -= 1
+            if counts:
+                self._last_used = self._clock()
+            if not self._in_flight:
+                self._quiet.set()
+
+    def _late(self, clock: asyncio.Timeout, what: str, seconds: float, error: TimeoutError) -> OrchestratorError:
+        """Our error for a time limit of ours, or for one of a library below."""
+        name = f"MCP server {self.definition.name!r}"
+        if not clock.expired():
+            return ServerUnreachable(f"{name}: {error}")
+        return TimedOut(f"{name} did not answer {what!r} within {seconds:g} s.", details={"seconds": seconds})
 
     # The session.
 
@@ -220,10 +252,6 @@ class Supervisor:
             starts=self._starts,
         )
 
-    def healthy(self) -> None:
-        """A probe was answered: forget earlier failures."""
-        self._failures, self._retry_at, self._last_error = 0, 0.0, None
-
     def close_if_idle(self) -> None:
         """Let go of a session nobody has used for long."""
         session = self.current
@@ -255,12 +283,6 @@ class Supervisor:
 def _unknown(tools: tuple[ToolInfo, ...], name: str, server: str) -> NotFound:
     known = ", ".join(tool.name for tool in tools[:20]) or "none"
     return NotFound(f"MCP server {server!r} has no tool {str(name)[:100]!r}; it has: {known}.", field="tool")
-
-
-def _timed_out(definition: ServerDefinition, what: str, seconds: float) -> TimedOut:
-    return TimedOut(
-        f"MCP server {definition.name!r} did not answer {what!r} within {seconds:g} s.", details={"seconds": seconds}
-    )
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

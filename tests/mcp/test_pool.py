@@ -169,3 +169,31 @@ async def test_wrong_arguments_and_names_of_built_in_tools_name_the_field(pool: 
         await pool.call_tool(own, "sing", {}, context=NOBODY)
     with pytest.raises(NotFound):
         await pool.list_tools(ServerDefinition.build(id=uuid4(), name="unknown", transport="builtin"))
+
+
+async def test_closing_the_pool_does_not_wait_for_calls_on_a_replaced_session(make_pool) -> None:
+    pool, hanging = make_pool(), hostile("hangs")
+    call = asyncio.create_task(pool.call_tool(hanging, "poke", {}, context=NOBODY))
+    await until(lambda: pool.state(hanging.id).status == "ready")
+    await pool.list_tools(replace(hanging, env={"NEW": "1"}, revision=""))
+    async with asyncio.timeout(10):
+        await pool.aclose()
+    with pytest.raises(ServerUnreachable):
+        await call
+
+
+async def test_a_pool_that_closes_does_not_wait_for_a_server_that_never_answers(make_pool) -> None:
+    pool, silent = make_pool(start_seconds=60.0), hostile("silent")
+    call = asyncio.create_task(pool.list_tools(silent))
+    await until(lambda: pool.state(silent.id).status == "starting")
+    async with asyncio.timeout(10):
+        await pool.aclose()
+    with pytest.raises(ServerUnreachable):
+        await call
+
+
+async def test_a_server_that_is_slow_or_dead_does_not_hold_up_a_merged_list(pool: ServerPool) -> None:
+    listed = await pool.list_all([hostile("silent"), hostile("fine")], seconds=3)
+    assert listed[0].error is not None
+    assert listed[0].error["code"] == "timed_out"
+    assert [tool.name for tool in listed[1].tools] == ["poke"]
