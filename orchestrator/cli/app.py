@@ -72,9 +72,9 @@ def api() -> None:
 def worker(kind: WorkerKind) -> None:
     """Run one worker: ``light`` for tool calls, ``heavy`` for agents, graph builds and git."""
     leave_with_parent()
-    from orchestrator import worker as workers  # noqa: PLC0415  heavy: only workers need all the parts
+    from orchestrator.worker import run_heavy, run_light  # noqa: PLC0415  heavy: only workers need all the parts
 
-    run = workers.run_light if kind is WorkerKind.light else workers.run_heavy
+    run = run_light if kind is WorkerKind.light else run_heavy
     run(Settings())
 
 
@@ -82,9 +82,9 @@ def worker(kind: WorkerKind) -> None:
 def monitor() -> None:
     """Run the relay, the reaper and the health probes."""
     leave_with_parent()
-    from orchestrator import worker as workers  # noqa: PLC0415  heavy, as above
+    from orchestrator.worker import run_monitor  # noqa: PLC0415  heavy, as above
 
-    workers.run_monitor(Settings())
+    run_monitor(Settings())
 
 
 @app.command()
