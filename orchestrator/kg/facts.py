@@ -119,10 +119,10 @@ class Skipped:
 
 
 class SymbolRef(NamedTuple):
-    """A definition somewhere in the project: the path of its file and its index there; path "" means outside."""
+    """A definition somewhere in the project: the path of its file and its index in it; path "" means outside."""
 
     path: str
-    index: int
+    at: int
     external: str = ""
 
 

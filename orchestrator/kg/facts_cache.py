@@ -63,4 +63,4 @@ def _facts(stored: list[Any]) -> FileFacts:
 
 def _definition(stored: list[Any]) -> Definition:
     """JSON has no tuples: they are made again, because definitions are compared and shared."""
-    return Definition(*(tuple(value) if isinstance(value, list) else value for value in stored))
+    return Definition._make(tuple(value) if isinstance(value, list) else value for value in stored)

@@ -19,7 +19,9 @@ from orchestrator.kg.facts import Skipped, SourceFile
 MAX_PARSED = 2 * 1024 * 1024
 MAX_HASHED = 256 * 1024 * 1024
 _LONGEST_LINE = 200_000
-_NEVER = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache"})
+_NEVER = frozenset(
+    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache"}
+)
 _LFS = b"version https://git-lfs.github.com/spec/"
 _PYTHON_LINE = re.compile(rb"#!.*\bpython[0-9.]*\b")
 _LANGUAGES = {".py": "python", ".pyw": "python"}
@@ -59,7 +61,9 @@ def _read(root: Path, path: str) -> Read | Skipped:
     try:
         found = full.lstat()
         if stat.S_ISLNK(found.st_mode):
-            return Skipped(path, "symlink", "out of the tree" if not _inside(root, full) else "the target is read itself")
+            return Skipped(
+                path, "symlink", "out of the tree" if not _inside(root, full) else "the target is read itself"
+            )
         if not stat.S_ISREG(found.st_mode):
             return Skipped(path, "not a regular file", "submodule" if (full / ".git").exists() else "")
         if not _inside(root, full):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pyparsing import ParseBaseException, ParseResults
 from rdflib.plugins.sparql.parser import parseQuery
-from rdflib.plugins.sparql.parserutils import CompValue, plist
+from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import URIRef
 
 from orchestrator.core.errors import BadQuery
@@ -80,7 +80,7 @@ def _walk(root: object) -> Iterator[CompValue]:
         if isinstance(node, CompValue):
             yield node
             stack.extend(node.values())
-        elif isinstance(node, list | tuple | ParseResults | plist):
+        elif isinstance(node, list | tuple | ParseResults):
             stack.extend(node)
 
 

@@ -168,7 +168,9 @@ class Evaluator:
             return Found((enclosing.as_instance(),), True) if enclosing is not None else UNKNOWN
         if isinstance(value, Symbol) and value.definition.kind == "class":
             return Found((value.as_instance(),), True)
-        return found if isinstance(value, Opaque) and value.name in ("str", "int", "float", "bool", "bytes") else UNKNOWN
+        return (
+            found if isinstance(value, Opaque) and value.name in ("str", "int", "float", "bool", "bytes") else UNKNOWN
+        )
 
     # Modules
 

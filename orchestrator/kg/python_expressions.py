@@ -87,7 +87,9 @@ def count_arguments(arguments: Node | None) -> int:
 
 def docstring(body: Node | None, limit: int = 1000) -> str:
     """The docstring that opens a body, dedented, at most ``limit`` characters."""
-    first = next((child for child in body.named_children if child.type != "comment"), None) if body is not None else None
+    first = (
+        next((child for child in body.named_children if child.type != "comment"), None) if body is not None else None
+    )
     if first is None or first.type != "expression_statement" or not first.named_child_count:
         return ""
     string = first.named_children[0]

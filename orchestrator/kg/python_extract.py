@@ -168,7 +168,10 @@ class _Extractor:
             else definition
             for index, definition in enumerate(self._definitions)
         )
-        known = {binding.name for binding in self._bindings if binding.kind in ("def", "import", "from")} | {"self", "cls"}
+        known = {binding.name for binding in self._bindings if binding.kind in ("def", "import", "from")} | {
+            "self",
+            "cls",
+        }
         references = tuple(one for one in self._references if one.value.partition(".")[0] in known)
         return FileFacts(
             lines=self._root.end_point[0] + (1 if self._root.end_point[1] else 0),

@@ -223,7 +223,9 @@ def _takes(method: Symbol, arguments: int) -> bool:
     bound = 0 if "staticmethod" in definition.decorators else 1
     if arguments < 0:
         return True
-    return definition.least_args - bound <= arguments and (definition.most_args < 0 or arguments <= definition.most_args - bound)
+    return definition.least_args - bound <= arguments and (
+        definition.most_args < 0 or arguments <= definition.most_args - bound
+    )
 
 
 def _is_class(value: Value) -> bool:

@@ -104,5 +104,7 @@ def _dotted(path: str) -> str:
 
 def _nearest(paths: list[str], importer: str) -> str | None:
     """The path that shares most folders with the importer; None when two share equally many."""
-    ranked = sorted(((len(os.path.commonprefix([path.split("/"), importer.split("/")])), path) for path in paths), reverse=True)
+    ranked = sorted(
+        ((len(os.path.commonprefix([path.split("/"), importer.split("/")])), path) for path in paths), reverse=True
+    )
     return ranked[0][1] if ranked[0][0] > ranked[1][0] else None

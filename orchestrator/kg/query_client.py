@@ -24,7 +24,7 @@ from orchestrator.core.errors import (
     Unavailable,
 )
 from orchestrator.kg.formats import Kind
-from orchestrator.kg.runtime_dir import socket_path
+from orchestrator.kg.runtime_dir import CODE_ROOT, socket_path
 from orchestrator.kg.snapshot import current_snapshot
 from orchestrator.kg.wire import read_answer, write_request
 
@@ -197,7 +197,7 @@ def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str
 async def _start(command: list[str]) -> None:
     """Run the launcher, which leaves a server behind and returns once its socket listens."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        *command, cwd=CODE_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
         async with asyncio.timeout(60):
@@ -209,7 +209,8 @@ async def _start(command: list[str]) -> None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise Unavailable("the query server could not start", details={"stderr": complaint[-2000:].decode(errors="replace")})
+        words = complaint[-2000:].decode(errors="replace")
+        raise Unavailable("the query server could not start", details={"stderr": words})
 
 
 def _as_error(told: dict[str, Any]) -> OrchestratorError:

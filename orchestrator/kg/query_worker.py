@@ -181,7 +181,8 @@ def _convert(table: bytes, media_type: str, *, tabular: bool) -> bytes:
         if media_type == "text/tab-separated-values":
             return table
         solutions = ox.parse_query_results(table, format=ox.QueryResultsFormat.TSV)
-        return solutions.serialize(format=RESULT_FORMATS[media_type]) or b""  # type: ignore[union-attr]
+        assert isinstance(solutions, ox.QuerySolutions)
+        return solutions.serialize(format=RESULT_FORMATS[media_type]) or b""
     if media_type == "application/n-triples":
         return table
     quads = ox.parse(table, format=ox.RdfFormat.N_TRIPLES)

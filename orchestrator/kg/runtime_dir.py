@@ -9,7 +9,11 @@ import stat
 import tempfile
 from pathlib import Path
 
+import orchestrator
 from orchestrator.core.errors import NotConfigured
+
+# Child processes are started here, so that ``-m orchestrator…`` finds this very code wherever the service was started.
+CODE_ROOT = Path(next(iter(orchestrator.__path__))).resolve().parent
 
 
 def runtime_dir() -> Path:

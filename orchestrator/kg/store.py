@@ -4,6 +4,7 @@ Used inside query processes and by export. Limits, admission of queries and proc
 query here cannot be interrupted, so whoever calls it does so in a process that may be killed.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,8 @@ import pyoxigraph as ox
 from orchestrator.core.errors import BadQuery, Unavailable
 
 Term = ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple
+Graph = ox.NamedNode | ox.BlankNode | ox.DefaultGraph
+NamedGraph = ox.NamedNode | ox.BlankNode
 Results = ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples
 
 
@@ -58,8 +61,10 @@ class OxigraphStore:
         named_graphs: Sequence[str],
     ) -> Results:
         """Answers of a query; without graphs named by the caller or the text, the union is the default graph."""
-        chosen = [_node(name) for name in default_graphs] or None
-        named = [_node(name) for name in named_graphs] if default_graphs or named_graphs else None
+        chosen: list[Graph] | None = [_node(name) for name in default_graphs] or None
+        named: list[NamedGraph] | None = None
+        if default_graphs or named_graphs:
+            named = [_node(name) for name in named_graphs]
         try:
             return self._store.query(
                 sparql,
@@ -69,7 +74,7 @@ class OxigraphStore:
                 substitutions={ox.Variable(name): _term(name, text) for name, text in substitutions.items()},
             )
         except SyntaxError as error:
-            raise BadQuery(f"the query is not SPARQL 1.1: {error}", field="query") from error
+            raise _syntax_error(error) from error
         except ValueError as error:
             raise BadQuery(str(error), field="query") from error
 
@@ -86,7 +91,16 @@ class OxigraphStore:
             self._store.dump(output=str(path), format=target)
             return
         everything = self._store.query("CONSTRUCT { ?s ?p ?o } { ?s ?p ?o }", use_default_graph_as_union=True)
-        everything.serialize(output=str(path), format=target)  # type: ignore[union-attr]
+        assert isinstance(everything, ox.QueryTriples)
+        everything.serialize(output=str(path), format=target)
+
+
+def _syntax_error(error: SyntaxError) -> BadQuery:
+    """The parser's complaint, without its long list of all that could have stood there."""
+    said = str(error)
+    place = re.search(r"at (\d+):(\d+)", said)
+    where = {"line": int(place[1]), "column": int(place[2])} if place else {}
+    return BadQuery(f"the query is not SPARQL 1.1: {said[:300]}", field="query", details=where)
 
 
 def _node(name: str) -> ox.NamedNode:

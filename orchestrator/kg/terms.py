@@ -1,4 +1,4 @@
-"""Write values as RDF terms in N-Triples syntax. Used by the triple writer, the prepared questions and callers with values.
+"""Write values as RDF terms in N-Triples syntax. Used by the triple writer, the prepared questions and callers.
 
 Every value that reaches a query or a graph goes through here, so nothing raw is ever pasted into one.
 """
@@ -11,6 +11,7 @@ from orchestrator.core.errors import InvalidInput
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
 _NOT_IN_IRI = re.compile(r'[\x00-\x20<>"{}|^`\\\ud800-\udfff]')
+_PLAIN = re.compile(r"[A-Za-z0-9_./-]*")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -27,8 +28,8 @@ def iri(value: str) -> str:
 
 
 def path_part(value: str) -> str:
-    """A repository path or qualified name, percent-encoded where an IRI needs it; letters of any script stay readable."""
-    return value if value.isascii() and value.replace("_", "a").replace("/", "a").replace(".", "a").isalnum() else _quote(value)
+    """A repository path or qualified name, percent-encoded where an IRI needs it; letters stay readable."""
+    return value if _PLAIN.fullmatch(value) else _quote(value)
 
 
 def _quote(value: str) -> str:

@@ -1,7 +1,7 @@
 """Facts and links as N-Quads: one named graph per file version, the same text for the same input.
 
-Used by the build. An edge lies in the graph of the file it starts in, and IRIs are made of path and qualified name, so an
-edit of one file leaves the IRIs of everything else, and the edges that point to them, as they are.
+Used by the build. An edge lies in the graph of the file it starts in, and IRIs are made of path and qualified name, so
+an edit of one file leaves the IRIs of everything else, and the edges that point to them, as they are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -162,7 +162,7 @@ class TripleWriter:
                 yield f"{site} {predicate} {self._target(target)}"
 
     def _target(self, ref: SymbolRef) -> str:
-        return self._symbol(ref.path, ref.index) if ref.path else self._external(ref.external)
+        return self._symbol(ref.path, ref.at) if ref.path else self._external(ref.external)
 
     def _external(self, name: str) -> str:
         return f"<{self._base}/external/{path_part(name)}>"

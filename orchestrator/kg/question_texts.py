@@ -1,0 +1,114 @@
+"""The SPARQL behind the prepared questions. Used by ``questions`` only.
+
+Constants: a variable such as ``?wanted`` or ``?x`` that a question binds is substituted by the engine, never pasted; the
+engine wants such a variable in the projection.
+"""
+
+from orchestrator.kg.vocabulary import PREFIXES
+
+_KIND = """
+  VALUES (?type ?kind) { (c:Class "class") (c:Function "function") (c:Method "method") (c:Module "module") }
+"""
+
+FIND = f"""{PREFIXES}
+SELECT ?wanted ?iri ?symbol ?label ?kind ?path ?line ?signature WHERE {{
+  ?iri c:qualifiedName ?symbol ; rdfs:label ?label .
+  FILTER(CONTAINS(LCASE(?symbol), ?wanted))
+  ?iri a ?type . {_KIND}
+  ?iri c:definedIn/c:path ?path ; c:startLine ?line .
+  OPTIONAL {{ ?iri c:signature ?signature }}
+}}"""
+
+FILE = f"""{PREFIXES}
+SELECT ?path ?lines ?problem WHERE {{
+  ?file c:path ?path .
+  OPTIONAL {{ ?file c:lines ?lines }}
+  OPTIONAL {{ ?file c:problemLine ?problem }}
+}}"""
+
+OUTLINE = f"""{PREFIXES}
+SELECT ?path ?iri ?symbol ?kind ?line ?end ?signature ?doc WHERE {{
+  ?file c:path ?path .
+  ?iri c:definedIn ?file ; c:qualifiedName ?symbol ; c:startLine ?line ; c:endLine ?end ; a ?type . {_KIND}
+  OPTIONAL {{ ?iri c:signature ?signature }}
+  OPTIONAL {{ ?iri rdfs:comment ?doc }}
+}} ORDER BY ?line ?iri"""
+
+BY_IRI = f"""{PREFIXES}
+SELECT ?x ?symbol ?label WHERE {{ ?x c:qualifiedName ?symbol ; rdfs:label ?label }}"""
+
+BY_QUALIFIED_NAME = f"""{PREFIXES}
+SELECT ?wanted ?iri ?symbol ?label WHERE {{ ?iri c:qualifiedName ?wanted ; c:qualifiedName ?symbol ; rdfs:label ?label }}"""
+
+BY_LABEL = f"""{PREFIXES}
+SELECT ?iri ?symbol ?label WHERE {{ ?iri rdfs:label ?label ; c:qualifiedName ?symbol ; rdfs:label ?label }}"""
+
+# A class is called by calling what makes one of it.
+_CALLED = """
+  { ?site c:callee ?x BIND("calls" AS ?certainty) }
+  UNION { ?site c:candidate ?x BIND("mayCall" AS ?certainty) }
+  UNION { ?init c:memberOf ?x ; rdfs:label "__init__" . ?site c:callee ?init BIND("calls" AS ?certainty) }
+"""
+
+CALLERS = f"""{PREFIXES}
+SELECT ?x ?iri ?symbol ?path ?line ?certainty ?rule WHERE {{
+  {_CALLED}
+  ?site c:caller ?iri ; c:startLine ?line ; c:resolution ?rule .
+  ?iri c:qualifiedName ?symbol ; c:definedIn/c:path ?path .
+}}"""
+
+CALLEES = f"""{PREFIXES}
+SELECT ?x ?iri ?symbol ?path ?line ?certainty ?rule WHERE {{
+  ?site c:caller ?x ; c:startLine ?line ; c:resolution ?rule .
+  {{ ?site c:callee ?iri BIND("calls" AS ?certainty) }}
+  UNION {{ ?site c:candidate ?iri BIND("mayCall" AS ?certainty) }}
+  ?iri c:qualifiedName ?symbol .
+  OPTIONAL {{ ?iri c:definedIn/c:path ?path }}
+}}"""
+
+UNRESOLVED_BY_NAME = f"""{PREFIXES}
+SELECT ?name ?symbol WHERE {{ ?iri c:unresolvedName ?name ; c:qualifiedName ?symbol }} ORDER BY ?symbol LIMIT 200"""
+
+UNRESOLVED_OF = f"""{PREFIXES}
+SELECT ?x ?name ?sites WHERE {{ ?x c:unresolvedName ?name ; c:unresolvedCalls ?sites }}"""
+
+MEMBERS = f"""{PREFIXES}
+SELECT ?x ?iri WHERE {{ ?iri c:memberOf+ ?x }}"""
+
+# ``#VALUES#`` is replaced by IRIs that came out of the graph, written by ``terms.iri``.
+DEPENDENTS = f"""{PREFIXES}
+SELECT DISTINCT ?target ?iri ?symbol ?path ?line ?certainty WHERE {{
+  VALUES ?target {{ #VALUES# }}
+  {{ ?iri c:calls|c:overrides|c:extends|c:instantiates ?target BIND("calls" AS ?certainty) }}
+  UNION {{ ?iri c:mayCall|c:references ?target BIND("mayCall" AS ?certainty) }}
+  ?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path .
+}}"""
+
+_TESTS = """
+SELECT ?x ?iri ?symbol ?path ?line WHERE {
+  { SELECT DISTINCT ?x ?iri WHERE { { ?iri %s+ ?x } UNION { ?member c:memberOf ?x . ?iri %s+ ?member } } }
+  FILTER EXISTS { ?iri a c:TestCase }
+  ?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path .
+} ORDER BY ?symbol"""
+
+TESTS = PREFIXES + _TESTS.replace("%s", "(c:calls|c:instantiates)")
+TESTS_CAUTIOUS = PREFIXES + _TESTS.replace("%s", "(c:calls|c:instantiates|c:mayCall)")
+
+KINDS = f"""{PREFIXES}
+SELECT ?kind (COUNT(?iri) AS ?n) WHERE {{
+  VALUES (?type ?kind) {{
+    (c:SourceFile "files") (c:Module "modules") (c:Class "classes") (c:Function "functions") (c:Method "methods")
+    (c:TestCase "tests") (c:CallSite "call sites") (c:External "external names")
+  }}
+  ?iri a ?type
+}} GROUP BY ?kind ORDER BY ?kind"""
+
+MOST_CALLED = f"""{PREFIXES}
+SELECT ?symbol (COUNT(?caller) AS ?n) WHERE {{
+  ?caller c:calls ?iri . ?iri c:definedIn ?file ; c:qualifiedName ?symbol
+}} GROUP BY ?iri ?symbol ORDER BY DESC(?n) ?symbol LIMIT 10"""
+
+MOST_IMPORTED = f"""{PREFIXES}
+SELECT ?symbol (COUNT(DISTINCT ?file) AS ?n) WHERE {{
+  ?importer c:imports ?iri ; c:definedIn ?file . ?iri c:definedIn ?own ; c:qualifiedName ?symbol
+}} GROUP BY ?iri ?symbol ORDER BY DESC(?n) ?symbol LIMIT 10"""
