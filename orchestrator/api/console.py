@@ -15,8 +15,14 @@ from pathlib import Path
 
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from orchestrator.core.errors import NotFound, Unavailable
+
+DIST = Path(__file__).parents[2] / "ui" / "dist"
+"""Where ``make console`` puts the built console of this checkout."""
 
 _PAGE = "index.html"
 _NONCE_MARK = b"__CSP_NONCE__"
@@ -50,10 +56,9 @@ class ConsoleFiles:
         files = await anyio.to_thread.run_sync(self._fresh)
         if path in files:
             return files[path]
-        head = path.split("/", 1)[0]
         # A missing script must not be answered by a page: the browser would report a syntax error in HTML.
-        if head in _OTHER_DOORS or head == "assets":
-            raise NotFound(f"there is nothing at /{path[:200]}")
+        if path.startswith("assets/"):
+            raise NotFound("there is no such file")
         return files[_PAGE]
 
     def _fresh(self) -> Mapping[str, ConsoleFile]:
@@ -68,9 +73,18 @@ class ConsoleFiles:
         return self._files
 
 
-def console_router(folder: Path) -> APIRouter:
+class _OwnPathsOnly(APIRoute):
+    """Leaves the paths of other doors alone, so that they answer 404 and 405 by themselves."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As any route, but for the first part of the path."""
+        head = scope["path"].lstrip("/").split("/", 1)[0]
+        return (Match.NONE, {}) if head in _OTHER_DOORS else super().matches(scope)
+
+
+def console_router(folder: Path = DIST) -> APIRouter:
     """The router that serves a built console; include it after every other router."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, route_class=_OwnPathsOnly)
     files = ConsoleFiles(folder)
 
     @router.api_route("/{path:path}", methods=["GET", "HEAD"])
@@ -118,7 +132,8 @@ def _asset(file: ConsoleFile, request: Request) -> Response:
 
 
 def _read_folder(folder: Path) -> Mapping[str, ConsoleFile]:
-    paths = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    # Dot files are notes of the build.
+    paths = (p for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and not p.name.startswith("."))
     return {path.relative_to(folder).as_posix(): _read_file(path, folder) for path in paths}
 
 

@@ -1,7 +1,7 @@
 /** MCP servers of the registry: health, tools, and trying one. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client.ts";
-import type { components } from "./schema.d.ts";
+import type { ToolCall } from "./types.ts";
 
 const SERVERS = ["servers"];
 
@@ -41,7 +41,7 @@ export function useProbe(id: string) {
 
 export function useExecute(id: string) {
   return useMutation({
-    mutationFn: (body: components["schemas"]["ExecuteIn"]) =>
+    mutationFn: (body: ToolCall) =>
       unwrap(api.POST("/api/v1/mcps/{server_id}/execute", { params: { path: { server_id: id } }, body })),
   });
 }
@@ -50,8 +50,7 @@ export function useExecute(id: string) {
 export function useImportServers() {
   const cache = useQueryClient();
   return useMutation({
-    mutationFn: (body: components["schemas"]["ImportIn"]) =>
-      unwrap(api.POST("/api/v1/mcps/import", { body })),
+    mutationFn: (body: Record<string, unknown>) => unwrap(api.POST("/api/v1/mcps/import", { body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: SERVERS }),
   });
 }

@@ -4,13 +4,21 @@ import { useAgents } from "./agents.ts";
 import { useServers } from "./servers.ts";
 import type { Task } from "./types.ts";
 
+const SYSTEM: [string, string][] = [
+  ["system:graph-builder", "graph builder"],
+  ["system:project-sync", "project sync"],
+];
+
 /** Tells who carries a task out: the target's name, else its type, else a dash. */
 export function useTargetNames(): (task: Pick<Task, "target_id" | "target_type">) => string {
   const servers = useServers();
   const agents = useAgents();
   const names = useMemo(() => {
-    const found = [...(servers.data?.items ?? []), ...(agents.data?.items ?? [])];
-    return new Map(found.map((target) => [target.target_id, target.name]));
+    const found: [string, string][] = [
+      ...(servers.data?.items ?? []).map((server): [string, string] => [server.target_id, server.name]),
+      ...(agents.data?.items ?? []).map((agent): [string, string] => [agent.id, agent.name]),
+    ];
+    return new Map([...SYSTEM, ...found]);
   }, [servers.data, agents.data]);
   return ({ target_id, target_type }) => (target_id && names.get(target_id)) || target_type || "–";
 }

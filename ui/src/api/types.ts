@@ -1,5 +1,5 @@
 /** The words of the contract, as the console calls them. Their shapes are generated from the service's OpenAPI document. */
-import type { components } from "./schema.d.ts";
+import type { components, paths } from "./schema.d.ts";
 
 type Schemas = components["schemas"];
 
@@ -18,7 +18,10 @@ export type Candidate = Schemas["CandidateOut"];
 
 export type McpServer = Schemas["ServerOut"];
 export type Tool = Schemas["ToolOut"];
-export type ToolAnswer = Schemas["ExecuteOut"];
+export type ToolCall =
+  paths["/api/v1/mcps/{server_id}/execute"]["post"]["requestBody"]["content"]["application/json"];
+
+export type Agent = Schemas["AgentOut"];
 
 export type Profile = Schemas["ProfileOut"];
 export type NewAccount = Schemas["RegisterIn"];

@@ -49,6 +49,7 @@ function AgentRow({ agent }: { agent: Agent }) {
     <article className={classes.agent} aria-label={agent.name}>
       <div className={classes.head}>
         <span className={classes.name}>{agent.name}</span>
+        {!agent.built_in && <span className={classes.kind}>yours</span>}
         <span className={classes.kind}>{agent.kind}</span>
         <span className={classes.state}>
           <StateBadge state={agent.available ? "available" : "unavailable"} />

@@ -46,7 +46,7 @@ export function ImportServers({ opened, onClose }: Props) {
           <Button
             disabled={parsed === null}
             loading={load.isPending}
-            onClick={() => parsed && load.mutate({ shared: false, ...parsed }, { onSuccess: onClose })}
+            onClick={() => parsed && load.mutate(parsed, { onSuccess: onClose })}
           >
             Add
           </Button>

@@ -12,7 +12,7 @@ import { EXAMPLES } from "./examples.ts";
 
 /** The query, the button, the answer. The query is remembered in this browser. */
 export function Workbench({ kgId }: { kgId: string }) {
-  const [query, setQuery] = useLocalValue("sparql.query", EXAMPLES[0]!.query);
+  const [query, setQuery] = useLocalValue("sparql.query", EXAMPLES[0].query);
   const running = useRef<AbortController | null>(null);
   const run = useMutation({
     mutationFn: (text: string) => {

@@ -33,7 +33,7 @@ export function OutcomePanel({ task, events }: { task: Task; events: TaskEvent[]
           <DiffViewer text={diff.text} truncated={diff.truncated} />
         </Tabs.Panel>
         <Tabs.Panel value="result">
-          <ResultViewer task={task} />
+          <ResultViewer task={withoutDiff(task)} />
         </Tabs.Panel>
       </Tabs>
     </Panel>
@@ -49,4 +49,11 @@ function taskProblem(error: Record<string, unknown>): Problem {
     field: text("field"),
     hint: text("hint"),
   });
+}
+
+/** The result as it is shown beside its diff. */
+function withoutDiff(task: Task): Task {
+  if (task.result === null) return task;
+  const { diff: _diff, files: _files, ...rest } = task.result;
+  return { ...task, result: rest };
 }
