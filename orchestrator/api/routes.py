@@ -5,7 +5,7 @@ Each lives under /api/v1 and answers under /api too, as the first documents wrot
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.api import auth, kg, mcps, oauth, projects, service, stream, tasks, tokens, user
+from orchestrator.api import auth, console, kg, mcps, oauth, projects, service, stream, tasks, tokens, user
 from orchestrator.api.problems import Problem
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -18,6 +18,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     projects.router,
     mcps.router,
     kg.router,
+    agents.router,
 )
 
 _PROBLEMS = {
@@ -37,3 +38,4 @@ def mount(app: FastAPI) -> None:
         app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
         app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(service.router)
+    app.include_router(console.console_router())
