@@ -10,7 +10,8 @@ from typing import Any
 from orchestrator.agents.base import Agent, AgentInfo, AgentKind
 from orchestrator.agents.graph_analyst import GraphAnalyst
 from orchestrator.agents.lint_fix import LintFixAgent
-from orchestrator.agents.llm import Endpoint, LlmAgent, LlmConfig, endpoint_for
+from orchestrator.agents.llm import LlmAgent
+from orchestrator.agents.llm_config import Endpoint, LlmConfig, endpoint_for
 from orchestrator.agents.options import read_options
 from orchestrator.core.capabilities import Capability
 from orchestrator.core.errors import InvalidInput

@@ -29,7 +29,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RunUsage, UsageLimits
 
 from orchestrator.agents.base import AgentContext, AgentResult, Tell
-from orchestrator.agents.llm import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
+from orchestrator.agents.llm_config import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
 from orchestrator.agents.llm_errors import FOREIGN, translate
 from orchestrator.agents.llm_tools import ContextToolset
 from orchestrator.core.errors import AgentFailed, ProviderFailed, TimedOut

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_ai import exceptions as foreign
 
-from orchestrator.agents.llm import Endpoint
+from orchestrator.agents.llm_config import Endpoint
 from orchestrator.core.errors import AgentFailed, OrchestratorError, ProviderFailed, RateLimited, TimedOut
 
 FOREIGN = (foreign.AgentRunError,)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from orchestrator.agents.base import AgentInfo, AgentKind, AgentLimits, AgentTool, ToolAnswer
-from orchestrator.agents.llm import Endpoint, LlmAgent, LlmConfig, endpoint_for
+from orchestrator.agents.llm import LlmAgent
+from orchestrator.agents.llm_config import Endpoint, LlmConfig, endpoint_for
 from orchestrator.core.errors import (
     AgentFailed,
     InvalidInput,
