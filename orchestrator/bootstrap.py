@@ -5,53 +5,60 @@ them in order.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.fernet import Fernet
 
+from orchestrator.agents.catalogue import Catalogue
+from orchestrator.agents.llm_config import Endpoint
 from orchestrator.config import Settings
+from orchestrator.core.errors import NotConfigured
 from orchestrator.core.secretbox import SecretBox
-from orchestrator.core.routing import Target
+from orchestrator.eventlog.wake import Wake
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.worktree import Worktrees
+from orchestrator.jobqueue.sender import JobSender
 from orchestrator.kg.query_client import GraphQueries, QueryLimits
 from orchestrator.mcp.builtin_code import code_server
 from orchestrator.mcp.builtin_diagnostics import diagnostics_server
 from orchestrator.mcp.builtin_graph import graph_server
 from orchestrator.mcp.pool import ServerPool
+from orchestrator.models.database import Database
+from orchestrator.services.access import ProjectAccess
+from orchestrator.services.accounts import Accounts
+from orchestrator.services.agent_service import AgentService
+from orchestrator.services.api_tokens import ApiTokens
+from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.event_stream import EventStream
-from orchestrator.services.graph_service import GraphService, PreparedQuestions
+from orchestrator.services.github_service import GitHubService
+from orchestrator.services.graph_questions import PreparedQuestions
+from orchestrator.services.graph_service import GraphService
+from orchestrator.services.hf_service import HFService
+from orchestrator.services.keyfile import read_or_make
+from orchestrator.services.limits import RequestLimit
 from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.oauth import OAuth
+from orchestrator.services.oauth_providers import GitHub, HuggingFace
+from orchestrator.services.passwords import Passwords
 from orchestrator.services.pending import Pending
 from orchestrator.services.probes import Probes
 from orchestrator.services.project_service import ProjectService
 from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.reaper import Reaper
+from orchestrator.services.relay import Relay
+from orchestrator.services.run_agent import AgentExecutor
 from orchestrator.services.run_tool import ToolExecutor
+from orchestrator.services.sessions import Sessions
+from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
 from orchestrator.services.targets import TargetDirectory
 from orchestrator.services.task_service import TaskLimits, TaskService
-from orchestrator.services.tool_calls import ToolCalls
-from orchestrator.eventlog.wake import Wake
-from orchestrator.jobqueue.sender import JobSender
-from orchestrator.models.database import Database
-from orchestrator.services.access import ProjectAccess
-from orchestrator.services.accounts import Accounts
-from orchestrator.services.api_tokens import ApiTokens
-from orchestrator.services.blobs import BlobStore
-from orchestrator.services.keyfile import read_or_make
-from orchestrator.services.limits import RequestLimit
-from orchestrator.services.oauth import OAuth
-from orchestrator.services.oauth_providers import GitHub, HuggingFace
-from orchestrator.services.passwords import Passwords
-from orchestrator.services.relay import Relay
-from orchestrator.services.sessions import Sessions
-from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
+from orchestrator.services.tool_calls import ToolCalls
 
 
 @dataclass(slots=True)
@@ -80,8 +87,12 @@ class Container:
     queries: GraphQueries
     pool: ServerPool
     registry: McpRegistry
+    agents: AgentService
+    questions: PreparedQuestions
     targets: TargetDirectory
     tasks: TaskService
+    github: GitHubService
+    huggingface: HFService
     events: EventStream
     projects: ProjectService
     graphs: GraphService
@@ -103,7 +114,20 @@ class Container:
             self.tasks,
             self.settings.roots,
             github_url=self.settings.github_url,
-            github_token=_no_token,
+            github_token=self._github_token,
+        )
+
+    async def _github_token(self, user_id: UUID) -> str | None:
+        """The user's token for private repositories; None for who linked no GitHub account."""
+        try:
+            return await self.oauth.token_of(user_id, "github")
+        except NotConfigured:
+            return None
+
+    def agent_executor(self) -> AgentExecutor:
+        """Runs agents."""
+        return AgentExecutor(
+            self.agents, self.database, self.views, self.worktrees, self.registry, self.pool, self.questions
         )
 
     def graph_builder(self) -> GraphBuilder:
@@ -127,14 +151,18 @@ def build_container(settings: Settings) -> Container:
     writer = TaskWriter(database, wake, relay)
     secretbox = _secretbox(settings)
     access = ProjectAccess(database)
-    mirrors = Mirrors(settings.data_dir / "mirrors")
+    mirrors = Mirrors(settings.data_dir / "mirrors", allow_private_hosts=settings.allow_private_urls)
     worktrees = Worktrees(settings.data_dir / "worktrees", mirrors)
     views = ProjectViews(database, mirrors, worktrees, settings.data_dir / "kg")
     queries = GraphQueries()
     limits = _query_limits(settings)
-    pool = ServerPool((code_server(), graph_server(PreparedQuestions(queries, limits)), diagnostics_server()))
+    questions = PreparedQuestions(queries, limits)
+    pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()))
     registry = McpRegistry(database, pool, secretbox, allow_stdio=settings.allow_stdio_servers)
-    targets = TargetDirectory(database, registry, _no_agents)
+    agents = AgentService(
+        database, access, secretbox, Catalogue(_endpoint(settings)), allow_private_urls=settings.allow_private_urls
+    )
+    targets = TargetDirectory(database, registry, agents.targets)
     blobs = BlobStore(settings.data_dir / "blobs")
     tasks = TaskService(database, writer, targets, access, wake, blobs, _task_limits(settings))
     stored = StoredTokens(database, session_days=settings.refresh_token_days)
@@ -163,8 +191,12 @@ def build_container(settings: Settings) -> Container:
         queries=queries,
         pool=pool,
         registry=registry,
+        agents=agents,
+        questions=questions,
         targets=targets,
         tasks=tasks,
+        github=GitHubService(settings.github_api_url),
+        huggingface=HFService(settings.hf_url),
         events=EventStream(database, wake),
         projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
         graphs=GraphService(database, access, views, tasks, queries, limits),
@@ -177,12 +209,8 @@ def build_container(settings: Settings) -> Container:
     return container
 
 
-async def _no_token(_user: UUID) -> str | None:
-    return None
-
-
-async def _no_agents(_user: UUID, _project: UUID | None) -> Sequence[Target]:
-    return ()
+def _endpoint(settings: Settings) -> Endpoint:
+    return Endpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key.get_secret_value())
 
 
 def _query_limits(settings: Settings) -> QueryLimits:

@@ -15,19 +15,28 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(Path(".data"), description="Folder for everything the service writes: databases, mirrors, graphs, blobs.")
+    data_dir: Path = Field(
+        Path(".data"), description="Folder for everything the service writes: databases, mirrors, graphs, blobs."
+    )
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the API listens on.")
-    public_url: str = Field("", description="Address users reach the console at; default http://HOST:PORT. Used in OAuth redirects.")
-    database_url: str = Field("", description="postgresql:// URL of a real server; empty starts the embedded PostgreSQL 18.")
+    public_url: str = Field(
+        "", description="Address users reach the console at; default http://HOST:PORT. Used in OAuth redirects."
+    )
+    database_url: str = Field(
+        "", description="postgresql:// URL of a real server; empty starts the embedded PostgreSQL 18."
+    )
     redis_url: str = Field("", description="redis:// URL of a real server; empty starts the embedded Redis.")
     project_roots: str = Field("", description="Colon-separated folders that projects with a local path may come from.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_json: bool = Field(False, description="Write log lines as JSON instead of for a terminal.")
 
-    secret_key: SecretStr = Field(SecretStr(""), description="Signs tokens and cookies; empty makes one under DATA_DIR.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs tokens and cookies; empty makes one under DATA_DIR."
+    )
     encryption_keys: SecretStr = Field(
-        SecretStr(""), description="Comma-separated Fernet keys for secrets at rest, newest first; empty makes one under DATA_DIR."
+        SecretStr(""),
+        description="Comma-separated Fernet keys for secrets at rest, newest first; empty makes one under DATA_DIR.",
     )
     access_token_minutes: int = Field(15, ge=1, description="Lifetime of an access token.")
     refresh_token_days: int = Field(30, ge=1, description="Lifetime of a refresh token family without use.")
@@ -43,31 +52,45 @@ class Settings(BaseSettings):
     hf_client_secret: SecretStr = Field(SecretStr(""), description="Hugging Face OAuth app: client secret.")
     hf_url: str = Field("https://huggingface.co", description="Where Hugging Face lives.")
 
-    llm_base_url: str = Field("", description="OpenAI-compatible endpoint for llm agents, e.g. https://router.huggingface.co/v1.")
+    llm_base_url: str = Field(
+        "", description="OpenAI-compatible endpoint for llm agents, e.g. https://router.huggingface.co/v1."
+    )
     llm_api_key: SecretStr = Field(SecretStr(""), description="Key for that endpoint.")
     llm_model: str = Field("", description="Model name llm agents use unless theirs says otherwise.")
 
-    mcp_config: str = Field("", description="Path of an mcp.json whose mcpServers are registered for everybody at start.")
-    allow_stdio_servers: bool = Field(True, description="Whether admins of the service may register MCP servers that are local processes.")
-    allow_private_urls: bool = Field(True, description="Whether remote MCP servers may have private or loopback addresses.")
+    mcp_config: str = Field(
+        "", description="Path of an mcp.json whose mcpServers are registered for everybody at start."
+    )
+    allow_stdio_servers: bool = Field(
+        True, description="Whether admins of the service may register MCP servers that are local processes."
+    )
+    allow_private_urls: bool = Field(
+        True, description="Whether remote MCP servers may have private or loopback addresses."
+    )
 
     light_workers: int = Field(1, ge=0, description="Light worker processes that `up` starts.")
     heavy_workers: int = Field(1, ge=0, description="Heavy worker processes that `up` starts.")
     light_concurrency: int = Field(256, ge=1, description="Tool calls one light worker runs at once.")
     lease_seconds: float = Field(10.0, gt=0.5, description="How long an attempt's lease lasts without a heartbeat.")
     heartbeat_seconds: float = Field(3.0, gt=0.1, description="How often a worker renews its leases.")
-    reap_seconds: float = Field(1.0, gt=0.05, description="How often expired leases and lost deliveries are looked for.")
+    reap_seconds: float = Field(
+        1.0, gt=0.05, description="How often expired leases and lost deliveries are looked for."
+    )
     probe_seconds: float = Field(30.0, gt=0.1, description="How often the health of MCP servers is probed.")
     task_timeout_seconds: float = Field(300.0, gt=0, description="Time limit of a light task that names none.")
     heavy_timeout_seconds: float = Field(3600.0, gt=0, description="Time limit of a heavy task that names none.")
     max_attempts: int = Field(3, ge=1, description="Attempts a task gets before it fails for good.")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
-    inline_result_bytes: int = Field(64 * 1024, ge=0, description="Larger results go to the blob store and are read by pointer.")
+    inline_result_bytes: int = Field(
+        64 * 1024, ge=0, description="Larger results go to the blob store and are read by pointer."
+    )
 
     query_seconds: float = Field(10.0, gt=0, description="Time limit of a SPARQL query.")
     query_rows: int = Field(10_000, ge=1, description="Most rows a SPARQL query may return.")
     query_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Most bytes a SPARQL result may have.")
-    query_memory_bytes: int = Field(1024 * 1024 * 1024, ge=1, description="Memory a SPARQL query may take beyond the graph itself.")
+    query_memory_bytes: int = Field(
+        1024 * 1024 * 1024, ge=1, description="Memory a SPARQL query may take beyond the graph itself."
+    )
 
     @cached_property
     def roots(self) -> tuple[Path, ...]:

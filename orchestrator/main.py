@@ -1,4 +1,7 @@
-"""The web application: ``create_app`` builds it, its lifespan opens and closes the container. Started by ``cli`` and tests."""
+"""The web application: ``create_app`` builds it, its lifespan opens and closes the container.
+
+Started by the command line and by tests. Knows no route itself: ``api.routes`` is their catalogue.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,15 +14,18 @@ from orchestrator.api import problems, routes
 from orchestrator.api.middleware import RequestFrame
 from orchestrator.bootstrap import build_container
 from orchestrator.config import Settings
+from orchestrator.logs import configure_logging
 
 _DESCRIPTION = """Projects, tasks, routing, MCP servers, agents and one knowledge graph per project.
 
-Authenticate with `Authorization: Bearer <access token or personal API token>`. Errors are RFC 9457 problem documents."""
+Authenticate with `Authorization: Bearer <access token or personal API token>`.
+Errors are RFC 9457 problem documents."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; without settings, those of the environment."""
     settings = settings or Settings()
+    configure_logging(settings.log_level, as_json=settings.log_json)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

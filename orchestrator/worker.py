@@ -17,6 +17,7 @@ from orchestrator.jobqueue.queues import HEAVY_QUEUES
 from orchestrator.jobs import runner
 from orchestrator.jobs.light import LightWorker
 from orchestrator.jobs.monitor import Monitor
+from orchestrator.logs import configure_logging
 
 
 class _Stoppable(Protocol):
@@ -37,6 +38,7 @@ def run_monitor(settings: Settings) -> None:
 
 def run_heavy(settings: Settings) -> None:
     """Run an RQ worker until a signal. Each attempt is a fork of this process, so its imports are paid once."""
+    configure_logging(settings.log_level, as_json=settings.log_json)
     _export(settings)
     connection = Redis.from_url(settings.redis_url)
     queues = [Queue(name, connection=connection) for name in HEAVY_QUEUES]
@@ -45,6 +47,7 @@ def run_heavy(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, make: type[LightWorker] | type[Monitor]) -> None:
+    configure_logging(settings.log_level, as_json=settings.log_json)
     container = build_container(settings)
     try:
         server: _Stoppable = make(container)

@@ -6,6 +6,7 @@ Plain ASGI because it costs microseconds and lets streams through untouched. Aut
 import time
 from typing import Any
 
+import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -80,13 +81,18 @@ class RequestFrame:
             structlog.contextvars.unbind_contextvars("request_id")
 
     async def _refuse(self, request_id: str, send: Send) -> None:
-        text = (
-            '{"type":"urn:orchestrator:problem:too_large","title":"Too large","status":413,"code":"too_large",'
-            f'"detail":"the request body is over {self._max_body_bytes} bytes","field":"body","request_id":"{request_id}"}}'
-        )
+        problem = {
+            "type": "urn:orchestrator:problem:too_large",
+            "title": "Too large",
+            "status": 413,
+            "code": "too_large",
+            "detail": f"the request body is over {self._max_body_bytes} bytes",
+            "field": "body",
+            "request_id": request_id,
+        }
         headers: list[Any] = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *_HEADERS]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": text.encode()})
+        await send({"type": "http.response.body", "body": orjson.dumps(problem)})
 
 
 def _given_id(scope: Scope) -> str | None:

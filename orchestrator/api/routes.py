@@ -5,7 +5,7 @@ Each lives under /api/v1 and answers under /api too, as the first documents wrot
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.api import auth, console, kg, mcps, oauth, projects, service, stream, tasks, tokens, user
+from orchestrator.api import agents, auth, console, kg, mcps, oauth, projects, service, stream, tasks, tokens, user
 from orchestrator.api.problems import Problem
 
 ROUTERS: tuple[APIRouter, ...] = (

@@ -1,6 +1,7 @@
 """Redis publish and subscribe, used only to wake: readers of a task's events, and workers that should stop one.
 
-The event table is the truth; a lost message costs a reader at most its polling interval. Nothing is stored in Redis here.
+The event table is the truth; a lost message costs a reader at most its polling interval. Nothing is stored in Redis
+here.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ class Monitor:
                 group.create_task(self._watch(lock, loops))
 
     async def _watch(self, lock: AdvisoryLock, loops: list[asyncio.Task[None]]) -> None:
-        while await lock.still_held():
+        while await lock.still_held():  # noqa: ASYNC110 - a connection tells nobody that it died; it must be asked
             await asyncio.sleep(_CHECK_SECONDS)
         for loop in loops:
             loop.cancel()

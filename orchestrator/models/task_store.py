@@ -1,6 +1,6 @@
 """Births and readings of tasks: insert with events, route and outbox row in one statement; reads of rows and events.
 
-Services call it inside ``Database.transaction``. Moving an existing task is ``models.transitions``' work, not this file's.
+Services call it inside ``Database.transaction``. Moving an existing task is ``models.transitions``' work.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,8 @@ async def insert_tasks(connection: AsyncConnection, tasks: Sequence[NewTask]) ->
 
 async def find_task(connection: AsyncConnection, task_id: UUID) -> Mapping[str, Any] | None:
     """One task's row."""
-    return (await connection.execute(text("SELECT * FROM tasks WHERE id = :id"), {"id": task_id})).mappings().first()
+    row = (await connection.execute(text("SELECT * FROM tasks WHERE id = :id"), {"id": task_id})).mappings().first()
+    return dict(row) if row else None
 
 
 async def find_visible(
@@ -83,7 +84,7 @@ async def find_visible(
 ) -> dict[tuple[UUID, UUID], Mapping[str, Any]]:
     """Tasks by (task, user), only where that user may see them: their own, or those of a project they belong to."""
     rows = await connection.execute(_VISIBLE, {"tasks": [t for t, _ in pairs], "users": [u for _, u in pairs]})
-    return {(row["id"], row["asked_by"]): row for row in rows.mappings()}
+    return {(row["id"], row["asked_by"]): dict(row) for row in rows.mappings()}
 
 
 async def find_by_key(connection: AsyncConnection, user_id: UUID, key: str) -> UUID | None:
@@ -105,7 +106,7 @@ async def list_tasks(
     values = {"user": user_id, "project": project_id, "states": list(states) or None, "limit": limit, "offset": offset}
     total = (await connection.execute(text(f"SELECT count(*) {_LISTED}"), values)).scalar_one()
     page = text(f"SELECT t.* {_LISTED} ORDER BY t.created_at DESC, t.id DESC LIMIT :limit OFFSET :offset")
-    return list((await connection.execute(page, values)).mappings()), int(total)
+    return [dict(row) for row in (await connection.execute(page, values)).mappings()], int(total)
 
 
 async def read_events(connection: AsyncConnection, task_id: UUID, after: int, limit: int = 500) -> list[Event]:
@@ -130,7 +131,7 @@ async def add_route(connection: AsyncConnection, route_id: UUID, task_id: UUID, 
 async def read_attempts(connection: AsyncConnection, task_id: UUID) -> list[Mapping[str, Any]]:
     """Every attempt at a task, first to last."""
     statement = text("SELECT * FROM attempts WHERE task_id = :id ORDER BY generation")
-    return list((await connection.execute(statement, {"id": task_id})).mappings())
+    return [dict(row) for row in (await connection.execute(statement, {"id": task_id})).mappings()]
 
 
 _LISTED = """

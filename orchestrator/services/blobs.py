@@ -1,6 +1,7 @@
 """Large results: kept as files named by their SHA-256, read back through a pointer.
 
-Used by the runner and the task API. A pointer is ``{"kind": "blob", "sha256", "size", "media_type"}``. Small values stay in the task row.
+Used by the runner and the task API. A pointer is ``{"kind": "blob", "sha256", "size", "media_type"}``. Small values
+stay in the task row.
 """
 
 import asyncio

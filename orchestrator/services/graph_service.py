@@ -1,10 +1,11 @@
 """Questions to projects' graphs: SPARQL with the service's limits, prepared questions, exports, and asking for a build.
 
-Used by the REST and SPARQL doors and by the built-in ``graph`` server. Access is checked here; the graph itself is ``kg``'s.
+Used by the REST and SPARQL doors. Access is checked here; the graph itself is ``kg``'s.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from sqlalchemy import select
 
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import NotFound
+from orchestrator.core.ids import new_id
+from orchestrator.kg.export import export_graph
 from orchestrator.kg.query_client import GraphQueries, QueryAnswer, QueryLimits
 from orchestrator.models import Graph, Role
 from orchestrator.models.database import Database
@@ -21,6 +24,8 @@ from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.task_service import TaskRequest, TaskService
 
 Row = Mapping[str, Any]
+
+_CHUNK = 256 * 1024
 
 
 class GraphService:
@@ -72,6 +77,17 @@ class GraphService:
         """Answer a SPARQL query within the service's limits."""
         return await self._queries.query(await self.folder(caller, kg_id), sparql, accept=accept, limits=self._limits)
 
+    async def export(self, caller: Caller, kg_id: UUID, format_name: str) -> tuple[str, AsyncIterator[bytes]]:
+        """The media type and the bytes of a whole graph."""
+        folder = await self.folder(caller, kg_id)
+        target = folder / f".export-{new_id()}"
+        try:
+            media_type = await asyncio.to_thread(export_graph, folder, format_name, target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return media_type, _read_and_delete(target)
+
     @staticmethod
     def as_table(answer: QueryAnswer) -> dict[str, Any]:
         """An answer as columns and rows, a boolean, or a graph's text."""
@@ -84,17 +100,11 @@ class GraphService:
         return about | {"columns": told["head"]["vars"], "rows": told["results"]["bindings"]}
 
 
-class PreparedQuestions:
-    """What the built-in ``graph`` server asks, over a graph's folder. Access was checked when its task was routed."""
-
-    def __init__(self, queries: GraphQueries, limits: QueryLimits) -> None:
-        self._queries = queries
-        self._limits = limits
-
-    async def sparql(self, folder: Path, query: str) -> dict[str, Any]:
-        """A SPARQL query's answer as JSON."""
-        answer = await self._queries.query(folder, query, limits=self._limits)
-        about = {"rows": answer.rows, "truncated": answer.truncated, "seconds": round(answer.seconds, 4)}
-        if answer.kind in ("construct", "describe"):
-            return about | {"media_type": answer.media_type, "text": answer.body.decode()}
-        return about | {"result": json.loads(answer.body)}
+async def _read_and_delete(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    await asyncio.to_thread(path.unlink)  # the open file lives on; nothing is left behind, however the reading ends
+    try:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+            yield chunk
+    finally:
+        file.close()

@@ -14,15 +14,15 @@ import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.core.capabilities import parse_capability
 from orchestrator.core.caller import Caller
+from orchestrator.core.capabilities import parse_capability
 from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrchestratorError
 from orchestrator.core.ids import new_id
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.routing import Health
 from orchestrator.core.secretbox import SecretBox
-from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp import mcp_json
+from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import Probe, ServerPool
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
@@ -50,7 +50,7 @@ class McpRegistry:
         if time.monotonic() - self._read_at > _FRESH_SECONDS:
             async with self._database.transaction() as connection:
                 rows = await connection.execute(select(McpServer.__table__).order_by(McpServer.name, McpServer.id))
-                self._rows = tuple(entry_of_row(row) for row in rows.mappings())
+                self._rows = tuple(entry_of_row(dict(row)) for row in rows.mappings())
             self._read_at = time.monotonic()
         return self._builtins + self._rows
 
@@ -238,7 +238,8 @@ def _imported(found: mcp_json.ServerEntry) -> dict[str, Any]:
 
 def _as_values(entry: ServerEntry) -> dict[str, Any]:
     names = ("name", "transport", "description", "project_id", "command", "url", "enabled", "can_run_on_user_space",
-             "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds", "max_concurrency", "priority")  # fmt: skip
+             "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds", "max_concurrency",
+             "priority")  # fmt: skip
     return {name: getattr(entry, name) for name in names} | {
         "args": list(entry.args),
         "capabilities": list(entry.declared),

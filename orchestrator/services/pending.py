@@ -21,7 +21,7 @@ class Pending:
     async def sweep(self) -> int:
         """Look once at every pending task; returns how many there were."""
         async with self._database.transaction() as connection:
-            rows = list((await connection.execute(_PENDING)).mappings())
+            rows = [dict(row) for row in (await connection.execute(_PENDING)).mappings()]
         for row in rows:
             try:
                 await self._tasks.reroute(row)

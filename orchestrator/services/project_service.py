@@ -103,7 +103,7 @@ class ProjectService:
         values = {"user": caller.user_id, "only": caller.project_id, "limit": limit, "offset": offset}
         async with self._database.transaction() as connection:
             total = (await connection.execute(_COUNT, values)).scalar_one()
-            rows = list((await connection.execute(_PAGE, values)).mappings())
+            rows = [dict(row) for row in (await connection.execute(_PAGE, values)).mappings()]
         return list(rows), int(total)
 
     async def update(self, caller: Caller, project_id: UUID, changes: Mapping[str, Any]) -> Row:
@@ -145,7 +145,7 @@ class ProjectService:
             .order_by(Membership.created_at)
         )
         async with self._database.transaction() as connection:
-            return list((await connection.execute(statement)).mappings())
+            return [dict(row) for row in (await connection.execute(statement)).mappings()]
 
     async def set_member(self, caller: Caller, project_id: UUID, email: str, role: Role) -> list[Row]:
         """Add somebody who has an account, or change their role."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from orchestrator.core.errors import Conflict
 from orchestrator.git.local import remove_tree
 from orchestrator.git.mirror import Mirrors
-from orchestrator.git.worktree import Worktrees
+from orchestrator.git.worktree import Worktree, Worktrees
 from orchestrator.kg.snapshot import current_snapshot
 from orchestrator.models import Project, RepositoryState
 from orchestrator.models.database import Database
@@ -66,14 +66,19 @@ class ProjectViews:
     async def repository(self, view: ProjectView) -> Path:
         """A git working copy at the view's commit, for servers that run git themselves; made once per commit."""
         name = f"browse-{view.commit[:12]}"
+        found = await self._worktrees.get(view.id, name)
+        if found is None:
+            found = await self._add(view, name)
+        return found.path
+
+    async def _add(self, view: ProjectView, name: str) -> Worktree:
         try:
-            worktree = await self._worktrees.get(view.id, name) or await self._worktrees.add(view.id, name, view.commit)
+            return await self._worktrees.add(view.id, name, view.commit)
         except Conflict:
-            # Two calls at once: the other one made it.
-            worktree = await self._worktrees.get(view.id, name)
-            if worktree is None:
+            made = await self._worktrees.get(view.id, name)
+            if made is None:
                 raise
-        return worktree.path
+            return made  # two calls at once: the other one made it
 
 
 async def fill_from_project(value: Any, project: ProjectView | None, views: ProjectViews) -> Any:

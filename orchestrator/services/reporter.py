@@ -1,6 +1,7 @@
 """Tells what happens during an attempt, gathered a moment so that a chatty tool costs few writes.
 
-Used by executors. What was told and not yet written goes along with the attempt's last step, so nothing is lost and order is kept.
+Used by executors. What was told and not yet written goes along with the attempt's last step, so nothing is lost and
+order is kept.
 """
 
 import asyncio

@@ -22,16 +22,22 @@ AgentTargets = Callable[[UUID, UUID | None], Awaitable[Sequence[Target]]]
 
 _FRESH_SECONDS = 1.0
 
-SYSTEM_TARGETS = (
-    Target(
-        "system:graph-builder", "graph builder", TargetType.ORACLE, (Capability("graph_build"),),
-        frozenset({"graph_build"}), handles_heavy=True, handles_light=False, health=Health.HEALTHY, max_concurrency=1000,
-    ),
-    Target(
-        "system:project-sync", "project sync", TargetType.ORACLE, (Capability("project_sync"),),
-        frozenset({"project_sync"}), handles_heavy=True, handles_light=False, health=Health.HEALTHY, max_concurrency=1000,
-    ),
-)  # fmt: skip
+
+def _own_work(name: str, capability: str) -> Target:
+    return Target(
+        id=f"system:{name}",
+        name=name.replace("-", " "),
+        type=TargetType.ORACLE,
+        capabilities=(Capability(capability),),
+        task_types=frozenset({capability}),
+        handles_heavy=True,
+        handles_light=False,
+        health=Health.HEALTHY,
+        max_concurrency=1000,
+    )
+
+
+SYSTEM_TARGETS = (_own_work("graph-builder", "graph_build"), _own_work("project-sync", "project_sync"))
 """Work of the orchestrator itself that runs as tasks: same queue, same states, same events."""
 
 
@@ -83,7 +89,7 @@ class TargetDirectory:
         if time.monotonic() - self._stats_at < _FRESH_SECONDS:
             return
         rows = await connection.execute(select(TargetStats.__table__))
-        self._stats = {row["target_id"]: row for row in rows.mappings()}
+        self._stats = {row["target_id"]: dict(row) for row in rows.mappings()}
         self._stats_at = time.monotonic()
 
     async def _spaces(self, connection: AsyncConnection, user_id: UUID) -> list[Target]:

@@ -1,0 +1,72 @@
+"""A small HTTP/1.1 load client: prepared request bytes over kept connections, so that the client costs little itself."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: status, body, and how long it took in seconds."""
+
+    status: int
+    body: bytes
+    seconds: float
+
+
+def request_bytes(method: str, path: str, token: str = "", body: object | None = None) -> bytes:
+    """A whole request, ready to be written."""
+    payload = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(payload)}"]
+    if token:
+        lines.append(f"Authorization: Bearer {token}")
+    if body is not None:
+        lines.append("Content-Type: application/json")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + payload
+
+
+class Connection:
+    """One kept connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> "Connection":
+        """Connect to loopback."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send a request and read its whole answer."""
+        started = time.perf_counter()
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        status = int(head[9:12])
+        length = 0
+        for line in head.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line[15:])
+        body = await self._reader.readexactly(length) if length else b""
+        return Answer(status, body, time.perf_counter() - started)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+
+
+async def hammer(port: int, make: Callable[[int], bytes], total: int, connections: int) -> list[Answer]:
+    """Send ``total`` requests over some connections at once; answers in no particular order."""
+    numbers = iter(range(total))
+    answers: list[Answer] = []
+
+    async def one() -> None:
+        connection = await Connection.open(port)
+        for number in numbers:
+            answers.append(await connection.ask(make(number)))
+        connection.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+    return answers
