@@ -1,7 +1,7 @@
 """Run a build in a process of its own, so that it can be cancelled, and tell its progress as it goes.
 
-Used by services from an event loop. The child reads one JSON request on stdin and writes JSON lines on stdout. Cancelling
-the call kills the child and what it started; the graph that was there stays.
+Used by services from an event loop. The child reads one JSON request on stdin and writes JSON lines on stdout.
+Cancelling the call kills the child and what it started; the graph that was there stays.
 """
 
 import asyncio
@@ -51,8 +51,8 @@ async def build_in_process(
     Raises what ``build_graph`` raises, TimedOut past its seconds, ToolFailed when the process dies.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "orchestrator.kg.build_worker", cwd=CODE_ROOT,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=_LINE_LIMIT, start_new_session=True,
+        sys.executable, "-m", "orchestrator.kg.build_worker", cwd=CODE_ROOT, limit=_LINE_LIMIT, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(request.seconds):

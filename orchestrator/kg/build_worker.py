@@ -1,4 +1,7 @@
-"""The process behind ``build_process``: one JSON request on stdin, JSON lines on stdout (progress, then report or error)."""
+"""The process behind ``build_process``: one JSON request on stdin, JSON lines on stdout.
+
+The lines are progress, then a report or an error. Knows nothing of who asked.
+"""
 
 import json
 import os

@@ -127,7 +127,10 @@ class SymbolRef(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A call site with its targets. One target for ``calls``; up to eight candidates for ``mayCall``."""
+    """A call site with its targets. One target for ``calls``; up to eight candidates for ``mayCall``.
+
+    ``made``: the class of which the call makes an instance; the target is then the ``__init__`` that runs, if ours.
+    """
 
     scope: int
     certainty: Certainty
@@ -135,6 +138,7 @@ class Edge(NamedTuple):
     rule: str
     line: int
     name: str
+    made: SymbolRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,6 @@ class FileLinks:
 
     module_name: str
     edges: tuple[Edge, ...]
-    instantiates: tuple[tuple[int, SymbolRef], ...]
     unresolved: tuple[tuple[int, str], ...]
     unresolved_sites: tuple[tuple[int, int], ...]
     references: tuple[tuple[int, SymbolRef], ...]

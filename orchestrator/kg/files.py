@@ -1,4 +1,4 @@
-"""Read a tree of files as evidence: which files there are, their git blob ids, their text, and what must be skipped and why.
+"""Read a tree of files: which there are, their git blob ids, their text, and what must be skipped and why.
 
 Used by the build. Never follows a symlink, never reads outside the root, never trusts a size or an encoding.
 """

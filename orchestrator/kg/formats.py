@@ -1,7 +1,7 @@
-"""Media types of query results and graphs, and which one an Accept header asks for. Used by the query worker and export.
+"""Media types of query results and graphs, and which one an Accept header asks for. Used by the query worker.
 
-Knows names only; serialising is done by pyoxigraph. An Accept header that names nothing we write gets the default of the
-kind of answer, as RFC 9110 permits, so a CONSTRUCT through a client that asks for JSON tables still answers.
+Knows names only; serialising is done by pyoxigraph. An Accept header that names nothing we write gets the default of
+the kind of answer, as RFC 9110 permits, so a CONSTRUCT through a client that asks for JSON tables still answers.
 """
 
 from typing import Literal

@@ -106,7 +106,7 @@ def _check_nesting(sparql: str) -> None:
 
 def _admit_by_words(sparql: str) -> Admitted:
     kind: Kind | None = None
-    # SPARQL allows \\uXXXX anywhere, so a keyword may hide in escapes; the engine's reading of them does not matter.
+    # SPARQL allows \\uXXXX anywhere, so a keyword may hide in escapes: both readings count.
     plain = _CODE_POINT.sub(lambda match: chr(int(match.group(1) or match.group(2), 16) % 0x110000), sparql)
     for match in [*_TOKEN.finditer(sparql), *(_TOKEN.finditer(plain) if plain != sparql else ())]:
         word = (match.group("word") or "").upper()

@@ -60,7 +60,7 @@ def extract(source: bytes) -> FileFacts:
 
 
 def _walk(tree: Tree, deadline: float) -> Iterator[Node]:
-    """Every node in source order, outer before inner. A cursor, because queries cost the square of some broken inputs."""
+    """Every node in source order, outer before inner. A cursor: queries cost the square of some broken inputs."""
     cursor = tree.walk()
     seen = 0
     while True:

@@ -41,7 +41,6 @@ class Linker:
         """The links that start in one file."""
         facts, symbols = self._facts[path], self._evaluator.symbols[path]
         edges: list[Edge] = []
-        instantiates: dict[tuple[int, SymbolRef], None] = {}
         names: dict[tuple[int, str], None] = {}
         sites: dict[int, int] = {}
         for call in facts.calls:
@@ -49,16 +48,12 @@ class Linker:
             found = self._evaluator.evaluate(scope, call.callee, call.line)
             made = list(self._edges(scope, call, found))
             edges += made
-            for value in found.values if found.complete and len(found.values) == 1 else ():
-                if isinstance(value, Symbol) and value.definition.kind == "class":
-                    instantiates[call.scope, value.ref] = None
             if not any(edge.certainty == "calls" for edge in made) and not _is_builtin(found):
                 names[call.scope, _last_name(call.callee)] = None
                 sites[call.scope] = sites.get(call.scope, 0) + 1
         return FileLinks(
             module_name=self._modules.names[path],
             edges=tuple(edges),
-            instantiates=tuple(instantiates),
             unresolved=tuple(names),
             unresolved_sites=tuple(sites.items()),
             references=tuple(self._references(path)),
@@ -75,8 +70,10 @@ class Linker:
         targets = list(dict.fromkeys(target for value in found.values if (target := self._target(value)) is not None))
         name = _last_name(call.callee)
         if found.complete and len(found.values) == 1:
+            value = found.values[0]
+            made = value.ref if isinstance(value, Symbol) and value.definition.kind == "class" else None
             for target in targets:
-                yield Edge(call.scope, "calls", (target,), self._rule(scope, call, target), call.line, name)
+                yield Edge(call.scope, "calls", (target,), self._rule(scope, call, target), call.line, name, made)
             overriding = self._overriding(scope, call, name)
             if targets and overriding:
                 yield Edge(call.scope, "mayCall", overriding, "override", call.line, name)
@@ -149,10 +146,10 @@ class Linker:
         symbols, seen = self._evaluator.symbols[path], set()
         for one in self._facts[path].references:
             found = self._evaluator.evaluate(symbols[one.scope], one.value, one.line)
-            if found.complete and len(found.values) == 1 and found.values[0].__class__ is Symbol:
+            if found.complete and len(found.values) == 1 and isinstance(found.values[0], Symbol):
                 value = found.values[0]
-                key = (one.scope, value.ref)  # type: ignore[union-attr]
-                if key not in seen and value.definition.kind != "module":  # type: ignore[union-attr]
+                key = (one.scope, value.ref)
+                if key not in seen and value.definition.kind != "module":
                     seen.add(key)
                     yield key
 

@@ -1,11 +1,12 @@
 """Which Python module a file is, and which file an import means. Used by the Python resolver.
 
-Follows the language: packages by ``__init__.py``, source roots (``src``, folders with a build file), namespace packages,
-scripts that import their neighbours. Two files that both fit an import are told apart by nearness, or not at all.
+Follows the language: packages by ``__init__.py``, source roots (``src``, folders with a build file), namespace
+packages, scripts that import their neighbours. Two files that both fit an import are told apart by nearness, or not at all.
 """
 
 import os
 from collections.abc import Iterable
+from itertools import takewhile
 from posixpath import dirname
 
 _ROOT_NAMES = frozenset({"src", "lib", "python"})
@@ -104,7 +105,10 @@ def _dotted(path: str) -> str:
 
 def _nearest(paths: list[str], importer: str) -> str | None:
     """The path that shares most folders with the importer; None when two share equally many."""
-    ranked = sorted(
-        ((len(os.path.commonprefix([path.split("/"), importer.split("/")])), path) for path in paths), reverse=True
-    )
+    ranked = sorted(((_shared(path, importer), path) for path in paths), reverse=True)
     return ranked[0][1] if ranked[0][0] > ranked[1][0] else None
+
+
+def _shared(one: str, other: str) -> int:
+    pairs = zip(one.split("/"), other.split("/"), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

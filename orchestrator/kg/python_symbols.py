@@ -1,4 +1,6 @@
-"""Definitions of a whole tree as linked symbols, and the values an expression can have. Used by the Python resolver only."""
+"""Definitions of a whole tree as linked symbols, and the values an expression can have.
+
+Used by the Python resolver only; nothing is resolved here."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

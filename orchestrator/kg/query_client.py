@@ -35,7 +35,7 @@ _ERRORS: dict[str, type[OrchestratorError]] = {
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What one query may use. Seconds of wall time once it starts; bytes of the answer; memory beyond the graph's own."""
+    """What one query may use: seconds of wall time once it runs, bytes of answer, memory beyond the graph's own."""
 
     seconds: float = 10.0
     rows: int = 10_000
@@ -78,7 +78,7 @@ class GraphQueries:
         sparql: str,
         *,
         accept: str = "application/sparql-results+json",
-        limits: QueryLimits = QueryLimits(),  # noqa: B008 - frozen, so shared safely
+        limits: QueryLimits = QueryLimits(),
         substitutions: Mapping[str, str] | None = None,
         default_graphs: Sequence[str] = (),
         named_graphs: Sequence[str] = (),

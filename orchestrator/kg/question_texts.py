@@ -1,7 +1,7 @@
 """The SPARQL behind the prepared questions. Used by ``questions`` only.
 
 Constants: a variable such as ``?wanted`` or ``?x`` that a question binds is substituted by the engine, never pasted; the
-engine wants such a variable in the projection.
+engine wants such a variable in the projection. Definitions and call sites both have caller, line and name triples.
 """
 
 from orchestrator.kg.vocabulary import PREFIXES
@@ -43,27 +43,25 @@ SELECT ?wanted ?iri ?symbol ?label WHERE {{ ?iri c:qualifiedName ?wanted ; c:qua
 BY_LABEL = f"""{PREFIXES}
 SELECT ?iri ?symbol ?label WHERE {{ ?iri rdfs:label ?label ; c:qualifiedName ?symbol ; rdfs:label ?label }}"""
 
-# A class is called by calling what makes one of it.
-_CALLED = """
-  { ?site c:callee ?x BIND("calls" AS ?certainty) }
-  UNION { ?site c:candidate ?x BIND("mayCall" AS ?certainty) }
-  UNION { ?init c:memberOf ?x ; rdfs:label "__init__" . ?site c:callee ?init BIND("calls" AS ?certainty) }
-"""
+# Each branch of a UNION holds its whole pattern: joined behind the UNION, the engine starts from every call site there is.
+_SITE = "?site c:caller ?iri ; c:startLine ?line ; c:resolution ?rule ."
+_CALLER = f"{_SITE} ?iri c:qualifiedName ?symbol ; c:definedIn/c:path ?path ."
 
+# A class is called by what makes an instance of it, whichever __init__ that runs.
 CALLERS = f"""{PREFIXES}
 SELECT ?x ?iri ?symbol ?path ?line ?certainty ?rule WHERE {{
-  {_CALLED}
-  ?site c:caller ?iri ; c:startLine ?line ; c:resolution ?rule .
-  ?iri c:qualifiedName ?symbol ; c:definedIn/c:path ?path .
+  {{ ?site c:callee ?x . {_CALLER} BIND("calls" AS ?certainty) }}
+  UNION {{ ?site c:instantiates ?x . {_CALLER} BIND("calls" AS ?certainty) }}
+  UNION {{ ?site c:candidate ?x . {_CALLER} BIND("mayCall" AS ?certainty) }}
 }}"""
+
+_CALLED = "?iri c:qualifiedName ?symbol . OPTIONAL { ?iri c:definedIn/c:path ?path }"
+_OWN_SITE = "?site c:caller ?x ; c:startLine ?line ; c:resolution ?rule ."
 
 CALLEES = f"""{PREFIXES}
 SELECT ?x ?iri ?symbol ?path ?line ?certainty ?rule WHERE {{
-  ?site c:caller ?x ; c:startLine ?line ; c:resolution ?rule .
-  {{ ?site c:callee ?iri BIND("calls" AS ?certainty) }}
-  UNION {{ ?site c:candidate ?iri BIND("mayCall" AS ?certainty) }}
-  ?iri c:qualifiedName ?symbol .
-  OPTIONAL {{ ?iri c:definedIn/c:path ?path }}
+  {{ {_OWN_SITE} ?site c:callee ?iri . {_CALLED} BIND("calls" AS ?certainty) }}
+  UNION {{ {_OWN_SITE} ?site c:candidate ?iri . {_CALLED} BIND("mayCall" AS ?certainty) }}
 }}"""
 
 UNRESOLVED_BY_NAME = f"""{PREFIXES}
@@ -76,12 +74,13 @@ MEMBERS = f"""{PREFIXES}
 SELECT ?x ?iri WHERE {{ ?iri c:memberOf+ ?x }}"""
 
 # ``#VALUES#`` is replaced by IRIs that came out of the graph, written by ``terms.iri``.
+_TARGETS = "VALUES ?target { #VALUES# }"
+_DEPENDENT = "?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path ."
+
 DEPENDENTS = f"""{PREFIXES}
 SELECT DISTINCT ?target ?iri ?symbol ?path ?line ?certainty WHERE {{
-  VALUES ?target {{ #VALUES# }}
-  {{ ?iri c:calls|c:overrides|c:extends|c:instantiates ?target BIND("calls" AS ?certainty) }}
-  UNION {{ ?iri c:mayCall|c:references ?target BIND("mayCall" AS ?certainty) }}
-  ?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path .
+  {{ {_TARGETS} ?iri c:calls|c:overrides|c:extends|c:instantiates ?target . {_DEPENDENT} BIND("calls" AS ?certainty) }}
+  UNION {{ {_TARGETS} ?iri c:mayCall|c:references ?target . {_DEPENDENT} BIND("mayCall" AS ?certainty) }}
 }}"""
 
 _TESTS = """

@@ -44,7 +44,7 @@ async def find_symbol(
 
 
 async def outline(queries: GraphQueries, folder: Path, path: str, *, limits: QueryLimits = _LIMITS) -> Row:
-    """The symbols of a file in order, with signature and first line of the docstring. Raises NotFound (field ``path``)."""
+    """The symbols of a file in order, with signatures and first docstring lines. Raises NotFound (field ``path``)."""
     wanted = _given(path, "path")
     bound = {"path": literal(wanted)}
     files = await _rows(queries, folder, texts.FILE, bound, limits)
@@ -61,7 +61,7 @@ async def outline(queries: GraphQueries, folder: Path, path: str, *, limits: Que
 
 
 async def callers(queries: GraphQueries, folder: Path, symbol: str, *, limits: QueryLimits = _LIMITS) -> Row:
-    """Call sites that call, or may call, a symbol; for a class, those that make one. Raises NotFound (field ``symbol``)."""
+    """Sites that call, or may call, a symbol; for a class, that make one. Raises NotFound (field ``symbol``)."""
     found, bound = await _resolve(queries, folder, symbol, limits)
     rows = await _rows(queries, folder, texts.CALLERS, bound, limits)
     named = await _rows(queries, folder, texts.UNRESOLVED_BY_NAME, {"name": literal(found.name)}, limits)
@@ -120,7 +120,9 @@ async def impact(
     return {"symbol": found.qualified_name, "iri": found.iri, "reached": ordered[:_MAX_REACHED], "unknown": unknown}
 
 
-async def tests_reaching(queries: GraphQueries, folder: Path, symbol: str, *, limits: QueryLimits = _LIMITS) -> Row:
+async def tests_reaching(  # noqa: PT028 - a question, not a test
+    queries: GraphQueries, folder: Path, symbol: str, *, limits: QueryLimits = _LIMITS
+) -> Row:
     """Tests from which a symbol is reached by certain calls, then those that may reach it."""
     found, bound = await _resolve(queries, folder, symbol, limits)
     certain = await _rows(queries, folder, texts.TESTS, bound, limits)

@@ -134,7 +134,6 @@ class TripleWriter:
             ("extends", links.extends),
             ("overrides", links.overrides),
             ("decoratedBy", links.decorated),
-            ("instantiates", links.instantiates),
             ("references", links.references),
         ):
             for index, ref in pairs:
@@ -150,6 +149,9 @@ class TripleWriter:
                 if (edge.scope, edge.certainty, target) not in seen:
                     seen.add((edge.scope, edge.certainty, target))
                     yield f"{caller} {_c(edge.certainty)} {self._target(target)}"
+            if edge.made is not None and (edge.scope, "instantiates", edge.made) not in seen:
+                seen.add((edge.scope, "instantiates", edge.made))
+                yield f"{caller} {_c('instantiates')} {self._target(edge.made)}"
             key = (edge.scope, edge.certainty, edge.name)
             ordinals[key] = ordinals.get(key, 0) + 1
             site = f"{caller[:-1]};{edge.certainty};{path_part(edge.name)};{ordinals[key]}>"
@@ -157,6 +159,8 @@ class TripleWriter:
             yield f"{site} {_c('caller')} {caller}"
             yield f"{site} {_c('startLine')} {_number(edge.line)}"
             yield f"{site} {_c('resolution')} {_c('rule-' + edge.rule)}"
+            if edge.made is not None:
+                yield f"{site} {_c('instantiates')} {self._target(edge.made)}"
             predicate = _c("callee" if edge.certainty == "calls" else "candidate")
             for target in edge.targets:
                 yield f"{site} {predicate} {self._target(target)}"
