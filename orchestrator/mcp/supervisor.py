@@ -202,6 +202,8 @@ class Supervisor:
         self._opening = session
         try:
             await session.start()
+            if session.ended:
+                raise session.death()
         except OrchestratorError as error:
             self._failed(error)
             raise

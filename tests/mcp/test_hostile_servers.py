@@ -230,3 +230,10 @@ async def test_wrong_arguments_never_reach_the_server(pool: ServerPool) -> None:
     with pytest.raises(InvalidInput) as caught:
         await pool.call_tool(clock, "get_current_time", {"timezone": 3}, context=NOBODY)
     assert caught.value.field == "arguments.timezone"
+
+
+async def test_a_server_that_dies_right_after_its_greeting_backs_off_like_any_other(pool: ServerPool) -> None:
+    brief = hostile("dies-after-greeting")
+    assert isinstance(await _refusal(pool, brief), ServerUnreachable)
+    await until(lambda: pool.state(brief.id).status == "failed")
+    assert (await _refusal(pool, brief)).details["retry_after"] > 0

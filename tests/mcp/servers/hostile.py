@@ -112,6 +112,8 @@ def serve() -> None:
         method = request.get("method")
         if method == "initialize":
             greet(request)
+            if MODE == "dies-after-greeting":
+                os._exit(4)
         elif method == "server/discover" and MODE == "input-required":
             answer(request, MODERN)
         elif method == "tools/list":
