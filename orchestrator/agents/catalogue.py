@@ -13,6 +13,7 @@ from orchestrator.agents.lint_fix import LintFixAgent
 from orchestrator.agents.llm import LlmAgent
 from orchestrator.agents.llm_config import Endpoint, LlmConfig, endpoint_for
 from orchestrator.agents.options import read_options
+from orchestrator.agents.rename_symbol import RenameSymbolAgent
 from orchestrator.core.capabilities import Capability
 from orchestrator.core.errors import InvalidInput
 
@@ -40,7 +41,7 @@ class Catalogue:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        agents: tuple[Agent, ...] = (LintFixAgent(), GraphAnalyst(), _assistant(endpoint))
+        agents: tuple[Agent, ...] = (LintFixAgent(), RenameSymbolAgent(), GraphAnalyst(), _assistant(endpoint))
         self.builtins: dict[str, Agent] = {agent.info.id: agent for agent in agents}
 
     def custom(self, spec: CustomSpec) -> Agent:

@@ -128,7 +128,7 @@ async def _ask(graph: Graph, question: Question) -> dict[str, Any]:
         # An unknown symbol is an answer; a graph that is missing altogether is not.
         if error.field not in ("symbol", "path", "name"):
             raise
-        answer = {"unknown": error.message}
+        answer = {"not_found": error.message, **error.details}
     return {"question": question.text, "kind": question.kind, "subject": question.subject, "answer": answer} | {
         "text": _readable(question, answer)
     }
@@ -159,13 +159,14 @@ _WORDS = {
 
 
 def _readable(question: Question, answer: dict[str, Any]) -> str:
-    if "unknown" in answer:
-        return f"{question.text}: {answer['unknown']}"
+    if "not_found" in answer:
+        return f"{question.text}: {answer['not_found']}"
     rows = list(_rows(answer))
     head = f"{len(rows)} {_WORDS[question.kind].format(question.subject)}"
     shown = [f"  {_row(row)}" for row in rows[:_SHOWN]]
     more = [f"  and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
-    return "\n".join([f"{head}{':' if rows else '.'}", *shown, *more])
+    doubts = [f"  Not known: {text}" for text in answer.get("unknown", ())]
+    return "\n".join([f"{head}{':' if rows else '.'}", *shown, *more, *doubts])
 
 
 def _rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,21 +6,17 @@ Made by ``run_agent`` for one run each. Access was checked when the task was mad
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
-
-from sqlalchemy import select
 
 from orchestrator.agents.base import AgentTool, ToolAnswer
 from orchestrator.core.errors import NotFound
 from orchestrator.core.routing import Health
+from orchestrator.kg.questions import commit
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.capabilities import capabilities_of_tool
 from orchestrator.mcp.naming import prefixed_tools
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
-from orchestrator.models import Graph
-from orchestrator.models.database import Database
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
 from orchestrator.services.server_entry import ServerEntry
@@ -92,10 +88,8 @@ def _is_offered(entry: ServerEntry) -> bool:
 class ProjectGraph:
     """The project's graph; every question raises NotFound while there is none."""
 
-    def __init__(self, questions: GraphQuestions, database: Database, project_id: UUID, folder: Path | None) -> None:
+    def __init__(self, questions: GraphQuestions, folder: Path | None) -> None:
         self._questions = questions
-        self._database = database
-        self._project_id = project_id
         self._folder = folder
 
     async def find_symbol(self, name: str, limit: int) -> dict[str, Any]:
@@ -124,11 +118,7 @@ class ProjectGraph:
 
     async def commit(self) -> str | None:
         """The commit the graph was built from."""
-        if self._folder is None:
-            return None
-        async with self._database.transaction() as connection:
-            query = select(Graph.commit).where(Graph.project_id == self._project_id)
-            return (await connection.execute(query)).scalar_one_or_none()
+        return await commit(self._folder) if self._folder is not None else None
 
     def _there(self) -> Path:
         if self._folder is None:

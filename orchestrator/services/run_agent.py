@@ -18,7 +18,6 @@ from orchestrator.git.worktree import Worktree, Worktrees
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.pool import ServerPool
-from orchestrator.models.database import Database
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.agent_surroundings import PooledTools, ProjectGraph
 from orchestrator.services.mcp_registry import McpRegistry
@@ -40,7 +39,6 @@ class AgentExecutor:
     def __init__(
         self,
         agents: AgentService,
-        database: Database,
         views: ProjectViews,
         worktrees: Worktrees,
         registry: McpRegistry,
@@ -48,7 +46,6 @@ class AgentExecutor:
         questions: GraphQuestions,
     ) -> None:
         self._agents = agents
-        self._database = database
         self._views = views
         self._worktrees = worktrees
         self._registry = registry
@@ -127,7 +124,7 @@ class AgentExecutor:
             workspace=project.root if project else None,
             base_commit=project.commit if project else None,
             tools=PooledTools(self._registry, self._pool, self._views, project, call),
-            graph=ProjectGraph(self._questions, self._database, project.id, folder) if project else None,
+            graph=ProjectGraph(self._questions, folder) if project else None,
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             limits=_limits(task),
         )
