@@ -126,9 +126,7 @@ class Container:
 
     def agent_executor(self) -> AgentExecutor:
         """Runs agents."""
-        return AgentExecutor(
-            self.agents, self.database, self.views, self.worktrees, self.registry, self.pool, self.questions
-        )
+        return AgentExecutor(self.agents, self.views, self.worktrees, self.registry, self.pool, self.questions)
 
     def graph_builder(self) -> GraphBuilder:
         """Builds graphs."""
