@@ -16,8 +16,9 @@ _SHORT = re.compile(r"^(?P<name>[^>=@\s]+)\s*(?:>=|@)?\s*(?P<version>[0-9][0-9.]
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """A sortable form of a dotted version; trailing zeros do not matter."""
-    parts = [int(part) for part in version.split(".") if part.isdigit()]
+    """A sortable form of a dotted version; trailing zeros do not matter, nor does a part that is no plain number."""
+    # isdigit() would let "²" through, and Python refuses to read numbers of thousands of digits.
+    parts = [int(part) for part in version.split(".") if part.isdecimal() and len(part) <= 18]
     while parts and parts[-1] == 0:
         parts.pop()
     return tuple(parts)
