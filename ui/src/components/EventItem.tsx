@@ -7,7 +7,7 @@ import { CodeBlock } from "./CodeBlock.tsx";
 import classes from "./EventItem.module.css";
 
 /** One event: when, what in words; its data opens below. */
-export function EventItem({ event }: { event: TaskEvent }) {
+export function EventItem({ event, count = 1 }: { event: TaskEvent; count?: number }) {
   const [open, setOpen] = useState(false);
   const { title, detail } = describeEvent(event);
   const hasData = Object.keys(event.data).length > 0;
@@ -21,6 +21,7 @@ export function EventItem({ event }: { event: TaskEvent }) {
         disabled={!hasData}
       >
         <span className={classes.title}>{title}</span>
+        {count > 1 && <span className={classes.detail}>×{count}</span>}
         {detail && <span className={classes.detail}>{detail}</span>}
         <span className={classes.time}>
           {event.seq} · {clock(event.at)}

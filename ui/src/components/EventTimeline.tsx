@@ -1,5 +1,6 @@
 import { Text } from "@mantine/core";
 import type { TaskEvent } from "../api/types.ts";
+import { timelineOf } from "../lib/timeline.ts";
 import { EventItem } from "./EventItem.tsx";
 import classes from "./EventTimeline.module.css";
 
@@ -14,8 +15,8 @@ export function EventTimeline({ events }: { events: TaskEvent[] }) {
   }
   return (
     <ol className={classes.timeline} aria-live="polite" aria-label="Events">
-      {events.map((event) => (
-        <EventItem key={event.seq} event={event} />
+      {timelineOf(events).map(({ event, count }) => (
+        <EventItem key={event.seq} event={event} count={count} />
       ))}
     </ol>
   );

@@ -34,7 +34,7 @@ export function sparqlOf(value: unknown): SparqlTableData | null {
   if (Array.isArray(columns) && Array.isArray(rows)) {
     return { columns: columns as string[], rows: rows as Record<string, Term>[] };
   }
-  return sparqlOf(structuredOf(found) ?? found.result);
+  return sparqlOf(structuredOf(found) ?? found.answer ?? found.result);
 }
 
 /** The texts of a tool's answer, joined, or null when it is no such answer. */
