@@ -1,7 +1,8 @@
 """Hashes and checks passwords with argon2id, in two threads of its own. Used by ``accounts``.
 
-Each hash takes 64 MiB and tens of milliseconds on purpose: so there are few at once, the rest wait in a short queue,
-and beyond that callers are told to come back. Who may try how often is decided in ``accounts``.
+Each hash takes 19 MiB and tens of milliseconds on purpose (OWASP's parameters, one thread each): so there are few at
+once, the rest wait in a short queue, and beyond that callers are told to come back. Who may try how often is decided
+in ``accounts``.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class Passwords:
     """Password hashes. Nothing here blocks the event loop, and no password is ever logged or kept."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHash((Argon2Hasher(),))
+        self._hasher = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1),))
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
         self._waiting = 0
         self._nobody: str | None = None

@@ -83,7 +83,7 @@ class Sessions:
             row = (await session.execute(query)).one_or_none()
             if row is None:
                 raise NotAuthenticated("the refresh token is wrong")
-            link, user, revoked = row._tuple()
+            link, user, revoked = row
             if revoked or link.expires_at <= now or user.disabled_at is not None:
                 raise NotAuthenticated("the refresh token has expired or was revoked", hint="log in again")
             successor = self._successor(refresh_token)

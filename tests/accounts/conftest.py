@@ -61,3 +61,34 @@ async def make_project(container: Container, owner: UUID, role: Role = Role.ADMI
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+PASSWORD = "correct horse battery"
+
+
+async def register(client: httpx.AsyncClient, email: str = "ada@example.org") -> dict[str, object]:
+    """A user made through the door."""
+    answer = await client.post("/auth/register", json={"email": email, "password": PASSWORD, "display_name": "Ada"})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def log_in(client: httpx.AsyncClient, email: str = "ada@example.org") -> dict[str, str]:
+    """A pair of tokens."""
+    answer = await client.post("/auth/login", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def log_in_by_cookie(client: httpx.AsyncClient, email: str = "ada@example.org") -> dict[str, str]:
+    """A console session; returns the headers that unsafe requests need."""
+    answer = await client.post("/auth/login", json={"email": email, "password": PASSWORD, "cookie": True})
+    assert answer.status_code == 200, answer.text
+    return {"X-CSRF-Token": answer.json()["csrf_token"]}
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> bool:
+    """Whether this is a problem document of that kind."""
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return True
