@@ -105,7 +105,8 @@ def _python_text(path: str, data: bytes) -> tuple[bytes | None, Skipped | None]:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except SyntaxError as error:
-        return None, Skipped(path, "not text", f"encoding: {error.msg}"[:200])
+        reason = "unknown encoding" if "unknown encoding" in str(error.msg) else "not UTF-8"
+        return None, Skipped(path, reason, str(error.msg)[:200])
     if encoding in ("utf-8", "utf-8-sig"):
         plain = data.removeprefix(codecs.BOM_UTF8)
         try:
@@ -116,4 +117,4 @@ def _python_text(path: str, data: bytes) -> tuple[bytes | None, Skipped | None]:
     try:
         return data.decode(encoding).encode("utf-8"), None
     except (UnicodeError, LookupError) as error:
-        return None, Skipped(path, "not text", f"not {encoding} as declared: {error}"[:200])
+        return None, Skipped(path, "not the declared encoding", f"not {encoding} as declared: {error}"[:200])

@@ -17,6 +17,7 @@ from orchestrator.kg.python_symbols import (
     External,
     Found,
     Instance,
+    Namespace,
     Opaque,
     Symbol,
     Value,
@@ -179,6 +180,8 @@ class Evaluator:
         path = self.modules.find(name, importer)
         if path is not None:
             return Found((self.symbols[path][0],), True)
+        if self.modules.is_namespace(name):
+            return Found((Namespace(name),), True)
         return UNKNOWN if self.modules.is_ours(name) else Found((External(name),), True)
 
     def imported(self, importer: str, module: str, name: str) -> Found:
@@ -236,6 +239,8 @@ class Evaluator:
             return Found((External(f"{value.name}.{name}"),), True)
         if isinstance(value, Opaque):
             return Found((value,), True)
+        if isinstance(value, Namespace):
+            return self.module(f"{value.name}.{name}", "")
         if isinstance(value, _Super):  # before Instance, which it is too
             return self._in_classes(self.mro(value.of)[0][1:], name, self.mro(value.of)[1], on_instance=True)
         if isinstance(value, Instance):

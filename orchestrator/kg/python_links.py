@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
 from orchestrator.kg.python_evaluate import Evaluator
 from orchestrator.kg.python_modules import ModuleIndex
-from orchestrator.kg.python_symbols import External, Found, Instance, Opaque, Symbol, Value
+from orchestrator.kg.python_symbols import External, Found, Instance, Namespace, Opaque, Symbol, Value
 
 MAX_CANDIDATES = 8
 _TEST_FILE = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)test_[^/]*\.py$|_test\.py$")
@@ -88,7 +88,7 @@ class Linker:
         """The definition that runs when the value is called."""
         if isinstance(value, External):
             return SymbolRef("", -1, value.name)
-        if isinstance(value, Opaque):
+        if isinstance(value, Opaque | Namespace):
             return None
         if isinstance(value, Instance):
             return self._method_of(value, "__call__")

@@ -29,6 +29,7 @@ class ModuleIndex:
                 self._by_name.setdefault(name, []).append(path)
             folder, stem = dirname(path), _stem(path)
             self._neighbours[dirname(folder) if stem == "__init__" else folder, _last(path)] = path
+        self._prefixes = {name[:at] for name in self._by_name for at, char in enumerate(name) if char == "."}
         self._tops = {name.partition(".")[0] for name in self._by_name}
 
     def find(self, name: str, importer: str) -> str | None:
@@ -62,6 +63,10 @@ class ModuleIndex:
     def is_ours(self, name: str) -> bool:
         """Whether the first part of a module name names something of this tree."""
         return name.partition(".")[0] in self._tops
+
+    def is_namespace(self, name: str) -> bool:
+        """Whether modules of this tree lie below the name, without a module of that very name."""
+        return name in self._prefixes and name not in self._by_name
 
     def _source_roots(self, paths: set[str]) -> set[str]:
         roots = {""}

@@ -52,7 +52,13 @@ class Opaque(NamedTuple):
     name: str
 
 
-Value = Symbol | Instance | External | Opaque
+class Namespace(NamedTuple):
+    """A package without ``__init__.py``, by its dotted name."""
+
+    name: str
+
+
+Value = Symbol | Instance | External | Opaque | Namespace
 
 
 class Found(NamedTuple):

@@ -16,9 +16,14 @@ from orchestrator.core.errors import NotConfigured
 CODE_ROOT = Path(next(iter(orchestrator.__path__))).resolve().parent
 
 
+# What a socket path of about 100 bytes leaves for the folder around ours.
+_LONGEST_BASE = 36
+
+
 def runtime_dir() -> Path:
     """The folder, made with mode 0700. Raises NotConfigured if somebody else owns it or may enter it."""
-    path = Path(tempfile.gettempdir()) / f"orchestrator-kg-{os.getuid()}"
+    base = tempfile.gettempdir()
+    path = Path(base if len(os.fsencode(base)) <= _LONGEST_BASE else "/tmp") / f"orchestrator-kg-{os.getuid()}"  # noqa: S108 - checked below
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

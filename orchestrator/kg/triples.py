@@ -115,7 +115,8 @@ class TripleWriter:
             yield f"{node} {_c('definedIn')} {file_node}"
             yield f"{node} {_c('startLine')} {_number(definition.start_line)}"
             yield f"{node} {_c('endLine')} {_number(definition.end_line)}"
-            yield f"{node} {_c('visibility')} {_c('internal' if _is_internal(qualified[index]) else 'public')}"
+            visibility = "internal" if _is_internal(qualified[index]) else "public"
+            yield f"{node} {_c('visibility')} {_c(visibility)}"
             if definition.parent >= 0:
                 yield f"{node} {_c('memberOf')} {self._symbol(file.path, definition.parent)}"
             if definition.signature:

@@ -1,0 +1,39 @@
+"""Sample trees, built graphs, and queries whose servers end with the test."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.kg.build import BuildReport, build_graph
+from orchestrator.kg.query_client import GraphQueries
+from tests.kg.sample import SAMPLE, write_tree
+
+PROJECT = "urn:orchestrator:project:test"
+Build = Callable[..., BuildReport]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "graph"
+
+
+@pytest.fixture
+def build(tmp_path: Path, folder: Path) -> Build:
+    """Writes a tree and builds its graph."""
+
+    def run(tree: Mapping[str, str | bytes] = SAMPLE) -> BuildReport:
+        write_tree(tmp_path / "tree", tree)
+        return build_graph(tmp_path / "tree", folder, project_iri=PROJECT, commit="c0ffee")
+
+    return run
+
+
+@pytest.fixture
+async def queries(folder: Path) -> AsyncIterator[GraphQueries]:
+    asked = GraphQueries(idle_seconds=60)
+    try:
+        yield asked
+    finally:
+        await asked.stop(folder)
+        await asked.aclose()
