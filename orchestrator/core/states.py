@@ -5,7 +5,8 @@
        │          │  └────────┘ ▼
        └► awaiting_consent   awaiting_input ──► queued
 
-Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal state carries a ``Reason``; a
+A task that is asked for again (an answer, a consent, a retry) is routed again, so it may land in any of ``pending``,
+``awaiting_consent`` and ``queued``. Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal state carries a ``Reason``; a
 waiting one says what it waits for.
 """
 
@@ -58,16 +59,18 @@ TERMINAL = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED
 WAITING = frozenset({TaskState.PENDING, TaskState.AWAITING_CONSENT, TaskState.AWAITING_INPUT})
 
 _ENDS = frozenset({TaskState.FAILED, TaskState.CANCELLED})
+_PLACED = frozenset({TaskState.PENDING, TaskState.AWAITING_CONSENT, TaskState.QUEUED})
+"""Where routing puts a task that found, or may yet find, a target."""
 
 ALLOWED: dict[TaskState, frozenset[TaskState]] = {
-    TaskState.PENDING: frozenset({TaskState.AWAITING_CONSENT, TaskState.QUEUED}) | _ENDS,
-    TaskState.AWAITING_CONSENT: frozenset({TaskState.PENDING, TaskState.QUEUED}) | _ENDS,
+    TaskState.PENDING: _PLACED - {TaskState.PENDING} | _ENDS,
+    TaskState.AWAITING_CONSENT: _PLACED - {TaskState.AWAITING_CONSENT} | _ENDS,
     TaskState.QUEUED: frozenset({TaskState.RUNNING}) | _ENDS,
     TaskState.RUNNING: frozenset({TaskState.QUEUED, TaskState.AWAITING_INPUT, TaskState.COMPLETED}) | _ENDS,
-    TaskState.AWAITING_INPUT: frozenset({TaskState.QUEUED}) | _ENDS,
+    TaskState.AWAITING_INPUT: _PLACED | _ENDS,
     TaskState.COMPLETED: frozenset(),
-    TaskState.FAILED: frozenset({TaskState.PENDING, TaskState.QUEUED}),
-    TaskState.CANCELLED: frozenset({TaskState.PENDING, TaskState.QUEUED}),
+    TaskState.FAILED: _PLACED,
+    TaskState.CANCELLED: _PLACED,
 }
 """Failed and cancelled tasks may be asked for again by a person (retry); nothing else leaves a terminal state."""
 

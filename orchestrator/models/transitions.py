@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.errors import Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
 from orchestrator.core.events import Event, EventKind, NewEvent
-from orchestrator.core.states import TERMINAL, Reason, TaskState, check_transition
+from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | Orches
     try:
         if step.to is not None:
             check_transition(state, step.to)
+            _check_words(step, step.to)
         _check_lease(step, row, state, generation + 1 if claims else generation)
     except OrchestratorError as error:
         return error
@@ -115,6 +116,13 @@ def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | Orches
     return Applied(
         row, step.to or state, generation + 1 if claims else generation, first, row["last_seq"] + len(step.events)
     )
+
+
+def _check_words(step: Transition, to: TaskState) -> None:
+    if to in TERMINAL and step.reason is None:
+        raise IllegalTransition(f"a task that becomes {to} needs a reason")
+    if to in WAITING and not step.waiting_for:
+        raise IllegalTransition(f"a task that becomes {to} must say what it waits for")
 
 
 def _check_lease(step: Transition, row: Mapping[str, Any], state: TaskState, generation: int) -> None:
@@ -169,6 +177,10 @@ def _after(row: Mapping[str, Any], step: Transition, answer: Applied) -> dict[st
     changed = dict(row) | {"state": answer.state, "generation": answer.generation, "last_seq": answer.last_seq}
     if step.lease:
         changed["lease_expired"] = False
+    if step.request_cancel:
+        changed["cancel_requested_at"] = changed["cancel_requested_at"] or True
+    elif step.to is not None and row["state"] in TERMINAL:
+        changed["cancel_requested_at"] = None
     return changed
 
 

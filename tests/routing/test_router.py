@@ -197,10 +197,11 @@ def test_equals_are_told_apart_by_their_ids(meeting: Meeting) -> None:
 
 @often
 @given(meetings(at_least=1))
-def test_a_task_waits_only_for_what_passes_by_itself(meeting: Meeting) -> None:
-    if _route(meeting).waits_for:
-        freed = meeting.with_targets(*(replace(target, running=0) for target in meeting.registry.targets))
-        assert decide(meeting.task, freed).chosen is not None
+def test_a_task_waits_exactly_when_it_would_run_if_targets_were_free(meeting: Meeting) -> None:
+    busy = [replace(target, running=target.max_concurrency) for target in meeting.registry.targets]
+    free = [replace(target, running=0) for target in busy]
+    waits = decide(meeting.task, meeting.with_targets(*busy)).waits_for is not None
+    assert waits == (decide(meeting.task, meeting.with_targets(*free)).chosen is not None)
 
 
 @often
