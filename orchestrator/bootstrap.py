@@ -39,6 +39,7 @@ from orchestrator.services.graph_service import GraphService
 from orchestrator.services.hf_service import HFService
 from orchestrator.services.keyfile import read_or_make
 from orchestrator.services.limits import RequestLimit
+from orchestrator.services.mcp_catalogue import McpCatalogue
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
@@ -87,6 +88,7 @@ class Container:
     queries: GraphQueries
     pool: ServerPool
     registry: McpRegistry
+    catalogue: McpCatalogue
     agents: AgentService
     questions: PreparedQuestions
     targets: TargetDirectory
@@ -189,6 +191,7 @@ def build_container(settings: Settings) -> Container:
         queries=queries,
         pool=pool,
         registry=registry,
+        catalogue=McpCatalogue(registry, pool),
         agents=agents,
         questions=questions,
         targets=targets,

@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
 from orchestrator.api import problems, routes
+from orchestrator.api.mcp_door import McpDoor
 from orchestrator.api.middleware import RequestFrame
 from orchestrator.bootstrap import build_container
 from orchestrator.config import Settings
@@ -32,7 +33,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         container = build_container(settings)
         app.state.container = container
         try:
-            yield
+            async with McpDoor(container).running() as app.state.mcp_door:
+                yield
         finally:
             await container.close()
 

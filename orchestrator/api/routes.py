@@ -5,7 +5,21 @@ Each lives under /api/v1 and answers under /api too, as the first documents wrot
 
 from fastapi import APIRouter, FastAPI
 
-from orchestrator.api import agents, auth, console, kg, mcps, oauth, projects, service, stream, tasks, tokens, user
+from orchestrator.api import (
+    agents,
+    auth,
+    console,
+    kg,
+    mcp_door,
+    mcps,
+    oauth,
+    projects,
+    service,
+    stream,
+    tasks,
+    tokens,
+    user,
+)
 from orchestrator.api.problems import Problem
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -33,7 +47,8 @@ _PROBLEMS = {
 
 
 def mount(app: FastAPI) -> None:
-    """Attach every route to the application."""
+    """Attach every route to the application; the MCP endpoint first, so that a tool call passes no other pattern."""
+    app.router.routes.insert(0, mcp_door.ROUTE)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
         app.include_router(router, prefix="/api", include_in_schema=False)

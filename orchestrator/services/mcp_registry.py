@@ -3,6 +3,7 @@
 Used by the MCP doors, the tool executor, routing and the monitor's probes. Calling a server is the pool's work.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.caller import Caller
 from orchestrator.core.capabilities import parse_capability
@@ -42,17 +44,39 @@ class McpRegistry:
         self._secretbox = secretbox
         self._allow_stdio = allow_stdio
         self._builtins = tuple(entry_of_builtin(server) for server in pool.builtins)
-        self._rows: tuple[ServerEntry, ...] = ()
+        self._known: dict[UUID, tuple[datetime, ServerEntry]] = {}
+        self._all = self._builtins
         self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+        self._changes = 0
+        self._definitions: dict[UUID, tuple[ServerEntry, ServerDefinition]] = {}
 
     async def all(self) -> tuple[ServerEntry, ...]:
-        """Every entry; read from the database at most once a second."""
+        """Every entry; looked up at most once a second. The same tuple again while nothing has changed."""
         if time.monotonic() - self._read_at > _FRESH_SECONDS:
-            async with self._database.transaction() as connection:
-                rows = await connection.execute(select(McpServer.__table__).order_by(McpServer.name, McpServer.id))
-                self._rows = tuple(entry_of_row(dict(row)) for row in rows.mappings())
-            self._read_at = time.monotonic()
-        return self._builtins + self._rows
+            async with self._reading:
+                while time.monotonic() - self._read_at > _FRESH_SECONDS:
+                    changes = self._changes
+                    async with self._database.transaction() as connection:
+                        await self._read(connection)
+                    if changes == self._changes:
+                        self._read_at = time.monotonic()
+        return self._all
+
+    async def _read(self, connection: AsyncConnection) -> None:
+        """Read what changed: tool lists are long, and most rows are as they were."""
+        order = select(McpServer.id, McpServer.updated_at).order_by(McpServer.name, McpServer.id)
+        stamps = [(row.id, row.updated_at) for row in await connection.execute(order)]
+        current = set(stamps)
+        known = {key: kept for key, kept in self._known.items() if (key, kept[0]) in current}
+        if len(known) == len(stamps) == len(self._known):
+            return
+        changed = select(McpServer.__table__).where(McpServer.id.in_([key for key, _ in stamps if key not in known]))
+        for row in (await connection.execute(changed)).mappings():
+            known[row["id"]] = (row["updated_at"], entry_of_row(dict(row)))
+        self._known = known
+        self._definitions = {key: kept for key, kept in self._definitions.items() if key in known}
+        self._all = (*self._builtins, *(known[key][1] for key, _ in stamps if key in known))
 
     async def visible(self, user_id: UUID, projects: Sequence[UUID] | None = None) -> list[ServerEntry]:
         """The entries a user may use: everybody's, their own, and those of the projects given."""
@@ -124,7 +148,13 @@ class McpRegistry:
         self.refresh()
 
     def definition(self, entry: ServerEntry) -> ServerDefinition:
-        """What the pool needs to reach it, secrets decrypted."""
+        """What the pool needs to reach it, secrets decrypted; made once per version of the entry."""
+        kept = self._definitions.get(entry.id)
+        if kept is None or kept[0] is not entry:
+            kept = self._definitions[entry.id] = (entry, self._define(entry))
+        return kept[1]
+
+    def _define(self, entry: ServerEntry) -> ServerDefinition:
         env, headers = self._secrets(entry)
         return ServerDefinition(
             id=entry.id,
@@ -156,6 +186,7 @@ class McpRegistry:
 
     def refresh(self) -> None:
         """Read the table again at the next question."""
+        self._changes += 1
         self._read_at = float("-inf")
 
     async def _store_probe(self, entry: ServerEntry, probe: Probe) -> None:

@@ -89,7 +89,7 @@ def _needs_files(task: Mapping[str, Any], entry: ServerEntry, arguments: dict[st
     """A checkout costs git work: only for built-in servers that read it and inputs that name it."""
     if task["project_id"] is None:
         return False
-    return (entry.transport == "builtin" and entry.name != "diagnostics") or "${project." in str(arguments)
+    return entry.reads_project or "${project." in str(arguments)
 
 
 def _context(task: Mapping[str, Any], project: ProjectView | None) -> CallContext:

@@ -59,6 +59,11 @@ class ServerEntry:
         return f"mcp:{self.id}"
 
     @property
+    def reads_project(self) -> bool:
+        """Whether its tools work on a project's files or graph, so that a call has to name one."""
+        return self.transport == "builtin" and self.name != "diagnostics"
+
+    @property
     def capabilities(self) -> tuple[Capability, ...]:
         """Declared ones as declared; the tools' own where nothing is declared; tool names always count."""
         declared = [parse_capability(raw) for raw in self.declared]

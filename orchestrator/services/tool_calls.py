@@ -15,6 +15,7 @@ from orchestrator.models import Role
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectViews, fill_from_project
+from orchestrator.services.server_entry import ServerEntry
 
 
 class ToolCalls:
@@ -39,13 +40,31 @@ class ToolCalls:
     ) -> ToolResult:
         """The tool's answer; its own error is an answer too."""
         entry = await self._registry.get(caller, server_id)
+        return await self.call_on(
+            caller, entry, tool, arguments, project_id=project_id, timeout=timeout, on_progress=on_progress
+        )
+
+    async def call_on(
+        self,
+        caller: Caller,
+        entry: ServerEntry,
+        tool: str,
+        arguments: dict[str, Any],
+        *,
+        project_id: UUID | None = None,
+        timeout: float | None = None,
+        on_progress: ProgressFn | None = None,
+    ) -> ToolResult:
+        """The same for an entry that the caller was found to see."""
         if not entry.enabled:
             raise Unavailable(f"the MCP server {entry.name} is disabled")
         project = None
         if project_id is not None:
             await self._access.require(caller, project_id, Role.VIEWER)
-            project = await self._views.view(project_id)
-            arguments = await fill_from_project(arguments, project, self._views)
+            # A checkout costs git work: only for who reads it.
+            if entry.reads_project or "${project." in str(arguments):
+                project = await self._views.view(project_id)
+                arguments = await fill_from_project(arguments, project, self._views)
         context = CallContext(
             project_id=project_id,
             project_root=project.root if project else None,

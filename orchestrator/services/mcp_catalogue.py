@@ -1,0 +1,158 @@
+"""The tools of all MCP servers a caller may use, in one list with names of their own: ``server__tool``, deterministic.
+
+Used by the MCP door. A server that is down hides only its own tools, and its standing says why. What the registry last
+saw is enough for a list, so listing starts no server that is at rest; calling is the work of ``tool_calls``.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from orchestrator.core.caller import Caller
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.routing import Health
+from orchestrator.mcp.naming import MAX_NAME, SEPARATOR, prefixed_name
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.server_entry import ServerEntry
+
+_MOST_TABLES = 1000
+
+
+@dataclass(frozen=True)
+class OfferedTool:
+    """One tool under the name it is offered by."""
+
+    name: str
+    entry: ServerEntry
+    tool: ToolInfo
+
+    @cached_property
+    def mirrors_arguments(self) -> bool:
+        """Whether its schema wants arguments repeated in headers."""
+        return b'"x-mcp-header"' in self.tool.input_schema_json
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one server stands in a list. ``error`` is the error as our tree spells it."""
+
+    server: str
+    server_id: UUID
+    status: str
+    tools: int
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a caller may call now, and how each server stands."""
+
+    tools: tuple[OfferedTool, ...]
+    servers: tuple[Standing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was made of the entries a user sees; good for as long as they stay the same."""
+
+    entries: tuple[ServerEntry, ...]
+    labels: Mapping[str, ServerEntry]
+    tools: Mapping[str, OfferedTool]
+
+
+class McpCatalogue:
+    """Merged lists of tools. ``seconds`` is how long a list waits for a server that has to be asked."""
+
+    def __init__(self, registry: McpRegistry, pool: ServerPool, *, seconds: float = 3.0) -> None:
+        self._registry = registry
+        self._pool = pool
+        self._seconds = seconds
+        self._tables: dict[UUID, _Known] = {}
+
+    async def listing(self, caller: Caller) -> Listing:
+        """Every tool the caller may use; servers that are not known to be well are asked, all at once."""
+        known = await self._known(caller)
+        found = await asyncio.gather(*(self._tools_now(entry) for entry in known.labels.values()))
+        parts = list(zip(known.labels.items(), found, strict=True))
+        offered = _offered((label, entry, tools) for (label, entry), (tools, _, _) in parts)
+        standings = (
+            Standing(label, entry.id, status, len(tools), error) for (label, entry), (tools, status, error) in parts
+        )
+        if not offered.keys() <= known.tools.keys():
+            self._tables[caller.user_id] = replace(known, tools={**known.tools, **offered})
+        return Listing(tuple(offered.values()), tuple(standings))
+
+    async def find(self, caller: Caller, name: str) -> OfferedTool | None:
+        """The tool offered by this name; one that no list has shown yet is looked for on its server by the call."""
+        known = await self._known(caller)
+        if (offered := known.tools.get(name)) is not None:
+            return offered
+        for label, entry in known.labels.items():
+            rest = name.removeprefix(label + SEPARATOR)
+            if rest and rest != name:
+                return OfferedTool(name, entry, ToolInfo(rest))
+        return None
+
+    def known_tool(self, caller: Caller, name: str) -> OfferedTool | None:
+        """As ``find``, from memory alone."""
+        known = self._tables.get(caller.user_id)
+        return known.tools.get(name) if known else None
+
+    async def _known(self, caller: Caller) -> _Known:
+        entries = tuple(entry for entry in await self._registry.visible(caller.user_id) if entry.enabled)
+        kept = self._tables.get(caller.user_id)
+        if kept is not None and len(kept.entries) == len(entries) and all(map(_same, kept.entries, entries)):
+            return kept
+        labels = _labels(entries)
+        offered = _offered((label, entry, entry.tools) for label, entry in labels.items())
+        if len(self._tables) >= _MOST_TABLES:
+            self._tables.clear()
+        made = self._tables[caller.user_id] = _Known(entries, labels, offered)
+        return made
+
+    async def _tools_now(self, entry: ServerEntry) -> tuple[Sequence[ToolInfo], str, Mapping[str, Any] | None]:
+        """A server's tools, its status and what is wrong with it."""
+        if entry.transport == "builtin":
+            return entry.tools, "ready", None
+        live = self._pool.state(entry.id).status
+        if live == "idle" and entry.health == Health.HEALTHY:
+            return entry.tools, "ready", None
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._pool.list_tools(self._registry.definition(entry)), "ready", None
+        except TimeoutError:
+            # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
+            return entry.tools, "starting", None
+        except OrchestratorError as error:
+            return (), "failed", error.as_dict()
+
+
+def _same(one: ServerEntry, other: ServerEntry) -> bool:
+    return one is other
+
+
+def _labels(entries: Iterable[ServerEntry]) -> dict[str, ServerEntry]:
+    """Name → entry. Built-in servers keep their names, then everybody's, so that nobody's own takes one over."""
+    labels: dict[str, ServerEntry] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.transport != "builtin", entry.owner_id is not None)):
+        taken = entry.name in labels
+        labels[f"{entry.name}-{sha256(entry.id.bytes).hexdigest()[:6]}" if taken else entry.name] = entry
+    return labels
+
+
+def _offered(parts: Iterable[tuple[str, ServerEntry, Iterable[ToolInfo]]]) -> dict[str, OfferedTool]:
+    table: dict[str, OfferedTool] = {}
+    for label, entry, tools in parts:
+        for tool in tools:
+            name = prefixed_name(label, tool.name)
+            if name in table:
+                # Two servers can spell the same name: a__b + c and a + b__c.
+                name = f"{name[: MAX_NAME - 9]}-{sha256(entry.id.bytes + tool.name.encode()).hexdigest()[:8]}"
+            table[name] = OfferedTool(name, entry, tool)
+    return table

@@ -1,0 +1,131 @@
+"""The whole application on a loopback port, people with tokens, and MCP clients of both eras."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from orchestrator.bootstrap import Container, build_container
+from orchestrator.config import Settings
+from orchestrator.core.caller import ALL_SCOPES, Caller, Scope
+from orchestrator.core.ids import new_id
+from orchestrator.jobs.light import LightWorker
+from orchestrator.main import create_app
+from orchestrator.models import User
+
+HOSTILE = Path(__file__).parents[1] / "mcp" / "servers" / "hostile.py"
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The application while it serves."""
+
+    container: Container
+    url: str
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    app = create_app(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
+    )
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(20):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Service(app.state.container, f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    await asyncio.wait_for(serving, 20)
+
+
+@pytest.fixture
+def container(service: Service) -> Container:
+    return service.container
+
+
+async def make_caller(container: Container, email: str = "ada@example.org", *, is_admin: bool = True) -> Caller:
+    user = User(id=new_id(), email=email, is_admin=is_admin)
+    async with container.database.session() as session:
+        session.add(user)
+    return Caller(user.id, is_admin=is_admin, session_id=new_id())
+
+
+@pytest.fixture
+async def ada(container: Container) -> Caller:
+    """An admin of the service."""
+    return await make_caller(container)
+
+
+async def make_token(container: Container, caller: Caller, *scopes: Scope, **more: Any) -> str:
+    """A personal API token; without scopes named it may do everything."""
+    _, token = await container.api_tokens.create(caller, "test", scopes or ALL_SCOPES, **more)
+    return token
+
+
+@pytest.fixture
+async def token(container: Container, ada: Caller) -> str:
+    return await make_token(container, ada)
+
+
+@pytest.fixture(params=["auto", "legacy"], ids=["modern", "legacy"])
+def era(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def connect(service: Service, token: str, era: str) -> Connect:
+    """Connects the official client: ``async with connect() as client``."""
+
+    @asynccontextmanager
+    async def opened(bearer: str = token, mode: str = era, **more: Any) -> AsyncIterator[Client]:
+        headers = {"Authorization": f"Bearer {bearer}"}
+        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+            transport = streamable_http_client(f"{service.url}/mcp", http_client=http)
+            async with Client(transport, mode=mode, **more) as client:
+                yield client
+
+    return opened
+
+
+@pytest.fixture
+async def worker(settings: Settings, service: Service) -> AsyncIterator[LightWorker]:
+    """A light worker with connections of its own, as a process would have."""
+    own = build_container(settings)
+    light = LightWorker(own)
+    running = asyncio.create_task(light.run())
+    yield light
+    light.stop()
+    await asyncio.wait_for(running, 15)
+    await own.close()
+
+
+def local_server(name: str, *args: str, **more: Any) -> dict[str, Any]:
+    """What registers a Python program as a stdio server."""
+    return {"name": name, "transport": "stdio", "command": sys.executable, "args": list(args), **more}
+
+
+async def register(container: Container, caller: Caller, *, shared: bool = False, **values: Any) -> Any:
+    """Register a server and probe it, as the REST door does."""
+    entry = await container.registry.create(caller, values, shared=shared)
+    await container.registry.probe(entry)
+    return await container.registry.find(entry.id)
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.01)
