@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 load client: prepared request bytes over kept connections, so that the client costs little itself."""
+"""A small HTTP/1.1 load client: prepared requests over kept connections, so that the client itself costs little."""
 
 import asyncio
 import json
@@ -51,6 +51,11 @@ class Connection:
                 length = int(line[15:])
         body = await self._reader.readexactly(length) if length else b""
         return Answer(status, body, time.perf_counter() - started)
+
+    async def read_until(self, request: bytes, mark: bytes) -> None:
+        """Send a request and read its stream until a mark appears."""
+        self._writer.write(request)
+        await self._reader.readuntil(mark)
 
     def close(self) -> None:
         """Hang up."""

@@ -1,6 +1,6 @@
 """A task's events as they happen: what is stored after a number, exactly once, then each new one, until the task ends.
 
-Used by the SSE door, the MCP door and the CLI's stream. The table is read, never a message: Redis only says when to look.
+Used by the SSE door and the MCP door. The table is read, never a message: Redis only says when to look.
 """
 
 import asyncio
@@ -35,7 +35,8 @@ class EventStream:
         async with self._wake.watching(task_id) as changed:
             while True:
                 changed.clear()
-                events, over = await self._look(task_id, after)
+                # Shielded: a reader that leaves in the middle of a query must not cost the pool its connection.
+                events, over = await asyncio.shield(self._look(task_id, after))
                 for event in events:
                     after = event.seq
                     yield event

@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.capabilities import Capability, parse_capability
+from orchestrator.core.fresh import Fresh
 from orchestrator.core.routing import Health, RegistrySnapshot, Target, TargetType
 from orchestrator.models import TargetStats, UserSpace
 from orchestrator.models.database import Database
@@ -21,6 +22,7 @@ from orchestrator.services.mcp_registry import McpRegistry
 AgentTargets = Callable[[UUID, UUID | None], Awaitable[Sequence[Target]]]
 
 _FRESH_SECONDS = 1.0
+_MOST_KEPT = 1000
 
 
 def _own_work(name: str, capability: str) -> Target:
@@ -48,28 +50,21 @@ class TargetDirectory:
         self._database = database
         self._registry = registry
         self._agent_targets = agent_targets
-        self._stats: dict[str, Mapping[str, Any]] = {}
-        self._kept: dict[tuple[UUID, UUID | None], tuple[float, RegistrySnapshot]] = {}
-        self._stats_at = float("-inf")
+        self._stats = Fresh(self._read_stats, _FRESH_SECONDS)
+        self._kept: dict[tuple[UUID, UUID | None], Fresh[RegistrySnapshot]] = {}
 
     async def snapshot(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
         """What there is for this user in this project, at most a second old."""
         key = (user_id, project_id)
-        now = time.monotonic()
-        kept = self._kept.get(key)
-        if kept and now - kept[0] < _FRESH_SECONDS:
-            return kept[1]
-        snapshot = await self._make(user_id, project_id)
-        if len(self._kept) > 1000:
-            self._kept.clear()
-        self._kept[key] = (now, snapshot)
-        return snapshot
+        if key not in self._kept:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = Fresh(lambda: self._make(user_id, project_id), _FRESH_SECONDS)
+        return await self._kept[key].get()
 
     async def stats(self) -> Mapping[str, Mapping[str, Any]]:
         """What was counted per target id."""
-        async with self._database.transaction() as connection:
-            await self._read_stats(connection)
-        return self._stats
+        return await self._stats.get()
 
     def refresh(self) -> None:
         """Forget every kept snapshot: something changed in this process."""
@@ -79,18 +74,16 @@ class TargetDirectory:
     async def _make(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
         entries = await self._registry.visible(user_id, [project_id] if project_id else None)
         agents = await self._agent_targets(user_id, project_id)
+        stats = await self._stats.get()
         async with self._database.transaction() as connection:
-            await self._read_stats(connection)
             spaces = await self._spaces(connection, user_id)
-        servers = [entry.target(self._stats.get(entry.target_id)) for entry in entries]
+        servers = [entry.target(stats.get(entry.target_id)) for entry in entries]
         return RegistrySnapshot((*servers, *agents, *spaces, *SYSTEM_TARGETS), version=f"{time.time():.3f}")
 
-    async def _read_stats(self, connection: AsyncConnection) -> None:
-        if time.monotonic() - self._stats_at < _FRESH_SECONDS:
-            return
-        rows = await connection.execute(select(TargetStats.__table__))
-        self._stats = {row["target_id"]: dict(row) for row in rows.mappings()}
-        self._stats_at = time.monotonic()
+    async def _read_stats(self) -> dict[str, Mapping[str, Any]]:
+        async with self._database.transaction() as connection:
+            rows = await connection.execute(select(TargetStats.__table__))
+            return {row["target_id"]: dict(row) for row in rows.mappings()}
 
     async def _spaces(self, connection: AsyncConnection, user_id: UUID) -> list[Target]:
         rows = await connection.execute(select(UserSpace.__table__).where(UserSpace.user_id == user_id))

@@ -1,0 +1,48 @@
+"""``python -m benchmarks TARGET``: runs one target's measurements and publishes its rows."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from benchmarks import execute, pipeline, reads, start
+from benchmarks.report import Row, publish
+
+Measurement = Callable[[Path], Awaitable[list[Row]]]
+
+TARGETS: dict[str, tuple[Measurement, ...]] = {
+    "bench": (
+        pipeline.throughput,
+        pipeline.latency,
+        pipeline.waiting_calls,
+        execute.execute,
+        reads.reads,
+        start.start,
+    ),
+}
+
+
+async def _run(target: str, only: str | None) -> list[Row]:
+    rows: list[Row] = []
+    for measure in TARGETS[target]:
+        if only and measure.__name__ != only:
+            continue
+        print(f"measuring: {measure.__name__} …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as folder:
+            rows += await measure(Path(folder))
+    return rows
+
+
+def main() -> None:
+    """Run what the command line names."""
+    target = sys.argv[1] if len(sys.argv) > 1 else "bench"
+    if target not in TARGETS:
+        sys.exit(f"no benchmark named {target}; there are: {', '.join(TARGETS)}")
+    only = sys.argv[2] if len(sys.argv) > 2 else None
+    rows = asyncio.run(_run(target, only))
+    publish(target if not only else f"{target}-{only}", rows)
+
+
+if __name__ == "__main__":
+    main()
