@@ -91,7 +91,14 @@ class Project:
         """Every readable file in which one of the words stands."""
         # Letters beyond ASCII have other bytes in every encoding: such a file is parsed to know.
         plain = all(word.isascii() for word in words)
-        pattern = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in words).encode() if plain else b"")
+        yield from self._matching("|".join(rf"\b{re.escape(word)}\b" for word in words) if plain else "")
+
+    def importing_all(self) -> Iterator[Module]:
+        """Every readable file with a star import."""
+        yield from self._matching(r"import\s*\*")
+
+    def _matching(self, text: str) -> Iterator[Module]:
+        pattern = re.compile(text.encode())
         for path in self.paths:
             try:
                 data = (self.root / path).read_bytes()

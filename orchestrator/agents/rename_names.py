@@ -5,11 +5,32 @@ Attributes are renamed only where the object before the dot is surely a module t
 """
 
 import ast
+from dataclasses import dataclass
 
 from orchestrator.agents.python_project import Module, Project
 from orchestrator.agents.python_scopes import Scope
 from orchestrator.agents.rename_plan import Plan
 from orchestrator.core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class _Importer:
+    """A file with the imports that could bring the name into it."""
+
+    module: Module
+    named: list[tuple[Scope, ast.alias, ast.ImportFrom]]
+    stars: list[ast.ImportFrom]
+
+
+def _importer(module: Module, name: str) -> _Importer:
+    named = [
+        (scope, found.node, statement)
+        for scope in module.scope.everything()
+        for found in scope.occurrences
+        if isinstance(found.node, ast.alias) and found.node.name == name
+        if isinstance(statement := module.statement(found.node), ast.ImportFrom)
+    ]
+    return _Importer(module, named, [node for node in module.from_imports if node.names[0].name == "*"])
 
 
 class NameRenaming:
@@ -21,17 +42,19 @@ class NameRenaming:
         self._offering: dict[str, Module] = {}
         self._waiting: list[Module] = []
         self._done: set[int] = set()
+        self._importers: list[_Importer] = []
 
     def run(self, module: Module, home: Scope) -> None:
         """Rename the name bound in ``home``, and everything that surely means it."""
         self._rename(module, home, set())
         if home.kind == "module":
             self._offer(module)
+            self._importers = self._find_importers()
         while self._waiting:
             offering = self._waiting.pop()
-            for other in self._project.mentioning(self._plan.old, "import"):
-                if other.path != offering.path:
-                    self._follow(other, offering)
+            for importer in self._importers:
+                if importer.module.path != offering.path:
+                    self._follow(importer, offering)
         if self._offering:
             for other in self._project.mentioning(self._plan.old):
                 self._attributes(other)
@@ -73,16 +96,17 @@ class NameRenaming:
             if isinstance(part, ast.Constant) and part.value == self._plan.old:
                 self._plan.string(module, part)
 
-    def _follow(self, module: Module, offering: Module) -> None:
-        for scope in module.scope.everything():
-            for found in list(scope.occurrences):
-                if isinstance(found.node, ast.alias) and found.node.name == self._plan.old:
-                    statement = module.statement(found.node)
-                    if isinstance(statement, ast.ImportFrom) and self._comes_from(module, statement, offering):
-                        self._imported(module, scope, found.node)
-        for node in module.from_imports:
-            if node.names[0].name == "*" and self._comes_from(module, node, offering):
-                self._starred(module, node)
+    def _find_importers(self) -> list["_Importer"]:
+        modules = {m.path: m for m in (*self._project.mentioning(self._plan.old), *self._project.importing_all())}
+        return [_importer(module, self._plan.old) for module in modules.values()]
+
+    def _follow(self, importer: "_Importer", offering: Module) -> None:
+        for scope, alias, statement in importer.named:
+            if self._comes_from(importer.module, statement, offering):
+                self._imported(importer.module, scope, alias)
+        for star in importer.stars:
+            if self._comes_from(importer.module, star, offering):
+                self._starred(importer.module, star)
 
     def _comes_from(self, module: Module, statement: ast.ImportFrom, offering: Module) -> bool:
         dotted = self._project.imported(module, statement)

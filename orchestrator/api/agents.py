@@ -21,7 +21,9 @@ AgentId = Annotated[
     str, Path(max_length=100, pattern=r"^[A-Za-z0-9:-]+$", description="`agent:lint-fix`, or `agent:` and a UUID.")
 ]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Tag = Annotated[str, Field(min_length=1, max_length=100)]
+Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
+# PostgreSQL stores no NUL.
+NO_NUL = r"^[^\x00]*$"
 
 
 class LlmConfigIn(BaseModel):
@@ -29,9 +31,13 @@ class LlmConfigIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    instructions: str = Field("", max_length=50_000, description="What the model is told before every task.")
-    model: str = Field("", max_length=200, description="Model name; empty takes LLM_MODEL.")
-    base_url: str = Field("", max_length=2000, description="OpenAI-compatible endpoint; empty takes LLM_BASE_URL.")
+    instructions: str = Field(
+        "", max_length=50_000, pattern=NO_NUL, description="What the model is told before every task."
+    )
+    model: str = Field("", max_length=200, pattern=NO_NUL, description="Model name; empty takes LLM_MODEL.")
+    base_url: str = Field(
+        "", max_length=2000, pattern=NO_NUL, description="OpenAI-compatible endpoint; empty takes LLM_BASE_URL."
+    )
     tools: list[Tag] = Field(
         default_factory=list,
         max_length=100,
@@ -49,8 +55,10 @@ class AgentIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name = Field(description="Its name.")
-    template: str | None = Field(None, max_length=100, description="Template to start from; GET /agents/templates.")
-    description: str | None = Field(None, max_length=2000, description="What it is for.")
+    template: str | None = Field(
+        None, max_length=100, pattern=NO_NUL, description="Template to start from; GET /agents/templates."
+    )
+    description: str | None = Field(None, max_length=2000, pattern=NO_NUL, description="What it is for.")
     kind: Literal["llm"] | None = Field(None, description="How it works; default: the template's, else llm.")
     config: LlmConfigIn | None = Field(None, description="How it works in detail.")
     capabilities: list[Tag] | None = Field(None, max_length=50, description="What it can do, beside language_model.")
@@ -65,7 +73,7 @@ class AgentChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name = Field("", description="Its name.", validate_default=False)
-    description: str = Field("", max_length=2000, description="What it is for.")
+    description: str = Field("", max_length=2000, pattern=NO_NUL, description="What it is for.")
     config: LlmConfigIn = Field(default_factory=LlmConfigIn, description="Fields named here replace the stored ones.")
     capabilities: list[Tag] = Field(default_factory=list, max_length=50, description="What it can do.")
     project_id: UUID | None = Field(None, description="Only for tasks of this project; null: any.")
@@ -156,7 +164,7 @@ class ExecuteIn(BaseModel):
     agent_id: str = Field(max_length=100, pattern=r"^[A-Za-z0-9:-]+$", description="Who shall do it.")
     input: dict[str, Any] = Field(default_factory=dict, description="What to do; the agent's example shows the shape.")
     project_id: UUID | None = Field(None, description="The project it is about.")
-    title: str = Field("", max_length=300, description="A line for people.")
+    title: str = Field("", max_length=300, pattern=NO_NUL, description="A line for people.")
     priority: int = Field(0, ge=-100, le=100, description="Above 0 goes before, below 0 after the others.")
     timeout_seconds: float | None = Field(None, gt=0, le=86_400, description="Time limit, in seconds.")
     budget: dict[Tag, Annotated[int, Field(ge=1, le=1_000_000_000)]] = Field(

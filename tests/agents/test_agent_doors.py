@@ -131,6 +131,8 @@ async def test_agents_of_others_are_hidden(client: httpx.AsyncClient) -> None:
         ({"name": "x", "template": "no-such"}, "template"),
         ({"name": "x", "kind": "codemod"}, "kind"),
         ({"name": "x", "colour": "red"}, "colour"),
+        ({"name": "x", "description": "a\0b"}, "description"),
+        ({"name": "x", "config": {"instructions": "a\0b"}}, "config.instructions"),
         ({"name": "x", "config": {"base_url": "ftp://x"}}, "config.base_url"),
         ({"name": "x", "config": {"base_url": "https://u:p@x.example"}}, "config.base_url"),
         ({"name": "x", "config": {"temperature": 9}}, "config.temperature"),
