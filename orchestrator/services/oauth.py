@@ -2,7 +2,7 @@
 
 A flow lives in an encrypted cookie of the browser that started it, so nobody can finish another's. An e-mail never
 connects two accounts: an identity joins an existing account only from a log-in of that account which started the
-linking itself (docs/decisions/0003-account-linking.md). Tokens of providers rest encrypted.
+linking itself (docs/decisions/account-linking.md). Tokens of providers rest encrypted.
 """
 
 import hmac

@@ -31,7 +31,7 @@ def new_secret(prefix: str = "") -> str:
 
 def digest(secret: str) -> str:
     """What the database keeps of an opaque credential. It is random, so one round of SHA-256 is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class StoredTokens:

@@ -16,9 +16,19 @@ from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Scope
 from orchestrator.core.errors import Forbidden, NotAuthenticated, NotConfigured
 from orchestrator.core.ids import new_id
+from orchestrator.core.states import Reason, TaskState
 from orchestrator.models.accounts import ApiToken, User
+from orchestrator.models.database import Database
+from orchestrator.models.tasks import TaskRow
+from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.tokens import Tokens
-from tests.accounts.conftest import bearer, log_in, log_in_by_cookie, make_project, refused, register
+from tests.accounts.conftest import bearer, log_in, log_in_by_cookie, make_project, make_user, refused, register
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    """Stateless checks need no database: this one is never connected to."""
+    return Tokens(StoredTokens(Database("postgresql://nowhere"), session_days=1), "k" * 40, access_minutes=15)
 
 
 def encoded(part: dict[str, Any]) -> str:
@@ -37,9 +47,9 @@ def signed(tokens: Tokens, payload: dict[str, Any], **more: Any) -> str:
     return jwt.encode(payload, tokens.key_for(b"access-token"), "HS256", **more)
 
 
-def test_a_token_of_ours_gives_its_user_log_in_and_rights(container: Container) -> None:
+def test_a_token_of_ours_gives_its_user_log_in_and_rights(tokens: Tokens) -> None:
     user, login = new_id(), new_id()
-    caller = container.tokens.caller_of_access(container.tokens.issue_access(user, login, is_admin=True))
+    caller = tokens.caller_of_access(tokens.issue_access(user, login, is_admin=True))
     assert (caller.user_id, caller.session_id, caller.is_admin) == (user, login, True)
     assert caller.scopes == frozenset(Scope)
 
@@ -54,21 +64,20 @@ def test_a_token_of_ours_gives_its_user_log_in_and_rights(container: Container) 
         {"iat": int(time.time()) + 3600},
     ],
 )
-def test_a_signed_token_with_a_wrong_claim_is_refused(container: Container, changed: dict[str, Any]) -> None:
+def test_a_signed_token_with_a_wrong_claim_is_refused(tokens: Tokens, changed: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticated):
-        container.tokens.caller_of_access(signed(container.tokens, claims(**changed)))
+        tokens.caller_of_access(signed(tokens, claims(**changed)))
 
 
 @pytest.mark.parametrize("missing", ["exp", "sub", "sid", "iss", "aud", "typ", "adm", "iat"])
-def test_a_signed_token_without_a_claim_is_refused(container: Container, missing: str) -> None:
+def test_a_signed_token_without_a_claim_is_refused(tokens: Tokens, missing: str) -> None:
     payload = claims()
     del payload[missing]
     with pytest.raises(NotAuthenticated):
-        container.tokens.caller_of_access(signed(container.tokens, payload))
+        tokens.caller_of_access(signed(tokens, payload))
 
 
-def test_forged_headers_keys_and_bodies_are_refused(container: Container) -> None:
-    tokens = container.tokens
+def test_forged_headers_keys_and_bodies_are_refused(tokens: Tokens) -> None:
     good = tokens.issue_access(new_id(), new_id())
     header, body, signature = good.split(".")
     none = f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded(claims())}."
@@ -90,26 +99,26 @@ def test_forged_headers_keys_and_bodies_are_refused(container: Container) -> Non
 
 
 def test_an_expired_token_is_refused_although_it_was_seen_before(
-    container: Container, monkeypatch: pytest.MonkeyPatch
+    tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = container.tokens.issue_access(new_id(), new_id())
-    container.tokens.caller_of_access(token)
-    later = time.time() + container.tokens.access_seconds + 1
+    token = tokens.issue_access(new_id(), new_id())
+    tokens.caller_of_access(token)
+    later = time.time() + tokens.access_seconds + 1
     monkeypatch.setattr("orchestrator.services.tokens.time.time", lambda: later)
     with pytest.raises(NotAuthenticated, match="expired"):
-        container.tokens.caller_of_access(token)
+        tokens.caller_of_access(token)
 
 
-def test_checking_a_token_again_takes_less_than_sixty_microseconds(container: Container) -> None:
-    token = container.tokens.issue_access(new_id(), new_id())
-    container.tokens.caller_of_access(token)
+def test_checking_a_token_again_takes_less_than_sixty_microseconds(tokens: Tokens) -> None:
+    token = tokens.issue_access(new_id(), new_id())
+    tokens.caller_of_access(token)
     started = time.perf_counter()
     for _ in range(2000):
-        container.tokens.caller_of_access(token)
+        tokens.caller_of_access(token)
     assert (time.perf_counter() - started) / 2000 < 60e-6
 
 
-def test_a_short_secret_key_is_refused_with_what_to_do(container: Container) -> None:
+def test_a_short_secret_key_is_refused_with_what_to_do() -> None:
     with pytest.raises(NotConfigured, match="SECRET_KEY"):
         Tokens(None, "short", access_minutes=15)  # type: ignore[arg-type]
 
@@ -242,3 +251,25 @@ async def test_many_requests_of_one_caller_are_told_to_wait(client: httpx.AsyncC
 async def test_usage_counts_nothing_for_a_newcomer(client: httpx.AsyncClient) -> None:
     answer = await client.get("/user/usage", headers=await me_of(client))
     assert answer.json() == {"tasks": 0, "by_state": {}, "days": []}
+
+
+async def test_usage_counts_the_callers_own_tasks_by_state_and_day(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    me = await me_of(client)
+    mine = container.tokens.caller_of_access(me["Authorization"].split()[1]).user_id
+    other = await make_user(container, "bob@example.org")
+    states = [
+        (mine, TaskState.COMPLETED),
+        (mine, TaskState.COMPLETED),
+        (mine, TaskState.FAILED),
+        (other, TaskState.FAILED),
+    ]
+    async with container.database.session() as session:
+        session.add_all(
+            TaskRow(id=new_id(), user_id=user, type="t", state=state, reason=Reason.OK, timeout_seconds=1.0)
+            for user, state in states
+        )
+    usage = (await client.get("/user/usage", headers=me)).json()
+    assert (usage["tasks"], usage["by_state"]) == (3, {"completed": 2, "failed": 1})
+    assert [(day["created"], day["completed"], day["failed"]) for day in usage["days"]] == [(3, 2, 1)]
