@@ -1,22 +1,51 @@
 """The commands. Each is a few lines: read the settings, call what does the work.
 
 Imports of the API, the workers and alembic stand inside their commands: they cost a second or more, and ``--help`` or
-a client command needs none of them.
+a client command needs none of them. Client commands are modules of this folder, loaded when one is asked for.
 """
 
 import asyncio
+import importlib
 import sys
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from orchestrator.cli.parent import leave_with_parent
 from orchestrator.cli.up import up as run_up
 from orchestrator.config import Settings
 from orchestrator.core.errors import OrchestratorError
 
+_CLIENT = {
+    "login": "login.app", "logout": "login.logout_app", "project": "project.app", "task": "task.app", "mcp": "mcp.app",
+    "kg": "kg.app", "agent": "agent.app", "token": "token.app",
+}  # fmt: skip
+"""Client commands over HTTP: module and name of each in this folder."""
+
+
+class Commands(TyperGroup):
+    """The commands below, and those of clients."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names, in the order of the help."""
+        return [*super().list_commands(ctx), *_CLIENT]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command; one of a client is loaded now."""
+        if cmd_name not in _CLIENT:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _CLIENT[cmd_name].partition(".")
+        command = get_command(getattr(importlib.import_module(f"orchestrator.cli.{module}"), name))
+        command.name = cmd_name
+        return command
+
+
 app = typer.Typer(
+    cls=Commands,
     name="orchestrator",
     help="Projects, tasks, routing, MCP servers, agents and one knowledge graph per project.",
     no_args_is_help=True,
@@ -37,7 +66,8 @@ def main() -> None:
     try:
         app()
     except OrchestratorError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        field = f"{error.field}: " if error.field and error.field not in error.message else ""
+        print(f"error: {field}{error.message}", file=sys.stderr)
         if error.hint:
             print(f"hint:  {error.hint}", file=sys.stderr)
         sys.exit(1)
@@ -47,6 +77,19 @@ def main() -> None:
 def up() -> None:
     """Start everything: databases (embedded, unless URLs are set), API, workers and monitor."""
     asyncio.run(run_up(Settings()))
+
+
+@app.command()
+def demo(
+    repo: Annotated[str, typer.Option(help="Path or git URL of the repository to work on.")] = ".",
+    stop: Annotated[
+        bool, typer.Option("--exit", help="Stop when all is shown, instead of leaving it running.")
+    ] = False,
+) -> None:
+    """Do the main job on a repository, start to end, and show it."""
+    from orchestrator.cli.demo import run_demo  # noqa: PLC0415  heavy: loads the HTTP client and the terminal library
+
+    sys.exit(asyncio.run(run_demo(Settings(), repo, stop=stop)))
 
 
 @app.command()

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.cli.schema import newest_revision
 from orchestrator.cli.supervisor import Supervisor
@@ -43,8 +44,8 @@ class Service:
 
 
 @asynccontextmanager
-async def service(settings: Settings, say: Say) -> AsyncIterator[Service]:
-    """Run the service for the length of the block; it is ready when the block begins."""
+async def service(settings: Settings, say: Say, logs: Path | None = None) -> AsyncIterator[Service]:
+    """Run the service for the length of the block; it is ready when the block begins. ``logs``: see Supervisor."""
     started = time.monotonic()
     port = _free_port(settings.host, settings.port)
     async with _databases(settings, say) as (embedded, database_url, redis_url):
@@ -58,7 +59,7 @@ async def service(settings: Settings, say: Say) -> AsyncIterator[Service]:
         newest = newest_revision()
         if embedded is None or newest is None or await embedded.schema_revision() != newest:
             await _migrate(environment)
-        supervisor = Supervisor(environment, say)
+        supervisor = Supervisor(environment, say, logs)
         try:
             host = "127.0.0.1" if settings.host in _EVERYWHERE else settings.host
             await _start_children(supervisor, settings, host, port)

@@ -9,13 +9,17 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.cli.parent import SUPERVISED, kill_session
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STABLE_SECONDS = 60.0
 _TERM_SECONDS = 10.0
+_LARGEST_LOG = 8 * 1024 * 1024
 
 
 @dataclass
@@ -36,11 +40,15 @@ class Child:
 
 
 class Supervisor:
-    """Starts children with one environment; ``say`` tells people what happens to them."""
+    """Starts children with one environment; ``say`` tells people what happens to them.
 
-    def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    What children write goes to the terminal, or each to a file of its own in the folder ``logs``.
+    """
+
+    def __init__(self, environment: Mapping[str, str], say: Callable[[str], None], logs: Path | None = None) -> None:
         self._environment = {**environment, SUPERVISED: "1"}
         self._say = say
+        self._logs = logs
         self.children: list[Child] = []
 
     async def start(self, name: str, argv: Sequence[str]) -> Child:
@@ -66,9 +74,12 @@ class Supervisor:
             raise
 
     async def _spawn(self, child: Child) -> None:
-        child.process = await asyncio.create_subprocess_exec(
-            *child.argv, stdin=asyncio.subprocess.PIPE, env=self._environment, start_new_session=True
-        )
+        with ExitStack() as closing:
+            output = closing.enter_context(_log_file(self._logs, child.name)) if self._logs else None
+            child.process = await asyncio.create_subprocess_exec(
+                *child.argv, stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, env=self._environment,
+                start_new_session=True,
+            )  # fmt: skip
 
     async def _keep(self, child: Child) -> None:
         pause = _FIRST_PAUSE
@@ -83,6 +94,15 @@ class Supervisor:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
             await self._spawn(child)
+
+
+def _log_file(folder: Path, name: str) -> BinaryIO:
+    """A child's log, to be written at its end; one that has grown large becomes the old one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{name.replace(' ', '-')}.log"
+    if path.exists() and path.stat().st_size > _LARGEST_LOG:
+        path.replace(path.with_suffix(".old.log"))
+    return path.open("ab")
 
 
 async def _end(child: Child) -> None:

@@ -1,0 +1,147 @@
+"""``mcp``: list, add, import, probe, call, health. Client commands over HTTP.
+
+A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli.client import Api
+from orchestrator.cli.client_find import Limit, Offset, ProjectName, json_object, optional_project, server_id
+from orchestrator.cli.client_login import run
+from orchestrator.cli.client_result import result_view
+from orchestrator.cli.client_screen import Json, console, print_json, show_one, show_page, some, table, when
+from orchestrator.core.errors import InvalidInput
+
+app = typer.Typer(
+    help="MCP servers: list, add, import, probe, call, health.", no_args_is_help=True, add_completion=False
+)
+
+NOT_WELL = 3
+
+Named = Annotated[str, typer.Argument(metavar="SERVER", help="Name or id.")]
+Shared = Annotated[bool, typer.Option("--shared", help="For everybody; needs an admin of the service.")]
+
+
+@app.command("list")
+def list_servers(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) -> None:
+    """The servers you may use: built-in, everybody's and your own."""
+    page = run(lambda api: api.get("/mcps", limit=limit, offset=offset))
+    columns = (
+        ("Name", "name"),
+        ("Transport", "transport"),
+        ("Health", "health"),
+        ("Tools", "tools"),
+        ("Capabilities", lambda row: some(row["capabilities"])),
+        ("Id", "id"),
+    )
+    show_page(page, columns, as_json=as_json, nothing="No servers.")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def add(
+    name: str,
+    command: Annotated[list[str] | None, typer.Argument(help="stdio: the program and its arguments.")] = None,
+    url: Annotated[str, typer.Option(help="streamable HTTP: the endpoint.")] = "",
+    env: Annotated[list[str] | None, typer.Option(help="stdio: NAME=value; may be repeated.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="HTTP: Name=value; may be repeated.")] = None,
+    capability: Annotated[list[str] | None, typer.Option(help="A capability; default: those of its tools.")] = None,
+    shared: Shared = False,
+    as_json: Json = False,
+) -> None:
+    """Register a server and probe it. Options come first: mcp add --shared git python -m mcp_server_git."""
+    if bool(command) == bool(url):
+        raise InvalidInput("Name either a program or --url.")
+    body: dict[str, Any] = {"name": name, "shared": shared, "capabilities": capability or []}
+    if url:
+        body |= {"transport": "streamable_http", "url": url, "headers": _pairs(header, "--header")}
+    else:
+        program, *arguments = command or []
+        body |= {"transport": "stdio", "command": program, "args": arguments, "env": _pairs(env, "--env")}
+    made = run(lambda api: api.post("/mcps", body))
+    show_one(made, as_json=as_json)
+    _end(made["health"] == "healthy")
+
+
+@app.command("import")
+def import_servers(path: Path, shared: Shared = False, as_json: Json = False) -> None:
+    """Register every server of an mcp.json; all of them or none."""
+    document = json_object(f"@{path}", str(path))
+    imported = run(lambda api: api.post("/mcps/import", document | {"shared": shared}))
+    columns = (("Name", "name"), ("Transport", "transport"), ("Id", "id"))
+    show_page(imported, columns, as_json=as_json, nothing="The file names no server.")
+
+
+@app.command()
+def probe(server: Named, as_json: Json = False) -> None:
+    """Ask a server how it is, now."""
+
+    async def work(api: Api) -> dict[str, Any]:
+        found: dict[str, Any] = await api.post(f"/mcps/{await server_id(api, server)}/probe")
+        return found
+
+    found = run(work)
+    show_one(found, as_json=as_json)
+    _end(found["healthy"])
+
+
+@app.command()
+def call(
+    server: Named,
+    tool: str,
+    arguments: Annotated[str, typer.Argument(help="A JSON object; @FILE reads it, - is standard input.")] = "{}",
+    project: ProjectName = "",
+    as_json: Json = False,
+) -> None:
+    """Call a tool and print its answer."""
+    given = json_object(arguments, "arguments")
+
+    async def work(api: Api) -> dict[str, Any]:
+        body = {"tool": tool, "arguments": given, "project_id": await optional_project(api, project)}
+        answer: dict[str, Any] = await api.post(f"/mcps/{await server_id(api, server)}/execute", body)
+        return answer
+
+    answer = run(work)
+    if as_json:
+        print_json(answer)
+    else:
+        out = console()
+        shown = {"structuredContent": answer["structured_content"], "content": answer["content"]}
+        out.print(result_view(shown, lines=1000))
+        out.print(f"{answer['ms']:.0f} ms{', the tool reports an error' if answer['is_error'] else ''}", style="dim")
+    _end(not answer["is_error"])
+
+
+@app.command()
+def health(as_json: Json = False) -> None:
+    """What the last probe said of each server."""
+    found = run(lambda api: api.get("/mcps/health"))
+    if as_json:
+        print_json(found)
+    else:
+        columns = (
+            ("Name", "name"),
+            ("Health", "health"),
+            ("ms", lambda row: "" if row["latency_ms"] is None else f"{row['latency_ms']:.0f}"),
+            ("Probed", lambda row: when(row["probed_at"])),
+            ("Error", "error"),
+        )
+        console().print(table(columns, found["items"]))
+    _end(not any(row["health"] == "unhealthy" for row in found["items"]))
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    pairs = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise InvalidInput(f"{option} must look like NAME=value.", field=option)
+        pairs[name] = value
+    return pairs
+
+
+def _end(good: bool) -> None:
+    if not good:
+        raise typer.Exit(NOT_WELL)
