@@ -1224,6 +1224,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is the process alive
+         * @description Answer at once, without asking anything else.
+         */
+        get: operations["health_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prometheus metrics
+         * @description The process's metrics in Prometheus' text form.
+         */
+        get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Can the service work
+         * @description Ask PostgreSQL and Redis; 503 when either is away.
+         */
+        get: operations["ready_ready_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1842,6 +1902,30 @@ export interface components {
              * @description How many there are.
              */
             total: number;
+        };
+        /**
+         * HealthOut
+         * @description The process answers.
+         */
+        HealthOut: {
+            /**
+             * Status
+             * @description Always ok: a dead process does not answer.
+             * @default ok
+             * @constant
+             */
+            status?: "ok";
+            /**
+             * Timestamp
+             * Format: date-time
+             * @description Now, UTC.
+             */
+            timestamp: string;
+            /**
+             * Version
+             * @description Version of the service.
+             */
+            version: string;
         };
         /**
          * HealthRow
@@ -2935,6 +3019,25 @@ export interface components {
              * @description Whether rows beyond the limit were left out.
              */
             truncated: boolean;
+        };
+        /**
+         * ReadyOut
+         * @description Whether what the service needs is there.
+         */
+        ReadyOut: {
+            /**
+             * Checks
+             * @description Per dependency: ok, or what is wrong.
+             */
+            checks: {
+                [key: string]: string;
+            };
+            /**
+             * Status
+             * @description ready when every check is ok.
+             * @enum {string}
+             */
+            status: "ready" | "not_ready";
         };
         /**
          * Reason
@@ -10419,6 +10522,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthOut"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    ready_ready_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadyOut"];
+                };
+            };
+            /** @description Not ready. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadyOut"];
                 };
             };
         };

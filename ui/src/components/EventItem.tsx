@@ -6,8 +6,14 @@ import { clock, pretty } from "../lib/format.ts";
 import { CodeBlock } from "./CodeBlock.tsx";
 import classes from "./EventItem.module.css";
 
+interface Props {
+  event: TaskEvent;
+  /** How many events the row stands for. */
+  count: number;
+}
+
 /** One event: when, what in words; its data opens below. */
-export function EventItem({ event, count = 1 }: { event: TaskEvent; count?: number }) {
+export function EventItem({ event, count }: Props) {
   const [open, setOpen] = useState(false);
   const { title, detail } = describeEvent(event);
   const hasData = Object.keys(event.data).length > 0;

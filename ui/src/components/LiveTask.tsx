@@ -11,11 +11,13 @@ interface Props {
   taskId: string;
   /** What it does, until it tells more: "Building the graph". */
   doing: string;
+  /** What it did, when it ended well: "The graph is built". */
+  done: string;
   onOver: () => void;
 }
 
 /** A task as it goes, in one strip: its state, how far it is, what it does right now. */
-export function LiveTask({ taskId, doing, onOver }: Props) {
+export function LiveTask({ taskId, doing, done, onOver }: Props) {
   const task = useTask(taskId);
   const { events } = useTaskEvents(taskId);
   const told = useRef(onOver);
@@ -32,7 +34,7 @@ export function LiveTask({ taskId, doing, onOver }: Props) {
         <Group gap="md">
           <StateBadge state={task.data.state} reason={task.data.reason} />
           <Text size="sm" c="dimmed">
-            {over ? doing : (progress.text ?? doing)}
+            {task.data.state === "completed" ? done : over ? doing : (progress.text ?? doing)}
           </Text>
         </Group>
         <Link to={`/tasks/${taskId}`} className="link">

@@ -3,6 +3,7 @@ import { count } from "../lib/format.ts";
 import { sourceOf } from "../lib/source.ts";
 import { Facts } from "./Facts.tsx";
 import { ProblemAlert } from "./ProblemAlert.tsx";
+import classes from "./ProjectFacts.module.css";
 import { StateBadge } from "./StateBadge.tsx";
 import { TimeAgo } from "./TimeAgo.tsx";
 import { Problem } from "../api/problem.ts";
@@ -17,7 +18,7 @@ export function ProjectFacts({ project }: { project: Project }) {
           ["Repository", <StateBadge key="state" state={project.repository_state} />],
           [
             "Source",
-            <span key="source" className="mono">
+            <span key="source" className={classes.source} title={sourceOf(project)}>
               {sourceOf(project)}
             </span>,
           ],

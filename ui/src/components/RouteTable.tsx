@@ -15,7 +15,7 @@ export function RouteTable({ route }: { route: Route }) {
     );
   }
   return (
-    <Table className={classes.table} aria-label="Candidates">
+    <Table verticalSpacing={7} className={classes.table} aria-label="Candidates">
       <Table.Thead>
         <Table.Tr>
           <Table.Th>Target</Table.Th>

@@ -11,7 +11,7 @@ const KINDS: Record<string, Words> = {
   "task.created": ["Created", none],
   "task.routed": ["Routed", routed],
   "task.queued": ["Queued", (data) => text(data.queue)],
-  "attempt.started": ["Started", (data) => joined(text(data.target_name ?? data.target_id), attempt(data))],
+  "attempt.started": ["Started", attempt],
   "attempt.progress": ["Progress", progress],
   "attempt.log": ["Log", (data) => text(data.message ?? data.text ?? data.line)],
   "tool.called": ["Tool called", (data) => text(data.tool ?? data.name)],
@@ -68,7 +68,7 @@ function attempt(data: Data): string | null {
 }
 
 function routed(data: Data): string | null {
-  const target = text(data.target_name ?? data.target_id);
+  const target = text(data.target ?? data.target_id);
   return target ? `to ${target}` : "no target";
 }
 
@@ -90,6 +90,8 @@ function reason(data: Data): string | null {
 }
 
 function diff(data: Data): string | null {
-  const files = Array.isArray(data.files) ? data.files.length : data.files;
-  return typeof files === "number" ? plural(files, "file") : null;
+  const files = data.changed_files ?? (Array.isArray(data.files) ? data.files.length : null);
+  if (typeof files !== "number") return null;
+  const lines = typeof data.added === "number" ? `+${data.added} −${String(data.removed)}` : null;
+  return joined(plural(files, "file"), lines);
 }

@@ -1,5 +1,5 @@
 import { Button, Skeleton } from "@mantine/core";
-import { IconUserCode } from "@tabler/icons-react";
+import { IconSettings, IconUserCode } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { useAgents } from "../api/agents.ts";
 import type { Agent } from "../api/types.ts";
@@ -57,7 +57,10 @@ function AgentRow({ agent }: { agent: Agent }) {
       </div>
       <p className={classes.description}>{agent.description}</p>
       {!agent.available && agent.unavailable_reason && (
-        <p className={classes.missing}>{agent.unavailable_reason}</p>
+        <p className={classes.missing}>
+          <IconSettings size={15} stroke={1.7} aria-hidden />
+          {agent.unavailable_reason}
+        </p>
       )}
       <CapabilityTags capabilities={agent.capabilities} />
     </article>

@@ -1,7 +1,8 @@
-import { Button, Skeleton, Tabs } from "@mantine/core";
+import { Button, Skeleton, Stack, Tabs } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { Link, useNavigate, useParams } from "react-router";
 import { useProject } from "../api/projects.ts";
+import { CloneProgress } from "../components/CloneProgress.tsx";
 import { PageHeader } from "../components/PageHeader.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { ProjectFacts } from "../components/ProjectFacts.tsx";
@@ -36,7 +37,10 @@ export function ProjectPage() {
           </Button>
         }
       />
-      <ProjectFacts project={data} />
+      <Stack gap="md">
+        <ProjectFacts project={data} />
+        <CloneProgress project={data} />
+      </Stack>
       <Tabs
         mt={28}
         value={tab}

@@ -41,6 +41,7 @@ export function GraphTab({ project }: { project: Project }) {
           key={watched}
           taskId={watched}
           doing="Building the graph"
+          done="The graph is built"
           onOver={() => {
             void cache.invalidateQueries({ queryKey: ["projects"] });
             void cache.invalidateQueries({ queryKey: ["graphs"] });
