@@ -45,9 +45,10 @@ _UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "AD
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A query that may run."""
+    """A query that may run. ``own_dataset``: it says itself, by FROM, which graphs it reads."""
 
     kind: Kind
+    own_dataset: bool = False
 
 
 def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
@@ -64,12 +65,14 @@ def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
     kind = _KINDS.get(query.name)
     if kind is None:
         raise BadQuery("only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed", field="query")
+    own_dataset = False
     for node in _walk(query):
         if node.name == "ServiceGraphPattern":
             raise _refused(sparql, "SERVICE", "SERVICE is refused: queries reach this graph only")
         if node.name == "DatasetClause":
-            _check_dataset(sparql, node, tree[0], has_graph)
-    return Admitted(kind)
+            own_dataset = True
+            _check_dataset(sparql, node, has_graph)
+    return Admitted(kind, own_dataset)
 
 
 def _walk(root: object) -> Iterator[CompValue]:
@@ -84,11 +87,11 @@ def _walk(root: object) -> Iterator[CompValue]:
             stack.extend(node)
 
 
-def _check_dataset(sparql: str, node: CompValue, prologue: object, has_graph: Callable[[str], bool]) -> None:
+def _check_dataset(sparql: str, node: CompValue, has_graph: Callable[[str], bool]) -> None:
     for key in ("default", "named"):
-        name = node.get(key)
-        if name is None:
+        if key not in node:
             continue
+        name = node[key]
         if not isinstance(name, URIRef):
             raise _refused(sparql, "FROM", "FROM takes a full IRI here")
         if not has_graph(str(name)):

@@ -113,8 +113,18 @@ class Evaluator:
         return Found((Opaque("super"),), False) if enclosing is None else Found((_Super(enclosing),), True)
 
     def _bound(self, scope: Symbol, name: str, line: int) -> Found:
-        chosen = self._choose(scope, scope.names[name], line)
-        return union([self._binding(scope, binding) for binding in chosen]) if chosen else NOTHING
+        key = (id(scope), f"={name}", line if len(scope.names[name]) > 1 else 0)
+        found = self._memo.get(key)
+        if found is None:
+            if self._depth > _MAX_DEPTH:
+                return UNKNOWN
+            self._memo[key] = UNKNOWN  # what a circle of imports sees of itself
+            self._depth += 1
+            chosen = self._choose(scope, scope.names[name], line)
+            found = union([self._binding(scope, binding) for binding in chosen]) if chosen else NOTHING
+            self._depth -= 1
+            self._memo[key] = found
+        return found
 
     def _choose(self, scope: Symbol, bindings: list[Binding], line: int) -> list[Binding]:
         """The bindings a use can see: straight-line code is followed, branches and loops leave all that is possible."""

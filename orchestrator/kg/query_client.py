@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,8 @@ class GraphQueries:
             reader, writer = await asyncio.open_unix_connection(str(socket_path(folder, snapshot)))
         except (FileNotFoundError, ConnectionRefusedError):
             return
-        await self._exchange(reader, writer, {"op": "stop"}, self._start_seconds)
+        with suppress(Unavailable):  # it ended before it could say so
+            await self._exchange(reader, writer, {"op": "stop"}, self._start_seconds)
 
     async def aclose(self) -> None:
         """Stop waiting for servers that are starting; running servers are shared and end by themselves when idle."""

@@ -22,7 +22,7 @@ from typing import Any
 
 from orchestrator.core.errors import BadQuery, OrchestratorError, TimedOut, Unavailable
 from orchestrator.kg.guard import admit
-from orchestrator.kg.query_worker import KINDS, fingerprint, memory_exceeded, wait_and_answer
+from orchestrator.kg.query_worker import ADMITTED, fingerprint, memory_exceeded, wait_and_answer
 from orchestrator.kg.runtime_dir import socket_path
 from orchestrator.kg.snapshot import GRAPH, current_snapshot, snapshot_folder
 from orchestrator.kg.store import OxigraphStore
@@ -30,8 +30,10 @@ from orchestrator.kg.wire import pack, unpack
 
 _TICK = 1.0
 _SEND_SECONDS = 30.0
+_REFUSING_SECONDS = 2.0
 _MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
 _WARM = 2
+_BACKLOG = 512
 _REMEMBERED = 2000
 
 
@@ -83,14 +85,15 @@ class QueryServer:
             self._start_waiting()
 
     def refuse_all(self, error: OrchestratorError) -> None:
-        """Tell everybody who already connected why there is no service."""
-        self._path.unlink(missing_ok=True)
-        self._listener.settimeout(0.2)
+        """Tell everybody who asks in the next moments why there is no service."""
+        self._listener.settimeout(_REFUSING_SECONDS)
         with contextlib.suppress(TimeoutError):
             while True:
                 connection, _ = self._listener.accept()
-                _send(connection, pack({"error": error.as_dict()}))
-                connection.close()
+                connection.settimeout(_REFUSING_SECONDS)
+                with contextlib.suppress(OSError), connection:
+                    connection.recv(1 << 16)  # closing on unread words could lose ours
+                    connection.sendall(pack({"error": error.as_dict()}))
 
     def _finished(self) -> bool:
         """Whether to end now; the socket is taken away first, then whoever still got in is served."""
@@ -212,8 +215,8 @@ class QueryServer:
 
     def _remember(self, request: dict[str, Any], told: bytes) -> None:
         """A text that was admitted once need not be parsed for admission again: it depends on nothing but the text."""
-        if told in KINDS:
-            self._admitted[fingerprint(request)] = KINDS[told]
+        if told in ADMITTED:
+            self._admitted[fingerprint(request)] = told.decode()
             while len(self._admitted) > _REMEMBERED:
                 self._admitted.popitem(last=False)
 
@@ -316,6 +319,7 @@ def main(arguments: list[str]) -> int:
     if os.fork() != 0:
         return 0
     _detach()
+    listener.listen(_BACKLOG)  # again, so that the kernel names this process to who asks for its peer
     server = QueryServer(folder, snapshot, listener, path, idle_seconds)
     try:
         server.serve()
@@ -343,7 +347,7 @@ def _listen(path: Path) -> socket.socket:
     draft = path.with_suffix(f".{os.getpid()}")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(draft))
-    listener.listen(512)
+    listener.listen(_BACKLOG)
     draft.rename(path)
     return listener
 

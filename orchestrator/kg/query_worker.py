@@ -18,12 +18,16 @@ import pyoxigraph as ox
 
 from orchestrator.core.errors import BadQuery, OrchestratorError, TooLarge
 from orchestrator.kg.formats import GRAPH_FORMATS, RESULT_FORMATS, Kind, negotiate
-from orchestrator.kg.guard import admit
+from orchestrator.kg.guard import Admitted, admit
 from orchestrator.kg.store import GraphStore, Results
 from orchestrator.kg.wire import pack, unpack
 
-# The byte a child sends the server before it answers: the kind of query that was admitted, or that it failed.
-KINDS: dict[bytes, Kind] = {b"s": "select", b"a": "ask", b"c": "construct", b"d": "describe"}
+# The byte a child sends the server before it answers: what was admitted (capitals: with FROM), or that it failed.
+_KINDS: tuple[Kind, ...] = ("select", "ask", "construct", "describe")
+ADMITTED = {kind[0].encode(): Admitted(kind) for kind in _KINDS} | {
+    kind[0].upper().encode(): Admitted(kind, own_dataset=True) for kind in _KINDS
+}
+_CODES = {admitted: code for code, admitted in ADMITTED.items()}
 _FAILED = b"-"
 _PR_SET_PDEATHSIG = 1
 _PREFIXES = {
@@ -54,22 +58,23 @@ def wait_and_answer(channel: socket.socket, store: GraphStore) -> None:
     if connection is None:
         return
     request, _ = frame
-    head, body = _answer(request, store)
+    head, body, admitted = _answer(request, store)
     # The kernel may refuse more memory than the limit to this frame too; it is then the server that reports it.
     frame_bytes = pack(head, body)
-    channel.sendall(head["answer"]["kind"][0].encode() if "answer" in head else _FAILED)
+    channel.sendall(admitted)
     connection.sendall(frame_bytes)
 
 
-def _answer(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes]:
+def _answer(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes, bytes]:
+    """Head and body of the answer, and the byte for the server."""
     try:
         return _run(request, store)
     except OrchestratorError as error:
-        return {"error": error.as_dict()}, b""
+        return {"error": error.as_dict()}, b"", _FAILED
     except MemoryError:
-        return {"error": memory_exceeded(request).as_dict()}, b""
+        return {"error": memory_exceeded(request).as_dict()}, b"", _FAILED
     except Exception as error:  # noqa: BLE001 - the process edge: whatever it was, the caller is told
-        return {"error": BadQuery(f"the query failed: {error}"[:2000], field="query").as_dict()}, b""
+        return {"error": BadQuery(f"the query failed: {error}"[:2000], field="query").as_dict()}, b"", _FAILED
 
 
 def memory_exceeded(request: dict[str, Any]) -> TooLarge:
@@ -78,11 +83,13 @@ def memory_exceeded(request: dict[str, Any]) -> TooLarge:
     return TooLarge("the query needs more memory than it may take", field="query", details={"memory_bytes": limit})
 
 
-def _run(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes]:
+def _run(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes, bytes]:
     began = time.perf_counter()
     limits = request["limits"]
     limit_memory(limits["memory_bytes"])
-    kind: Kind = request.get("admitted") or admit(request["query"], store.has_graph).kind
+    known = request["admitted"]
+    admitted = ADMITTED[known.encode()] if known else admit(request["query"], store.has_graph)
+    kind = admitted.kind
     give_up_files()
     media_type = negotiate(request["accept"], kind)
     results = store.query(
@@ -90,10 +97,11 @@ def _run(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], by
         substitutions=request["substitutions"],
         default_graphs=request["default_graphs"],
         named_graphs=request["named_graphs"],
+        own_dataset=admitted.own_dataset,
     )
     body, rows, truncated = _serialise(results, media_type, limits["rows"], limits["bytes"])
     answer = {"media_type": media_type, "kind": kind, "rows": rows, "truncated": truncated}
-    return {"answer": answer | {"seconds": round(time.perf_counter() - began, 6)}}, body
+    return {"answer": answer | {"seconds": round(time.perf_counter() - began, 6)}}, body, _CODES[admitted]
 
 
 def limit_memory(memory_bytes: int) -> None:

@@ -29,6 +29,7 @@ class GraphStore(Protocol):
         substitutions: Mapping[str, str],
         default_graphs: Sequence[str],
         named_graphs: Sequence[str],
+        own_dataset: bool = False,
     ) -> Results:
         """Answers of a query that was admitted. Raises BadQuery where the text cannot be understood."""
 
@@ -59,6 +60,7 @@ class OxigraphStore:
         substitutions: Mapping[str, str],
         default_graphs: Sequence[str],
         named_graphs: Sequence[str],
+        own_dataset: bool = False,
     ) -> Results:
         """Answers of a query; without graphs named by the caller or the text, the union is the default graph."""
         chosen: list[Graph] | None = [_node(name) for name in default_graphs] or None
@@ -68,7 +70,7 @@ class OxigraphStore:
         try:
             return self._store.query(
                 sparql,
-                use_default_graph_as_union=chosen is None and not named_graphs,
+                use_default_graph_as_union=not (default_graphs or named_graphs or own_dataset),
                 default_graph=chosen if chosen or not named_graphs else [],
                 named_graphs=named,
                 substitutions={ox.Variable(name): _term(name, text) for name, text in substitutions.items()},

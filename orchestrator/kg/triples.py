@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef
 from orchestrator.kg.terms import iri, literal, path_part
-from orchestrator.kg.vocabulary import CODE, DCT, PROV, RDF, RDFS, SCHEMA, XSD
+from orchestrator.kg.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
 
 _TYPE, _LABEL, _COMMENT = f"<{RDF}type>", f"<{RDFS}label>", f"<{RDFS}comment>"
 
@@ -64,6 +64,10 @@ class TripleWriter:
         yield f"{run} <{PROV}used> {repository}{tail}"
         yield f"{run} {_c('commit')} {literal(commit)}{tail}"
         yield f'{run} <{PROV}endedAtTime> "{ended_at}"^^<{XSD}dateTime>{tail}'
+        for name, confidence in RULES.items():
+            rule = _c(f"rule-{name}")
+            yield f"{rule} {_TYPE} {_c('ResolutionRule')}{tail}"
+            yield f'{rule} {_c("confidence")} "{confidence}"^^<{XSD}decimal>{tail}'
         for one in sorted(skipped, key=lambda one: (one.path, one.reason)):
             file = f"<{self._base}/file/{path_part(one.path)}>"
             reason = f"{one.reason}: {one.detail}" if one.detail else one.reason

@@ -20,7 +20,7 @@ def named(rows: list[dict[str, object]], *keys: str) -> list[tuple[object, ...]]
 
 
 async def test_symbols_are_found_best_match_first(folder: Path, queries: GraphQueries) -> None:
-    answer = await questions.find_symbol(queries, folder, "cart")
+    answer = await questions.find_symbol(queries, folder, "Cart")
     assert named(answer["symbols"], "symbol", "kind", "path", "line")[0] == (
         "shop.cart.Cart", "class", "src/shop/cart.py", 9,
     )  # fmt: skip
