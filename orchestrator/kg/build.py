@@ -17,8 +17,9 @@ from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import FileFacts, Skipped, SourceFile
 from orchestrator.kg.facts_cache import load_facts, save_facts
 from orchestrator.kg.files import list_files, read_files
-from orchestrator.kg.python_extract import TookTooLongError, extract
+from orchestrator.kg.python_extract import extract
 from orchestrator.kg.python_links import Linker
+from orchestrator.kg.python_tree import TookTooLongError
 from orchestrator.kg.snapshot import FACTS, GRAPH, REPORT, current_snapshot, new_snapshot, snapshot_folder
 from orchestrator.kg.triples import TripleWriter
 

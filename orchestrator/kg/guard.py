@@ -52,7 +52,7 @@ class Admitted:
 
 
 def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
-    """Admit a query or raise BadQuery saying what is refused and where. ``has_graph`` knows the graphs that are here."""
+    """Admit a query or raise BadQuery saying what is refused and where. ``has_graph`` knows what graphs there are."""
     if len(sparql) > MAX_QUERY:
         raise BadQuery(f"the query is longer than {MAX_QUERY} characters", field="query")
     _check_nesting(sparql)
@@ -109,7 +109,7 @@ def _check_nesting(sparql: str) -> None:
 
 def _admit_by_words(sparql: str) -> Admitted:
     kind: Kind | None = None
-    # SPARQL allows \\uXXXX anywhere, so a keyword may hide in escapes: both readings count.
+    # SPARQL allows \\uXXXX anywhere, so a keyword may hide there: both readings count.
     plain = _CODE_POINT.sub(lambda match: chr(int(match.group(1) or match.group(2), 16) % 0x110000), sparql)
     for match in [*_TOKEN.finditer(sparql), *(_TOKEN.finditer(plain) if plain != sparql else ())]:
         word = (match.group("word") or "").upper()

@@ -1,7 +1,7 @@
 """What a Python expression can be: scopes, imports, re-exports, attributes, method order, return values.
 
-Used by the Python linker. Answers are sets with a flag whether they are complete; where the code does not say, the answer
-is incomplete, never a guess. Works on facts of the whole tree, in memory, with bounds on depth and width.
+Used by the Python linker. Answers are sets with a flag whether they are complete; where the code does not say,
+the answer is incomplete, never a guess. Works on facts of the whole tree, in memory, with bounds on depth and width.
 """
 
 import builtins
@@ -57,7 +57,7 @@ class Evaluator:
         self._depth = 0
 
     def evaluate(self, scope: Symbol, expression: str, line: int = 0) -> Found:
-        """What an expression can be in a scope. ``line``: where it stands, if names are bound more than once; 0 = any."""
+        """What an expression can be in a scope. ``line`` tells apart names bound more than once; 0 = any."""
         head, steps = _parts(expression)
         if line and len(scope.names.get(head, ())) < 2:
             line = 0

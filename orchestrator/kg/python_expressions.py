@@ -102,3 +102,34 @@ def docstring(body: Node | None, limit: int = 1000) -> str:
 def one_line(node: Node | None, limit: int = 300) -> str:
     """A node's text on one line."""
     return " ".join(text(node).split())[:limit] if node is not None else ""
+
+
+def base(node: Node) -> str:
+    """A base class; ``Generic[T]`` counts as ``Generic``."""
+    return expression(node.child_by_field_name("value") if node.type == "subscript" else node)
+
+
+def parameter_name(parameter: Node) -> str:
+    """The name a parameter binds, whatever stars, defaults and annotations surround it."""
+    node: Node | None = parameter
+    while node is not None and node.type != "identifier":
+        node = node.child_by_field_name("name") or (node.named_children[0] if node.named_child_count else None)
+    return text(node) if node is not None else ""
+
+
+def plain(parameter: Node) -> bool:
+    """Whether the annotation is that of the value itself, which for ``*args: T`` it is not."""
+    return not parameter.named_child_count or "splat" not in parameter.named_children[0].type
+
+
+def arity(parameters: Node | None) -> tuple[int, int]:
+    """The least and most arguments a function takes; -1 for any number."""
+    least = most = 0
+    for parameter in parameters.named_children if parameters is not None else ():
+        if "splat" in parameter.type or (parameter.type == "typed_parameter" and not plain(parameter)):
+            return least, -1
+        if parameter.type in ("identifier", "typed_parameter"):
+            least, most = least + 1, most + 1
+        elif parameter.type in ("default_parameter", "typed_default_parameter"):
+            most += 1
+    return least, most

@@ -5,11 +5,10 @@ Says only what the file itself says: nothing is resolved here.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Node
 
 from orchestrator.kg.facts import (
     AttributeBinding,
@@ -21,19 +20,24 @@ from orchestrator.kg.facts import (
     ImportFact,
     Reference,
 )
-from orchestrator.kg.python_expressions import annotation, count_arguments, docstring, expression, one_line, text
+from orchestrator.kg.python_expressions import (
+    annotation,
+    arity,
+    base,
+    count_arguments,
+    docstring,
+    expression,
+    one_line,
+    parameter_name,
+    plain,
+    text,
+)
+from orchestrator.kg.python_tree import PARSE_SECONDS, parse, walk
 
-PARSE_SECONDS = 10.0
 _MAX_PROBLEMS = 20
-_CHUNK = 1 << 20
-_TRUSTED_SIZE = 256 * 1024
-_MAX_ITEMS = 100
 _MAX_RETURNS = 4
-_LANGUAGE = Language(tree_sitter_python.language())
-# Nothing of interest lies below these.
-_LEAVES = frozenset({"identifier", "comment", "dotted_name", "integer", "string_content", "string_start", "string_end"})
+_MAX_ITEMS = 100
 _BRANCHES = frozenset({"if_statement", "while_statement", "try_statement", "match_statement", "for_statement"})
-_NODES_PER_LOOK = 20_000
 
 
 @dataclass(slots=True, eq=False)
@@ -48,49 +52,11 @@ class _Scope:
     outer_names: set[str] = field(default_factory=set)
 
 
-class TookTooLongError(Exception):
-    """The parser did not finish a file in time."""
-
-
 def extract(source: bytes) -> FileFacts:
     """All facts of one file. Raises TookTooLongError for a file the parser chokes on."""
     deadline = time.monotonic() + PARSE_SECONDS
-    tree = _parse(source, deadline)
-    return _Extractor(tree.root_node).run(_walk(tree, deadline))
-
-
-def _walk(tree: Tree, deadline: float) -> Iterator[Node]:
-    """Every node in source order, outer before inner. A cursor: queries cost the square of some broken inputs."""
-    cursor = tree.walk()
-    seen = 0
-    while True:
-        node = cursor.node
-        assert node is not None
-        yield node
-        seen += 1
-        if seen % _NODES_PER_LOOK == 0 and time.monotonic() > deadline:
-            raise TookTooLongError
-        if (node.type not in _LEAVES and cursor.goto_first_child()) or cursor.goto_next_sibling():
-            continue
-        while cursor.goto_parent():
-            if cursor.goto_next_sibling():
-                break
-        else:
-            return
-
-
-def _parse(source: bytes, deadline: float) -> Tree:
-    parser = Parser(_LANGUAGE)
-    if len(source) > _TRUSTED_SIZE:
-        # Only parsing by callback can be stopped, but the text of its nodes is slow to get: a trial run, for big files.
-        try:
-            parser.parse(
-                lambda offset, _: source[offset : offset + _CHUNK],
-                progress_callback=lambda _offset, _error: time.monotonic() > deadline,
-            )
-        except ValueError as error:
-            raise TookTooLongError from error
-    return parser.parse(source)
+    tree = parse(source, deadline)
+    return _Extractor(tree.root_node).run(walk(tree, deadline))
 
 
 class _Extractor:
@@ -300,14 +266,14 @@ class _Extractor:
                 signature=one_line(superclasses),
                 doc=docstring(node.child_by_field_name("body")),
                 decorators=self._take_decorators(),
-                bases=tuple(_base(base) for base in bases if base.type not in ("keyword_argument", "comment")),
+                bases=tuple(base(one) for one in bases if one.type not in ("keyword_argument", "comment")),
             ),
         )
 
     def _function(self, node: Node) -> None:
         name, parameters = node.child_by_field_name("name"), node.child_by_field_name("parameters")
         result = node.child_by_field_name("return_type")
-        least, most = _arity(parameters)
+        least, most = arity(parameters)
         decorators = self._take_decorators()
         arrow = f" -> {one_line(result, 100)}" if result is not None else ""
         self._define(
@@ -330,7 +296,7 @@ class _Extractor:
         self._pending.self_name, self._pending.owner = self._scope.self_name, self._scope.owner
         self._parameters = parameters.named_children if parameters is not None else []
         if self._definitions[self._scope.index].kind == "class" and "staticmethod" not in decorators:
-            first = _parameter_name(self._parameters[0]) if self._parameters else ""
+            first = parameter_name(self._parameters[0]) if self._parameters else ""
             self._pending.self_name, self._pending.owner = first, self._scope.index
 
     def _body(self, node: Node) -> None:
@@ -348,14 +314,14 @@ class _Extractor:
 
     def _bind_parameters(self, definition: Definition, *, method: bool) -> None:
         for position, parameter in enumerate(self._parameters):
-            name = _parameter_name(parameter)
+            name = parameter_name(parameter)
             if not name:
                 continue
             declared = annotation(parameter.child_by_field_name("type"))
             if position == 0 and method:
                 on_class = "classmethod" in definition.decorators or definition.name in _ON_CLASS
                 self._bind(name, "cls" if on_class else "self", str(definition.parent), parameter)
-            elif declared and parameter.type in ("typed_parameter", "typed_default_parameter") and _plain(parameter):
+            elif declared and parameter.type in ("typed_parameter", "typed_default_parameter") and plain(parameter):
                 self._bind(name, "type", declared, parameter)
             else:
                 self._bind(name, "unknown", "", parameter)
@@ -423,33 +389,3 @@ class _Extractor:
 
 
 _ON_CLASS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
-
-
-def _base(node: Node) -> str:
-    """A base class; ``Generic[T]`` counts as ``Generic``."""
-    return expression(node.child_by_field_name("value") if node.type == "subscript" else node)
-
-
-def _parameter_name(parameter: Node) -> str:
-    node: Node | None = parameter
-    while node is not None and node.type != "identifier":
-        node = node.child_by_field_name("name") or (node.named_children[0] if node.named_child_count else None)
-    return text(node) if node is not None else ""
-
-
-def _plain(parameter: Node) -> bool:
-    """Whether the annotation is that of the value itself, which for ``*args: T`` it is not."""
-    return not parameter.named_child_count or "splat" not in parameter.named_children[0].type
-
-
-def _arity(parameters: Node | None) -> tuple[int, int]:
-    """The least and most arguments a function takes; -1 for any number."""
-    least = most = 0
-    for parameter in parameters.named_children if parameters is not None else ():
-        if "splat" in parameter.type or (parameter.type == "typed_parameter" and not _plain(parameter)):
-            return least, -1
-        if parameter.type in ("identifier", "typed_parameter"):
-            least, most = least + 1, most + 1
-        elif parameter.type in ("default_parameter", "typed_default_parameter"):
-            most += 1
-    return least, most

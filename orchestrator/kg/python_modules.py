@@ -1,7 +1,7 @@
 """Which Python module a file is, and which file an import means. Used by the Python resolver.
 
 Follows the language: packages by ``__init__.py``, source roots (``src``, folders with a build file), namespace
-packages, scripts that import their neighbours. Two files that both fit an import are told apart by nearness, or not at all.
+packages, scripts that import their neighbours. Two files that both fit an import are told apart by nearness, or not.
 """
 
 import os

@@ -1,8 +1,8 @@
 """A small process that holds one snapshot's graph in memory and answers queries in forked children, one query each.
 
 Started on demand by the query client, shared by all processes of the host through a unix socket; a lock file keeps
-it single. Children are forked ahead of need, so a query does not wait for the fork. Kills a child that passes its wall time
-or whose caller went away. Ends when idle, when another snapshot is current, or when its folder is gone.
+it single. Children are forked ahead of need, so a query does not wait for the fork. Kills a child that passes its wall
+time or whose caller went away. Ends when idle, when another snapshot is current, or when its folder is gone.
 Single-threaded, because it forks; it parses no SPARQL and computes no answer itself.
 """
 

@@ -1,7 +1,7 @@
 """The SPARQL behind the prepared questions. Used by ``questions`` only.
 
-Constants: a variable such as ``?wanted`` or ``?x`` that a question binds is substituted by the engine, never pasted; the
-engine wants such a variable in the projection. Definitions and call sites both have caller, line and name triples.
+Constants: a variable such as ``?wanted`` or ``?x`` that a question binds is substituted by the engine, never pasted;
+the engine wants such a variable in the projection. Definitions and call sites both have caller, line and name triples.
 """
 
 from orchestrator.kg.vocabulary import PREFIXES
@@ -38,12 +38,14 @@ BY_IRI = f"""{PREFIXES}
 SELECT ?x ?symbol ?label WHERE {{ ?x c:qualifiedName ?symbol ; rdfs:label ?label }}"""
 
 BY_QUALIFIED_NAME = f"""{PREFIXES}
-SELECT ?wanted ?iri ?symbol ?label WHERE {{ ?iri c:qualifiedName ?wanted ; c:qualifiedName ?symbol ; rdfs:label ?label }}"""
+SELECT ?wanted ?iri ?symbol ?label WHERE {{
+  ?iri c:qualifiedName ?wanted ; c:qualifiedName ?symbol ; rdfs:label ?label
+}}"""
 
 BY_LABEL = f"""{PREFIXES}
 SELECT ?iri ?symbol ?label WHERE {{ ?iri rdfs:label ?label ; c:qualifiedName ?symbol ; rdfs:label ?label }}"""
 
-# Each branch of a UNION holds its whole pattern: joined behind the UNION, the engine starts from every call site there is.
+# Each branch of a UNION holds its whole pattern: joined behind the UNION, the engine starts from every call site.
 _SITE = "?site c:caller ?iri ; c:startLine ?line ; c:resolution ?rule ."
 _CALLER = f"{_SITE} ?iri c:qualifiedName ?symbol ; c:definedIn/c:path ?path ."
 

@@ -120,8 +120,12 @@ async def impact(
     return {"symbol": found.qualified_name, "iri": found.iri, "reached": ordered[:_MAX_REACHED], "unknown": unknown}
 
 
-async def tests_reaching(  # noqa: PT028 - a question, not a test
-    queries: GraphQueries, folder: Path, symbol: str, *, limits: QueryLimits = _LIMITS
+async def tests_reaching(
+    queries: GraphQueries,
+    folder: Path,
+    symbol: str,
+    *,
+    limits: QueryLimits = _LIMITS,  # noqa: PT028 - a question, not a test
 ) -> Row:
     """Tests from which a symbol is reached by certain calls, then those that may reach it."""
     found, bound = await _resolve(queries, folder, symbol, limits)
