@@ -1,4 +1,4 @@
-"""Settings, read from the environment and ``.env``. Read by bootstrap and the entry points only; parts get values, not settings.
+"""Settings, read from the environment and ``.env`` by bootstrap and the entry points; parts get values, not settings.
 
 ``DATABASE_URL`` and ``REDIS_URL`` empty means: start the embedded ones under ``DATA_DIR``.
 """
@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     )
     access_token_minutes: int = Field(15, ge=1, description="Lifetime of an access token.")
     refresh_token_days: int = Field(30, ge=1, description="Lifetime of a refresh token family without use.")
-    allow_registration: bool = Field(True, description="Whether strangers may register with e-mail and password.")
+    allow_registration: bool = Field(
+        True, description="Whether strangers may make an account, by e-mail or by an outside log-in."
+    )
     cors_origins: str = Field("", description="Comma-separated origins that browsers may call the API from.")
     requests_per_minute: int = Field(6000, ge=1, description="Requests a caller may make per minute before 429.")
 

@@ -20,6 +20,8 @@ import httpx2
 import jwt
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from orchestrator.core.errors import NotAuthenticated, NotConfigured, ProviderFailed, TimedOut
 
@@ -49,7 +51,7 @@ class Granted:
 
 
 class Provider(ABC):
-    """A place to log in. ``base_url`` is where users see it; ``secret_setting`` names what to set to enable it."""
+    """A place to log in. ``base_url`` is its web site; ``setting`` begins the names of the settings that enable it."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -81,15 +83,18 @@ class Provider(ABC):
     ) -> str:
         """Where to send the browser. ``repositories`` asks for access to repositories beside the identity."""
         scope = f"{self.identity_scope} {self.repository_scope}" if repositories else self.identity_scope
-        url, _ = self._client().create_authorization_url(
+        url: str = prepare_grant_uri(
             self._base_url + self.authorize_path,
-            state=state,
-            code_verifier=verifier,
+            client_id=self._client_id,
+            response_type="code",
             redirect_uri=redirect_uri,
             scope=scope,
+            state=state,
+            code_challenge=create_s256_code_challenge(verifier),
+            code_challenge_method="S256",
             **({"nonce": nonce} if "openid" in scope else {}),
         )
-        return str(url)
+        return url
 
     async def redeem(self, code: str, *, verifier: str, nonce: str, redirect_uri: str) -> tuple[Person, Granted]:
         """The person behind a code, and the tokens; NotAuthenticated when the provider refuses the code."""
@@ -115,17 +120,16 @@ class Provider(ABC):
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        # Loading the certificates takes twenty milliseconds: once, not per log-in.
+        # Loading the certificates takes tens of milliseconds: once, in a thread, not per log-in.
         return ssl.create_default_context()
 
-    def _client(self) -> AsyncOAuth2Client:
+    async def _client(self) -> AsyncOAuth2Client:
         return AsyncOAuth2Client(
             self._client_id,
             self._client_secret,
             token_endpoint_auth_method=self.auth_method,
-            code_challenge_method="S256",
             timeout=10.0,
-            verify=self._tls,
+            verify=await asyncio.to_thread(lambda: self._tls),
             headers={"User-Agent": "orchestrator"},
         )
 
@@ -133,7 +137,7 @@ class Provider(ABC):
     async def _talking(self) -> AsyncIterator[AsyncOAuth2Client]:
         limit = asyncio.timeout(_SECONDS)
         try:
-            async with limit, self._client() as client:
+            async with limit, await self._client() as client:
                 yield client
         except TimeoutError as error:
             raise TimedOut(f"{self.title} did not answer in time", details={"seconds": _SECONDS}) from error
