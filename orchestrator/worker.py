@@ -1,4 +1,4 @@
-"""Starts worker processes: light (tool calls, one event loop), heavy (RQ, a forked process per attempt), monitor (loops).
+"""Starts worker processes: light (one event loop), heavy (RQ, a forked process per attempt), monitor (loops).
 
 Called by the command line with its settings. Signals end each in order: nothing new is taken, what runs gets a grace.
 """
@@ -8,11 +8,9 @@ import os
 import signal
 from typing import Protocol
 
-from redis import Redis
-from rq import Queue, Worker
-
 from orchestrator.bootstrap import build_container
 from orchestrator.config import Settings
+from orchestrator.jobqueue.forking import work_until_asked_to_stop
 from orchestrator.jobqueue.queues import HEAVY_QUEUES
 from orchestrator.jobs import runner
 from orchestrator.jobs.light import LightWorker
@@ -40,10 +38,7 @@ def run_heavy(settings: Settings) -> None:
     """Run an RQ worker until a signal. Each attempt is a fork of this process, so its imports are paid once."""
     configure_logging(settings.log_level, as_json=settings.log_json)
     _export(settings)
-    connection = Redis.from_url(settings.redis_url)
-    queues = [Queue(name, connection=connection) for name in HEAVY_QUEUES]
-    worker = Worker(queues, connection=connection, name=f"{runner.worker_id('heavy')}", log_job_description=False)
-    worker.work(logging_level="WARNING")
+    work_until_asked_to_stop(settings.redis_url, HEAVY_QUEUES, runner.worker_id("heavy"))
 
 
 async def _serve(settings: Settings, make: type[LightWorker] | type[Monitor]) -> None:

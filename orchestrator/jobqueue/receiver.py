@@ -6,6 +6,7 @@ are emptied in the order given. What is popped here and lost with the process is
 
 from uuid import UUID
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from rq import Queue
@@ -13,6 +14,8 @@ from rq.job import Job
 
 from orchestrator.core.errors import Unavailable
 from orchestrator.jobqueue.queues import parse_job_id
+
+log = structlog.get_logger(__name__)
 
 _BLOCK_SECONDS = 5
 
@@ -37,7 +40,7 @@ class JobReceiver:
                 await self._redis.delete(*(Job.key_for(identifier) for identifier in identifiers))
         except (RedisError, OSError) as error:
             raise Unavailable("the job queue (Redis) is not there right now") from error
-        return [parse_job_id(identifier) for identifier in identifiers]
+        return [delivery for identifier in identifiers if (delivery := _parse(identifier))]
 
     async def close(self) -> None:
         """Close the connection."""
@@ -50,3 +53,12 @@ class JobReceiver:
                 popped = await self._redis.lpop(key, at_most - len(found))
                 found += [str(identifier) for identifier in popped or ()]
         return found
+
+
+def _parse(identifier: str) -> tuple[UUID, int] | None:
+    try:
+        return parse_job_id(identifier)
+    except ValueError:
+        # Not one of ours: somebody else's job in our queue must not stop the queue.
+        log.warning("job_not_understood", job_id=identifier[:100])
+        return None

@@ -13,7 +13,7 @@ from orchestrator.bootstrap import Container
 from orchestrator.core.errors import Unavailable
 from orchestrator.jobqueue.queues import LIGHT_QUEUES
 from orchestrator.jobqueue.receiver import JobReceiver
-from orchestrator.jobs.runner import make_runner
+from orchestrator.jobs.runner import make_runner, work_until
 from orchestrator.services.run_task import TaskRunner
 
 log = structlog.get_logger(__name__)
@@ -39,10 +39,7 @@ class LightWorker:
 
     async def run(self) -> None:
         """Work until stopped."""
-        taking = asyncio.create_task(self._take(), name="take")
-        await self._stopping.wait()
-        taking.cancel()
-        await asyncio.wait([taking])
+        await work_until(self._stopping, self._take())
         if self._running:
             await asyncio.wait(self._running, timeout=_GRACE_SECONDS)
         for task in self._running:
@@ -74,5 +71,9 @@ class LightWorker:
         try:
             await self._runner.run(task_id, generation)
         except Unavailable as error:
-            # Not claimed: the delivery is still in the outbox and comes again.
+            # Not claimed: the delivery is still in the outbox and comes again. Or claimed after all, when the commit
+            # was in doubt: then nobody renews the lease, and the reaper takes the attempt back.
             log.warning("attempt_not_started", task_id=str(task_id), error=error.message)
+        except Exception:
+            # The edge of a task: the others on this loop go on, and the reaper takes this attempt back.
+            log.exception("attempt_broke", task_id=str(task_id))

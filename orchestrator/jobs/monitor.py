@@ -10,6 +10,7 @@ import structlog
 from orchestrator.bootstrap import Container
 from orchestrator.core.errors import OrchestratorError, Unavailable
 from orchestrator.jobs.catalog import LOOPS, LoopJob
+from orchestrator.jobs.runner import work_until
 from orchestrator.models.database import AdvisoryLock
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,7 @@ class Monitor:
 
     async def run(self) -> None:
         """Wait for the lead, work while it lasts, begin again; until stopped."""
-        leading = asyncio.create_task(self._lead(), name="lead")
-        await self._stopping.wait()
-        leading.cancel()
-        await asyncio.wait([leading])
+        await work_until(self._stopping, self._lead())
 
     async def _lead(self) -> None:
         while True:

@@ -6,6 +6,8 @@
 import asyncio
 import os
 import socket
+from collections.abc import Coroutine
+from typing import Any
 from uuid import UUID
 
 from orchestrator.bootstrap import Container, build_container
@@ -36,6 +38,20 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         inline_bytes=settings.inline_result_bytes,
     )
     return runner, leases
+
+
+async def work_until(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run what never ends by itself until ``stopping`` is set; when it breaks, so does the caller, loudly."""
+    working = asyncio.create_task(work, name="work")
+    waiting = asyncio.create_task(stopping.wait(), name="stopping")
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, waiting):
+            task.cancel()
+        await asyncio.wait({working, waiting})
 
 
 def run(task_id: str, generation: int) -> None:

@@ -3,12 +3,13 @@
 No transaction is ever held while a tool, an agent or a stream runs: the block around it must be closed first.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
@@ -27,6 +28,24 @@ def _dumps(value: object) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
+_ASK_SECONDS = 5.0
+_AWAY = ("08", "40", "53", "57")
+"""Classes of SQLSTATE that pass by themselves: connection lost, deadlock, out of resources, shut down or starting."""
+_AWAY_TOO = ("25P03", "25P04", "55P03")
+"""Idle or too long in a transaction, lock not available: ours was ended, the next may succeed."""
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether trying again can help: the fault is the server's or the connection's, not the statement's.
+
+    A commit that met such an error is in doubt: it may have happened.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # no server said it: the driver lost the connection, or never had one
+        return bool(error.connection_invalidated) or isinstance(error, OperationalError | InterfaceError)
+    return bool(error.connection_invalidated) or state.startswith(_AWAY) or state in _AWAY_TOO
+
+
 class AdvisoryLock:
     """A lock of the whole installation, held by a connection of its own for as long as that lives."""
 
@@ -36,8 +55,9 @@ class AdvisoryLock:
     async def still_held(self) -> bool:
         """Whether the connection, and with it the lock, is still there."""
         try:
-            await self._connection.execute(text("SELECT 1"))
-        except DBAPIError:
+            async with asyncio.timeout(_ASK_SECONDS):
+                await self._connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, TimeoutError):
             return False
         return True
 
@@ -69,11 +89,11 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise Unavailable("the database is not there right now", hint="try again in a moment") from error
+        except PoolTimeout as error:
+            raise Unavailable("every database connection is busy", hint="try again in a moment") from error
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable("the database connection was lost", hint="try again in a moment") from error
+            if _is_away(error):
+                raise Unavailable("the database is not there right now", hint="try again in a moment") from error
             raise
 
     @asynccontextmanager
@@ -96,14 +116,15 @@ class Database:
                 finally:
                     if got:
                         await self._unlock(connection, key)
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except SQLAlchemyError as error:
+            # Nothing but the lock is asked for on this connection: any error says that it is gone.
             raise Unavailable("the database is not there right now") from error
 
     @staticmethod
     async def _unlock(connection: AsyncConnection, key: int) -> None:
         try:
             await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-        except DBAPIError:
+        except SQLAlchemyError:
             # The connection is gone and the lock with it.
             await connection.invalidate()
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.core.routing import Health
@@ -72,10 +72,12 @@ class UserSpace(Identified, Stamped, Base):
     """A user's own Hugging Face Space that may carry heavy work, with the user's consent."""
 
     __tablename__ = "user_spaces"
+    __table_args__ = (UniqueConstraint("user_id", "space_id"),)
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     space_id: Mapped[str]
     url: Mapped[str]
+    tools: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     capabilities: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     consented_at: Mapped[datetime | None]
     health: Mapped[Health] = mapped_column(default=Health.UNKNOWN, server_default=Health.UNKNOWN.value)

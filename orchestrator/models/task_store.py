@@ -73,6 +73,12 @@ async def insert_tasks(connection: AsyncConnection, tasks: Sequence[NewTask]) ->
     return set((await connection.execute(_INSERT, {"batch": batch})).scalars())
 
 
+async def existing_tasks(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these tasks are stored."""
+    rows = await connection.execute(text("SELECT id FROM tasks WHERE id = ANY(:ids)"), {"ids": list(ids)})
+    return set(rows.scalars())
+
+
 async def find_task(connection: AsyncConnection, task_id: UUID) -> Mapping[str, Any] | None:
     """One task's row."""
     row = (await connection.execute(text("SELECT * FROM tasks WHERE id = :id"), {"id": task_id})).mappings().first()

@@ -79,8 +79,6 @@ class Attempt(Base):
     ended_at: Mapped[datetime | None]
     reason: Mapped[Reason | None]
     error: Mapped[dict[str, Any] | None]
-    base_commit: Mapped[str | None]
-    worktree: Mapped[str | None]
 
 
 class EventRow(Base):

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.core.errors import Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
+from orchestrator.core.errors import Cancelled, Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
 
@@ -106,10 +106,13 @@ def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | Orches
     state, generation = TaskState(row["state"]), int(row["generation"])
     claims = step.to == TaskState.RUNNING
     try:
+        # The lease first: whoever lost it learns that, whatever became of the task since.
+        _check_lease(step, row, state, generation + 1 if claims else generation)
         if step.to is not None:
             check_transition(state, step.to)
             _check_words(step, step.to)
-        _check_lease(step, row, state, generation + 1 if claims else generation)
+        if row["cancel_requested_at"] is not None:
+            _check_stop(step, state)
     except OrchestratorError as error:
         return error
     first = row["last_seq"] + 1
@@ -134,8 +137,14 @@ def _check_lease(step: Transition, row: Mapping[str, Any], state: TaskState, gen
         raise StaleLease(f"the task is {state}: this attempt is over", details={"state": state})
     if step.only_if_lease_expired and not row["lease_expired"]:
         raise Conflict("the lease was renewed meanwhile")
-    if step.to == TaskState.RUNNING and row["cancel_requested_at"] is not None:
+
+
+def _check_stop(step: Transition, state: TaskState) -> None:
+    """A task that was asked to stop starts nothing more; its attempt ends it for good, however it went."""
+    if step.to == TaskState.RUNNING:
         raise IllegalTransition("the task was asked to stop")
+    if state == TaskState.RUNNING and step.to in (TaskState.QUEUED, TaskState.AWAITING_INPUT):
+        raise Cancelled("the task was asked to stop")
 
 
 def _record(step: Transition, answer: Applied) -> dict[str, Any]:

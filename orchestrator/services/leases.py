@@ -17,6 +17,9 @@ from orchestrator.models.delivery import renew_leases
 
 log = structlog.get_logger(__name__)
 
+_MISSED_PAUSE_SECONDS = 0.5
+"""A missed beat is made up for quickly, before the leases run out."""
+
 
 @dataclass(slots=True)
 class Held:
@@ -27,6 +30,8 @@ class Held:
     work: "asyncio.Task[None]"
     lost: bool = False
     stop_asked: bool = False
+    over: bool = False
+    """The work is done and only its ending is to be written: nothing is left to cancel."""
 
 
 class Leases:
@@ -34,7 +39,7 @@ class Leases:
 
     def __init__(self, database: Database, worker_id: str, *, seconds: float, every: float) -> None:
         self._database = database
-        self._held: dict[UUID, Held] = {}
+        self._held: dict[tuple[UUID, int], Held] = {}
         self._every = every
         self._loop: asyncio.Task[None] | None = None
         self.worker_id = worker_id
@@ -46,21 +51,20 @@ class Leases:
         work = asyncio.current_task()
         assert work is not None
         held = Held(task_id, generation, work)
-        self._held[task_id] = held
+        self._held[task_id, generation] = held
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             yield held
         finally:
-            if self._held.get(task_id) is held:
-                del self._held[task_id]
+            del self._held[task_id, generation]
 
     def stop(self, task_id: UUID) -> None:
         """Cancel the work on a task if this process does it."""
-        held = self._held.get(task_id)
-        if held and not held.stop_asked and not held.lost:
-            held.stop_asked = True
-            held.work.cancel()
+        for held in list(self._held.values()):
+            if held.task_id == task_id and not (held.stop_asked or held.lost or held.over):
+                held.stop_asked = True
+                held.work.cancel()
 
     def count(self) -> int:
         """How many leases are held."""
@@ -74,13 +78,19 @@ class Leases:
                 await self._loop
 
     async def _beat(self) -> None:
+        pause = self._every
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(pause)
+            pause = self._every
             try:
                 await self._renew()
             except Unavailable as error:
                 # Not renewed: if this lasts, the leases run out and the next successful beat says so.
                 log.warning("heartbeat_missed", error=error.message)
+                pause = min(self._every, _MISSED_PAUSE_SECONDS)
+            except Exception:
+                # The edge of the loop: without it every lease of this worker would run out over one bad round.
+                log.exception("heartbeat_failed")
 
     async def _renew(self) -> None:
         held = list(self._held.values())
@@ -90,13 +100,15 @@ class Leases:
             leases = [(h.task_id, h.generation) for h in held]
             alive = await renew_leases(connection, self.worker_id, leases, self.seconds)
         for lease in held:
-            if lease.task_id not in alive:
+            stop = alive.get((lease.task_id, lease.generation))
+            if stop is None:
                 self._lose(lease)
-            elif alive[lease.task_id]:
+            elif stop:
                 self.stop(lease.task_id)
 
     def _lose(self, lease: Held) -> None:
-        if self._held.get(lease.task_id) is lease and not lease.lost:
+        still_held = self._held.get((lease.task_id, lease.generation)) is lease
+        if still_held and not (lease.lost or lease.over):
             log.warning("lease_lost", task_id=str(lease.task_id), generation=lease.generation)
             lease.lost = True
             lease.work.cancel()

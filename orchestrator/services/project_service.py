@@ -123,7 +123,7 @@ class ProjectService:
         async with self._database.transaction() as connection:
             running = list((await connection.execute(_RUNNING, {"id": project_id})).scalars())
             await connection.execute(text("DELETE FROM projects WHERE id = :id"), {"id": project_id})
-        await self._writer.stop_workers(running)
+        self._writer.stop_workers(running)
         self._access.forget()
         await self._queries.stop(self._views.graph_folder(project_id))
         await self._worktrees.delete(project_id)

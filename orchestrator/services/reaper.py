@@ -3,11 +3,12 @@
 Run by the monitor every second. A lease renewed in the same moment wins: the step is checked under the row's lock.
 """
 
+import asyncio
 from typing import Any
 
 import structlog
 
-from orchestrator.core.errors import Conflict
+from orchestrator.core.errors import Cancelled, Conflict, NotFound
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.states import Reason, TaskState, backoff_seconds
 from orchestrator.jobqueue.queues import queue_for
@@ -30,14 +31,16 @@ class Reaper:
         """Look once; returns how many attempts were taken back."""
         async with self._database.transaction() as connection:
             rows = await expired_leases(connection)
-        reaped = 0
-        for row in rows:
-            try:
-                await self._writer.apply(_ending(row))
-                reaped += 1
-            except Conflict as error:
-                log.info("lease_not_reaped", task_id=str(row["id"]), why=error.message)
-        return reaped
+        return sum(await asyncio.gather(*(self._take_back(row) for row in rows)))
+
+    async def _take_back(self, row: dict[str, Any]) -> bool:
+        try:
+            await self._writer.apply(_ending(row))
+        except (Conflict, NotFound, Cancelled) as error:
+            # It was renewed, ended, deleted or asked to stop since we looked; the next look knows.
+            log.info("lease_not_reaped", task_id=str(row["id"]), why=error.message)
+            return False
+        return True
 
 
 def _ending(row: dict[str, Any]) -> Transition:

@@ -7,24 +7,27 @@ the writer with the attempt's generation; when that is stale, nothing is written
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
-from orchestrator.core.errors import Conflict, OrchestratorError, StaleLease, Unavailable
+from orchestrator.core.errors import Cancelled, Conflict, NotFound, OrchestratorError, TimedOut, Unavailable
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.states import Reason, TaskState, backoff_seconds, reason_for
 from orchestrator.jobqueue.queues import queue_for
 from orchestrator.models.transitions import Delivery, Lease, Transition
 from orchestrator.services.blobs import BlobStore
-from orchestrator.services.leases import Leases
+from orchestrator.services.leases import Held, Leases
 from orchestrator.services.reporter import Reporter
 from orchestrator.services.task_writer import TaskWriter
 
 log = structlog.get_logger(__name__)
+
+_STORE_SECONDS = 60.0
+"""How long an ending is kept for a database that is away: an outage must not cost the work of an hour."""
 
 _OUR_FAULT = {
     "code": "internal_error",
@@ -88,8 +91,9 @@ class TaskRunner:
         report = Reporter(self._writer, task_id, generation)
         with self._leases.holding(task_id, generation) as held:
             ending = await self._attempt(Work(task, generation, report), held)
-        if ending is not None:
-            await self._store(ending)
+            held.over = True
+            if ending is not None:
+                await self._store(ending)
 
     async def _claim(self, task_id: UUID, generation: int) -> Mapping[str, Any] | None:
         started = NewEvent(EventKind.STARTED, {"attempt": generation, "worker": self._leases.worker_id})
@@ -102,17 +106,16 @@ class TaskRunner:
         )
         try:
             return (await self._writer.apply(step)).task
-        except OrchestratorError as error:
+        except (Conflict, NotFound) as error:
             # Delivered twice, cancelled or deleted meanwhile: somebody else has it, or nobody wants it any more.
-            if not isinstance(error, Conflict) and error.status != 404:
-                raise
             log.info("claim_refused", task_id=str(task_id), generation=generation, why=error.message)
             return None
 
-    async def _attempt(self, work: Work, held: Any) -> Transition | None:
+    async def _attempt(self, work: Work, held: Held) -> Transition | None:
         """The attempt's last step, or None when the lease is lost."""
+        limit = asyncio.timeout(work.task["timeout_seconds"])
         try:
-            async with asyncio.timeout(work.task["timeout_seconds"]):
+            async with limit:
                 outcome = await self._executor_for(str(work.task["target_id"])).execute(work)
             return await self._success(work, outcome)
         except asyncio.CancelledError:
@@ -122,16 +125,27 @@ class TaskRunner:
                 raise  # the worker itself is stopping; the lease runs out and the attempt is retried
             _absorb_cancellation()
             return self._cancelled(work)
-        except TimeoutError:
-            seconds = work.task["timeout_seconds"]
-            limit = {"code": "timed_out", "message": f"the task ran into its time limit of {seconds:g} s"}
-            return self._failure(work, Reason.TIMEOUT, limit, retry=False)
-        except OrchestratorError as error:
-            return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
-        except Exception:
+        except Exception as error:  # noqa: BLE001
             # The edge of an attempt: a bug of ours must end it with a reason, not leave it running.
-            log.exception("attempt_crashed", task_id=str(work.id))
-            return self._failure(work, Reason.INTERNAL_ERROR, _OUR_FAULT, retry=True)
+            return self._failed(work, error, held, timed_out=limit.expired())
+
+    def _failed(self, work: Work, error: Exception, held: Held, *, timed_out: bool) -> Transition | None:
+        """The step after an exception. What broke because we stopped it ends as stopped, whatever it raised."""
+        if held.lost:
+            return None
+        if held.stop_asked:
+            _absorb_cancellation()
+            return self._cancelled(work)
+        if timed_out:
+            seconds = work.task["timeout_seconds"]
+            limit = {"code": TimedOut.code, "message": f"the task ran into its time limit of {seconds:g} s"}
+            return self._failure(work, Reason.TIMEOUT, limit, retry=False)
+        if isinstance(error, TimeoutError):
+            error = TimedOut(f"something the task waited for timed out: {error}")
+        if isinstance(error, OrchestratorError):
+            return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
+        log.error("attempt_crashed", task_id=str(work.id), exc_info=error)
+        return self._failure(work, Reason.INTERNAL_ERROR, _OUR_FAULT, retry=True)
 
     async def _success(self, work: Work, outcome: Outcome) -> Transition:
         if outcome.waiting_for:
@@ -168,8 +182,11 @@ class TaskRunner:
         return Transition(work.id, TaskState.FAILED, (*told, ended, failed), work.generation, reason, error=error)
 
     async def _store(self, ending: Transition) -> None:
-        """Write the ending; while the database is away, keep trying for as long as the lease may last."""
-        deadline = time.monotonic() + self._leases.seconds
+        """Write the ending; while the database is away, keep trying.
+
+        An ending whose commit was in doubt is written again, and refused if it was written after all.
+        """
+        deadline = time.monotonic() + _STORE_SECONDS
         while True:
             try:
                 return await self._write_once(ending)
@@ -178,12 +195,40 @@ class TaskRunner:
                 if time.monotonic() > deadline:
                     return None  # the reaper takes the attempt back
                 await asyncio.sleep(0.3)
+            except Exception:
+                # The edge again: an ending that cannot be stored must not leave the task running.
+                if ending.error is _OUR_FAULT:
+                    raise
+                log.exception("ending_not_storable", task_id=str(ending.task_id))
+                ending = _our_fault(ending)
 
     async def _write_once(self, ending: Transition) -> None:
         try:
             await self._writer.apply(ending)
-        except StaleLease as error:
+        except Cancelled:
+            await self._write_once(_cancelled_instead(ending))
+        except (Conflict, NotFound) as error:
             log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
+
+
+def _cancelled_instead(ending: Transition) -> Transition:
+    """The ending of an attempt that would be tried again, or wait, if nobody had asked the task to stop."""
+    reason = Reason.CANCELLED_BY_USER
+    told = [event for event in ending.events if event.kind not in (EventKind.RETRY, EventKind.WAITING)]
+    events = (*told, NewEvent(EventKind.CANCELLED, {"reason": reason}))
+    return replace(
+        ending, to=TaskState.CANCELLED, events=events, reason=reason, waiting_for=None, delivery=None, error=None
+    )
+
+
+def _our_fault(ending: Transition) -> Transition:
+    reason = Reason.INTERNAL_ERROR
+    data = {"reason": reason, "error": _OUR_FAULT}
+    events = (
+        NewEvent(EventKind.ENDED, {"attempt": ending.generation, **data}),
+        NewEvent(EventKind.FAILED, data),
+    )
+    return Transition(ending.task_id, TaskState.FAILED, events, ending.generation, reason, error=_OUR_FAULT)
 
 
 def _absorb_cancellation() -> None:

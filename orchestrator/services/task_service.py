@@ -205,20 +205,27 @@ class TaskService:
     async def cancel(self, caller: Caller, task_id: UUID) -> Row:
         """Stop a task: at once when nothing runs it, else by asking its worker."""
         row = await self._writable(caller, task_id)
-        state = TaskState(row["state"])
-        if state in TERMINAL:
-            raise IllegalTransition(f"the task is already {state}", details={"state": state})
+        while TaskState(row["state"]) not in TERMINAL:
+            try:
+                await self._stop(caller, task_id, TaskState(row["state"]))
+            except IllegalTransition:
+                # It moved between our look and our step: a worker took it, or it ended. What it is now decides.
+                row = await self.get(caller, task_id)
+            else:
+                return await self.get(caller, task_id)
+        raise IllegalTransition(f"the task is already {row['state']}", details={"state": row["state"]})
+
+    async def _stop(self, caller: Caller, task_id: UUID, state: TaskState) -> None:
         asked = NewEvent(EventKind.CANCEL_REQUESTED, {"by": str(caller.user_id)})
         if state == TaskState.RUNNING:
             running = frozenset({TaskState.RUNNING})
             await self._writer.apply(Transition(task_id, None, (asked,), expect=running, request_cancel=True))
-            await self._wake.stop([task_id])
-        else:
-            reason = Reason.CANCELLED_BY_USER
-            told = (asked, NewEvent(EventKind.CANCELLED, {"reason": reason}))
-            idle = frozenset({state})
-            await self._writer.apply(Transition(task_id, TaskState.CANCELLED, told, reason=reason, expect=idle))
-        return await self.get(caller, task_id)
+            self._wake.stop([task_id])
+            return
+        reason = Reason.CANCELLED_BY_USER
+        told = (asked, NewEvent(EventKind.CANCELLED, {"reason": reason}))
+        idle = frozenset({state})
+        await self._writer.apply(Transition(task_id, TaskState.CANCELLED, told, reason=reason, expect=idle))
 
     async def retry(self, caller: Caller, task_id: UUID) -> Row:
         """Route a failed or cancelled task again and queue it."""

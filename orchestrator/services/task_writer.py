@@ -4,17 +4,26 @@ Used by the task service, the runner, the reaper and the monitor. It decides not
 step. Delivery and waking come strictly after the commit, so a rolled-back write leaves no job.
 """
 
+import asyncio
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from orchestrator.core.batching import Batcher
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError, Unavailable
 from orchestrator.eventlog.wake import Wake
 from orchestrator.models.database import Database
 from orchestrator.models.delivery import Undelivered
-from orchestrator.models.task_store import NewTask, insert_tasks
+from orchestrator.models.task_store import NewTask, existing_tasks, insert_tasks
 from orchestrator.models.transitions import Applied, Transition, apply
 from orchestrator.services.relay import Relay
+
+log = structlog.get_logger(__name__)
+
+_DOUBT_SECONDS = 5.0
+_PAUSE_SECONDS = 0.3
 
 
 class TaskWriter:
@@ -40,9 +49,9 @@ class TaskWriter:
         if task.delivery and not task.delivery.delay:
             self._relay.send_soon([Undelivered(task.id, 1, task.delivery.queue)])
 
-    async def stop_workers(self, task_ids: Sequence[UUID]) -> None:
+    def stop_workers(self, task_ids: Sequence[UUID]) -> None:
         """Ask whichever workers run these tasks to stop now."""
-        await self._wake.stop(task_ids)
+        self._wake.stop(task_ids)
 
     async def settle(self) -> None:
         """Wait until everything handed in is written and relayed."""
@@ -51,19 +60,38 @@ class TaskWriter:
         await self._relay.settle()
 
     async def _insert(self, tasks: Sequence[NewTask]) -> Sequence[bool | Exception]:
-        async with self._database.transaction() as connection:
-            born = await insert_tasks(connection, tasks)
+        try:
+            async with self._database.transaction() as connection:
+                born = await insert_tasks(connection, tasks)
+        except Unavailable as error:
+            log.warning("births_in_doubt", tasks=len(tasks), why=error.message)
+            born = await self._insert_again(tasks)
         for task in tasks:
             if task.id in born:
                 self.announce(task)
         return [task.id in born for task in tasks]
+
+    async def _insert_again(self, tasks: Sequence[NewTask]) -> set[UUID]:
+        """After a lost connection the commit may have happened: look before writing again, for a few seconds."""
+        deadline = time.monotonic() + _DOUBT_SECONDS
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            try:
+                async with self._database.transaction() as connection:
+                    there = await existing_tasks(connection, [task.id for task in tasks])
+                    missing = [task for task in tasks if task.id not in there]
+                    return there | await insert_tasks(connection, missing)
+            except Unavailable as error:
+                if time.monotonic() > deadline:
+                    hint = "it may have been stored all the same; with an Idempotency-Key it is safe to ask again"
+                    raise Unavailable(error.message, hint=hint) from error
 
     async def _apply(self, steps: Sequence[Transition]) -> Sequence[Applied | Exception]:
         async with self._database.transaction() as connection:
             answers = await apply(connection, steps)
         pairs = list(zip(steps, answers, strict=True))
         self._relay.send_soon([row for step, answer in pairs if (row := _delivery(step, answer))])
-        await self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})
+        self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})
         return answers
 
 
