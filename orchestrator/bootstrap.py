@@ -7,14 +7,12 @@ them in order.
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 from cryptography.fernet import Fernet
 
 from orchestrator.agents.catalogue import Catalogue
 from orchestrator.agents.llm_config import Endpoint
 from orchestrator.config import Settings
-from orchestrator.core.errors import NotConfigured
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.eventlog.wake import Wake
 from orchestrator.git.mirror import Mirrors
@@ -51,8 +49,9 @@ from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.reaper import Reaper
 from orchestrator.services.relay import Relay
 from orchestrator.services.run_agent import AgentExecutor
-from orchestrator.services.run_tool import ToolExecutor
+from orchestrator.services.run_tool import RegistryServers, ToolExecutor
 from orchestrator.services.sessions import Sessions
+from orchestrator.services.space_service import SpaceService
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
 from orchestrator.services.targets import TargetDirectory
@@ -95,6 +94,7 @@ class Container:
     tasks: TaskService
     github: GitHubService
     huggingface: HFService
+    spaces: SpaceService
     events: EventStream
     projects: ProjectService
     graphs: GraphService
@@ -106,7 +106,11 @@ class Container:
 
     def tool_executor(self) -> ToolExecutor:
         """Carries out tool calls."""
-        return ToolExecutor(self.registry, self.pool, self.views)
+        return ToolExecutor(RegistryServers(self.registry), self.pool, self.views)
+
+    def space_executor(self) -> ToolExecutor:
+        """Carries out tool calls on users' Spaces."""
+        return ToolExecutor(self.spaces, self.pool, self.views)
 
     def project_sync(self) -> ProjectSync:
         """Fetches repositories."""
@@ -116,15 +120,8 @@ class Container:
             self.tasks,
             self.settings.roots,
             github_url=self.settings.github_url,
-            github_token=self._github_token,
+            github_token=lambda user_id: self.oauth.find_token(user_id, "github"),
         )
-
-    async def _github_token(self, user_id: UUID) -> str | None:
-        """The user's token for private repositories; None for who linked no GitHub account."""
-        try:
-            return await self.oauth.token_of(user_id, "github")
-        except NotConfigured:
-            return None
 
     def agent_executor(self) -> AgentExecutor:
         """Runs agents."""
@@ -168,6 +165,8 @@ def build_container(settings: Settings) -> Container:
     stored = StoredTokens(database, session_days=settings.refresh_token_days)
     tokens = _tokens(settings, stored)
     passwords = Passwords()
+    oauth = _oauth(settings, database, secretbox)
+    huggingface = HFService(settings.hf_url)
     container = Container(
         settings=settings,
         database=database,
@@ -184,7 +183,7 @@ def build_container(settings: Settings) -> Container:
         accounts=Accounts(database, passwords, allow_registration=settings.allow_registration),
         sessions=Sessions(database, tokens, days=settings.refresh_token_days),
         api_tokens=ApiTokens(database, stored, access),
-        oauth=_oauth(settings, database, secretbox),
+        oauth=oauth,
         mirrors=mirrors,
         worktrees=worktrees,
         views=views,
@@ -197,7 +196,8 @@ def build_container(settings: Settings) -> Container:
         targets=targets,
         tasks=tasks,
         github=GitHubService(settings.github_api_url),
-        huggingface=HFService(settings.hf_url),
+        huggingface=huggingface,
+        spaces=SpaceService(database, pool, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),
         events=EventStream(database, wake),
         projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
         graphs=GraphService(database, access, views, tasks, queries, limits),

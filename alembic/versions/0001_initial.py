@@ -93,6 +93,7 @@ def upgrade() -> None:
     sa.Column('user_id', sa.UUID(), nullable=False),
     sa.Column('space_id', sa.Text(), nullable=False),
     sa.Column('url', sa.Text(), nullable=False),
+    sa.Column('tools', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), server_default='[]', nullable=False),
     sa.Column('capabilities', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), server_default='[]', nullable=False),
     sa.Column('consented_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('health', sa.Enum('healthy', 'unknown', 'degraded', 'unhealthy', name='health', native_enum=False, length=40), server_default='unknown', nullable=False),
@@ -100,7 +101,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_user_spaces_user_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_user_spaces'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_user_spaces')),
+    sa.UniqueConstraint('user_id', 'space_id', name=op.f('uq_user_spaces_user_id_space_id'))
     )
     op.create_index(op.f('ix_user_spaces_user_id'), 'user_spaces', ['user_id'], unique=False)
     op.create_table('api_tokens',
@@ -252,8 +254,6 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('reason', sa.Enum('ok', 'tool_error', 'agent_error', 'server_unreachable', 'invalid_input', 'timeout', 'lost_worker', 'no_target', 'consent_denied', 'budget_exceeded', 'criteria_unmet', 'cancelled_by_user', 'project_deleted', 'internal_error', name='reason', native_enum=False, length=40), nullable=True),
     sa.Column('error', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
-    sa.Column('base_commit', sa.Text(), nullable=True),
-    sa.Column('worktree', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['task_id'], ['tasks.id'], name=op.f('fk_attempts_task_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('task_id', 'generation', name=op.f('pk_attempts'))
     )

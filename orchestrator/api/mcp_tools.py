@@ -18,6 +18,7 @@ from orchestrator.api.projects import ProjectOut, ProjectPage
 from orchestrator.api.task_models import RouteOut, TaskAccepted, TaskIn, TaskOut
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.events import EventKind
 from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.mcp.builtin import ProgressFn, invalid_arguments
 from orchestrator.mcp.result import ToolInfo, ToolResult
@@ -164,9 +165,10 @@ async def _follow(call: Call, task_id: UUID, after: int) -> None:
     async for event in call.container.events.follow(task_id, after):
         if call.progress is not None:
             await call.progress(float(event.seq), None, str(event.kind))
-        row = await call.container.tasks.get(call.caller, task_id)
-        if row["state"] in _RESTING:
-            return
+        if event.kind == EventKind.WAITING:
+            row = await call.container.tasks.get(call.caller, task_id)
+            if row["state"] in _RESTING:
+                return
 
 
 async def _cancel_task(call: Call, given: TaskNamed) -> TaskOut:

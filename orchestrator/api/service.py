@@ -1,4 +1,4 @@
-"""Health, readiness and metrics: what operators and load balancers ask. No log-in, and nothing secret in the answers."""
+"""Health, readiness and metrics: what operators and load balancers ask. No log-in; nothing secret in the answers."""
 
 from datetime import UTC, datetime
 from typing import Literal

@@ -152,12 +152,14 @@ class TaskOut(BaseModel):
             attempt=row["generation"],
             last_event=row["last_seq"],
             cancel_requested=row["cancel_requested_at"] is not None,
+            state=TaskState(row["state"]),
+            reason=Reason(row["reason"]) if row["reason"] else None,
             **{name: row[name] for name in _SAME},
         )
 
 
 _SAME = (
-    "type", "title", "state", "reason", "waiting_for", "project_id", "user_id", "input", "required_capabilities",
+    "type", "title", "waiting_for", "project_id", "user_id", "input", "required_capabilities",
     "priority", "is_heavy", "target_id", "target_type", "max_attempts", "timeout_seconds", "result", "result_pointer",
     "error", "created_at", "started_at", "finished_at",
 )  # fmt: skip

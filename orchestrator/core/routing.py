@@ -89,6 +89,7 @@ class Target:
     succeeded: int = 0
     failed: int = 0
     unavailable: str = ""
+    consented: bool = False
     priority: int = 0
 
 
@@ -267,7 +268,7 @@ def _weight(task: Task, target: Target) -> str | None:
 
 
 def _consent(task: Task, target: Target) -> str | None:
-    if target.type == TargetType.USER_SPACE and not task.user_space_consent:
+    if target.type == TargetType.USER_SPACE and not (target.consented or task.user_space_consent):
         return f"needs consent to run on the user's Space {target.name}"
     falls_back = task.is_heavy and target.type == TargetType.ORACLE and not target.handles_heavy
     if falls_back and not task.fallback_consent:

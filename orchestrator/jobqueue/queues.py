@@ -16,11 +16,12 @@ RUN_JOB = "orchestrator.jobs.runner.run"
 def queue_for(*, is_heavy: bool, priority: int, target_id: str | None) -> str:
     """The queue for a task: the sign of its priority picks the lane.
 
-    Heavy work needs a process of its own that can be killed. So do agents and the orchestrator's own builds, always;
-    a tool call does not, however heavy it is for the server that carries it out.
+    Heavy work, agents and the orchestrator's own builds get a process of their own that can be killed. What runs in a
+    user's Space is heavy there, not here: waiting for it is light.
     """
-    own_process = not str(target_id).startswith("mcp:")
-    lanes = HEAVY_QUEUES if is_heavy or own_process else LIGHT_QUEUES
+    place = str(target_id).partition(":")[0]
+    own_process = place != "space" and (is_heavy or place != "mcp")
+    lanes = HEAVY_QUEUES if own_process else LIGHT_QUEUES
     return lanes[0] if priority > 0 else lanes[2] if priority < 0 else lanes[1]
 
 

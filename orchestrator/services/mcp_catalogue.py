@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError, TimedOut
 from orchestrator.core.routing import Health
 from orchestrator.mcp.naming import MAX_NAME, SEPARATOR, prefixed_name
 from orchestrator.mcp.pool import ServerPool
@@ -128,7 +128,8 @@ class McpCatalogue:
                 return await self._pool.list_tools(self._registry.definition(entry)), "ready", None
         except TimeoutError:
             # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
-            return entry.tools, "starting", None
+            late = TimedOut(f"MCP server {entry.name!r} is not ready yet", details={"seconds": self._seconds})
+            return entry.tools, "starting", late.as_dict()
         except OrchestratorError as error:
             return (), "failed", error.as_dict()
 

@@ -53,7 +53,7 @@ class Relay:
             async with self._database.transaction() as connection:
                 forgotten = await forget_deliveries(connection)
             if forgotten:
-                log.warning("redis_lost_its_data", redelivering=forgotten)
+                log.warning("redis_is_new_or_lost_its_data", redelivering=forgotten)
         return await self._send_due() + await self._send_lost()
 
     async def _drain(self) -> None:

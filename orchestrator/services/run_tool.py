@@ -1,12 +1,12 @@
 """Carries out tasks that are one tool call on an MCP server, over the worker's pooled sessions.
 
-The executor for targets ``mcp:<id>``. Which tool: the one the input names, else the catalogue's for the task type,
-else the first that offers the first required capability.
+The executor for targets ``mcp:<id>`` and ``space:<id>``. Which tool: the one the input names, else the catalogue's for
+the task type, else the first that offers the first required capability.
 """
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from orchestrator.core.errors import InvalidInput
@@ -14,6 +14,7 @@ from orchestrator.core.events import EventKind
 from orchestrator.core.task_types import TASK_TYPES
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.capabilities import tools_for
+from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.services.mcp_registry import McpRegistry
@@ -22,18 +23,45 @@ from orchestrator.services.run_task import Outcome, Work
 from orchestrator.services.server_entry import ServerEntry
 
 
+class ServerSource(Protocol):
+    """Where the servers behind target ids come from: the registry, or the users' Spaces."""
+
+    async def find(self, server_id: UUID) -> ServerEntry:
+        """The server of work that was already routed to it."""
+        ...
+
+    async def definition(self, entry: ServerEntry) -> ServerDefinition:
+        """What the pool needs to reach it."""
+        ...
+
+
+class RegistryServers:
+    """The registry as a source of servers."""
+
+    def __init__(self, registry: McpRegistry) -> None:
+        self._registry = registry
+
+    async def find(self, server_id: UUID) -> ServerEntry:
+        """An entry of the registry."""
+        return await self._registry.find(server_id)
+
+    async def definition(self, entry: ServerEntry) -> ServerDefinition:
+        """Its definition, secrets decrypted."""
+        return self._registry.definition(entry)
+
+
 class ToolExecutor:
     """Runs tool calls."""
 
-    def __init__(self, registry: McpRegistry, pool: ServerPool, projects: ProjectViews) -> None:
-        self._registry = registry
+    def __init__(self, servers: ServerSource, pool: ServerPool, projects: ProjectViews) -> None:
+        self._servers = servers
         self._pool = pool
         self._projects = projects
 
     async def execute(self, work: Work) -> Outcome:
         """Call the tool and return its answer; a tool's own error fails the task as tool_error."""
         task = work.task
-        entry = await self._registry.find(UUID(str(task["target_id"]).partition(":")[2]))
+        entry = await self._servers.find(UUID(str(task["target_id"]).partition(":")[2]))
         tool, arguments = _choose(task, entry)
         project = await self._projects.view(task["project_id"]) if _needs_files(task, entry, arguments) else None
         arguments = await fill_from_project(arguments, project, self._projects)
@@ -45,7 +73,7 @@ class ToolExecutor:
         clock = asyncio.get_running_loop().time
         started = clock()
         result = await self._pool.call_tool(
-            self._registry.definition(entry),
+            await self._servers.definition(entry),
             tool,
             arguments,
             context=_context(task, project),

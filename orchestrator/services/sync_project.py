@@ -26,6 +26,9 @@ from orchestrator.services.task_service import TaskRequest, TaskService
 
 log = structlog.get_logger(__name__)
 
+_PROGRESS_STEP = 10
+"""Git tells every percent; people read every tenth."""
+
 
 class ProjectSync:
     """Clones or fetches."""
@@ -69,7 +72,8 @@ class ProjectSync:
 
     async def _fetch(self, project: Project, work: Work) -> MirrorInfo:
         def progress(phase: str, percent: int) -> None:
-            work.report.tell(EventKind.PROGRESS, phase=phase, percent=percent)
+            if percent % _PROGRESS_STEP == 0:
+                work.report.tell(EventKind.PROGRESS, phase=phase, percent=percent)
 
         if self._mirrors.path(project.id).is_dir():
             credential = await self._credential(project)

@@ -96,6 +96,7 @@ class TargetDirectory:
                 owner_id=str(user_id),
                 handles_heavy=True,
                 health=Health(row["health"]),
+                consented=row["consented_at"] is not None,
             )
             for row in rows.mappings()
         ]

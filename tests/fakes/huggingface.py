@@ -38,6 +38,7 @@ class FakeHubRepo:
     private: bool
     sdk: str | None = None
     stage: str = "RUNNING"
+    host: str | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     sha: str = "0" * 40
 
@@ -63,9 +64,18 @@ class FakeHuggingFace(FakeServer):
         self.users[name] = FakeHubUser(name, name.title(), email, email_verified, organizations)
         return self._issue(name, "openid profile email")
 
-    def add_repo(self, repo_id: str, repo_type: str, *, private: bool = False, sdk: str | None = None) -> FakeHubRepo:
-        """An empty repository; a Space runs."""
-        repo = self.repos[repo_type, repo_id] = FakeHubRepo(repo_id, repo_type, private, sdk)
+    def add_repo(
+        self,
+        repo_id: str,
+        repo_type: str,
+        *,
+        private: bool = False,
+        sdk: str | None = None,
+        stage: str = "RUNNING",
+        host: str | None = None,
+    ) -> FakeHubRepo:
+        """An empty repository; a Space runs, at ``host`` where one is given (empty: it has no application)."""
+        repo = self.repos[repo_type, repo_id] = FakeHubRepo(repo_id, repo_type, private, sdk, stage, host)
         return repo
 
     def routes(self) -> Sequence[Route]:
@@ -163,7 +173,8 @@ class FakeHuggingFace(FakeServer):
         if repo.type == "space":
             answer |= {
                 "sdk": repo.sdk,
-                "subdomain": repo.id.replace("/", "-"),
+                "subdomain": repo.id.replace("/", "-") if repo.host is None else None,
+                "host": repo.host,
                 "runtime": {"stage": repo.stage, "hardware": {"current": "cpu-basic", "requested": "cpu-basic"}},
             }
         return answer
