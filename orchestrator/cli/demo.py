@@ -73,7 +73,8 @@ class Demo:
         self._out.print(say + (", embedded PostgreSQL 18 and Redis." if running.embedded else "."))
         async with self._stage.step("An account") as entered:
             account = await enter(running.base_url, self._data)
-            entered.say(f"{account.email} {'logged in' if account.known else 'registered'}")
+            entered.say(f"{account.email} {'logged in, as made by an earlier run' if account.known else 'registered'}")
+            self._out.print(f"{entered.said}; admin of this service, being its first account")
         if not entered.ok:
             return None
         async with account.api as api:

@@ -17,8 +17,7 @@ _PREFIX = "PREFIX c: <https://w3id.org/orchestrator/code#>"
 _FUNCTIONS = f"""{_PREFIX}
 SELECT ?symbol ?path (COUNT(DISTINCT ?caller) AS ?callers) WHERE {{
   ?caller c:calls ?function .
-  ?function a c:Function ; c:qualifiedName ?symbol ; c:definedIn/c:path ?path .
-  FILTER NOT EXISTS {{ ?function c:memberOf ?class }}
+  ?function a c:Function ; c:memberOf/a c:Module ; c:qualifiedName ?symbol ; c:definedIn/c:path ?path .
 }} GROUP BY ?symbol ?path ORDER BY ?callers ?symbol LIMIT 2000"""
 
 _MOST_CALLED = f"""{_PREFIX}

@@ -1,0 +1,188 @@
+"""The client commands against a running service, as a person or a script calls them."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.cli.app import main
+from orchestrator.embedded.processes import end_everything_below
+
+_ROOT = Path(__file__).parents[2]
+_Cli = Callable[..., tuple[int, str, str]]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repositories") / "shop"
+    folder.mkdir()
+    (folder / "shop.py").write_text("import os\n\n\ndef price(count):\n    return 3 * count\n\n\nprice(1)\n")
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "Shop")):
+        subprocess.run(["git", *command], cwd=folder, check=True, timeout=30)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[str]:
+    """A service of this module, with one worker of each kind."""
+    folder = tmp_path_factory.mktemp("service")
+    environment = os.environ | {
+        "DATA_DIR": str(folder), "HOST": "127.0.0.1", "PORT": "0", "DATABASE_URL": "", "REDIS_URL": "",
+        "PROJECT_ROOTS": str(repository.parent),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "orchestrator", "up"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=_ROOT, env=environment, stderr=subprocess.PIPE, stdout=log, text=True)
+    assert process.stderr is not None
+    found = next((match for line in process.stderr if (match := re.search(r"Console +(http://\S+)", line))), None)
+    assert found, "the service did not start"
+    yield found.group(1)
+    children = psutil.Process(process.pid).children()
+    process.terminate()
+    process.communicate(timeout=60)
+    psutil.wait_procs(children, timeout=15)
+    end_everything_below(folder)
+
+
+@pytest.fixture
+def cli(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> _Cli:
+    """Runs a command in this process, as an account of its own; its code, output and errors."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("ORCHESTRATOR_URL", url)
+    monkeypatch.setenv("ORCHESTRATOR_PASSWORD", "a long password")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("ORCHESTRATOR_TOKEN", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["orchestrator", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, errors = capsys.readouterr()
+        return int(ended.value.code or 0), out, errors
+
+    return run
+
+
+@pytest.fixture
+def logged_in(cli: _Cli, tmp_path: Path) -> _Cli:
+    code, out, errors = cli("login", "--register", "--email", f"{tmp_path.name[:40]}@example.org")
+    assert code == 0, out + errors
+    return cli
+
+
+def test_a_login_is_kept_for_its_owner_alone_and_ended_by_logout(logged_in: _Cli, tmp_path: Path) -> None:
+    kept = tmp_path / "config/orchestrator/login.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "a long password" not in kept.read_text()
+    assert logged_in("project", "list")[:2] == (0, "No projects yet. `project create NAME --url …` makes one.\n")
+    assert logged_in("logout")[0] == 0
+    code, _, errors = logged_in("project", "list")
+    assert code == 1
+    assert "orchestrator login" in errors
+
+
+def test_an_expired_login_renews_itself(logged_in: _Cli, tmp_path: Path) -> None:
+    kept = tmp_path / "config/orchestrator/login.json"
+    known = json.loads(kept.read_text())
+    (login,) = known["logins"].values()
+    first = login["refresh_token"]
+    login["access_token"] = login["access_token"][:-6] + "AAAAAA"
+    kept.write_text(json.dumps(known))
+    assert logged_in("mcp", "list")[0] == 0
+    (login,) = json.loads(kept.read_text())["logins"].values()
+    assert login["refresh_token"] != first
+
+
+def test_a_token_from_the_environment_needs_no_login(
+    logged_in: _Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code, token, _ = logged_in("token", "create", "ci", "--scope", "mcps:read")
+    assert code == 0
+    listed = json.loads(logged_in("token", "list", "--json")[1])["items"]
+    assert token.strip() not in json.dumps(listed)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("ORCHESTRATOR_TOKEN", token.strip())
+    assert logged_in("mcp", "health")[0] == 0
+    code, _, errors = logged_in("task", "list")
+    assert code == 1
+    assert "tasks:read" in errors
+    monkeypatch.delenv("ORCHESTRATOR_TOKEN")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert logged_in("token", "revoke", listed[0]["id"])[0] == 0
+    assert json.loads(logged_in("token", "list", "--json")[1])["total"] == 0
+
+
+def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path) -> None:
+    code, out, errors = logged_in("project", "create", "shop", "--path", str(repository), "--wait", "--json")
+    assert code == 0, errors
+    assert json.loads(out)["kg_triples"] > 0
+    query = (
+        'PREFIX c: <https://w3id.org/orchestrator/code#> SELECT ?n { ?f c:qualifiedName ?n FILTER(?n = "shop.price") }'
+    )
+    code, out, _ = logged_in("kg", "query", "shop", query)
+    assert (code, "shop.price" in out, "1 row" in out) == (0, True, True)
+    assert "shop.price" in logged_in("kg", "query", "shop", query, "--accept", "text/csv")[1]
+    code, out, _ = logged_in("agent", "run", "lint-fix", "-p", "shop", "--wait")
+    assert (code, "-import os" in out, "diff.ready" in out) == (0, True, True)
+    code, out, _ = logged_in("task", "create", "file_search", "-p", "shop", "-i", '{"pattern": "*.py"}', "--wait")
+    assert (code, "shop.py" in out, "task.completed" in out) == (0, True, True)
+    assert logged_in("project", "delete", "shop", "--yes")[0] == 0
+    code, _, errors = logged_in("project", "show", "shop")
+    assert (code, "no project named 'shop'" in errors) == (1, True)
+
+
+def test_a_task_nobody_can_do_ends_with_code_three_and_says_what_would_help(logged_in: _Cli) -> None:
+    code, out, _ = logged_in("task", "route", "render", "--needs", "video")
+    assert code == 3
+    assert "register an MCP server or agent that offers video" in out
+    code, out, _ = logged_in("task", "create", "render", "--needs", "video", "--wait")
+    assert (code, "no_target" in out) == (3, True)
+    (failed,) = json.loads(logged_in("task", "list", "--state", "failed", "--json")[1])["items"]
+    code, out, _ = logged_in("task", "watch", failed["task_id"], "--json")
+    assert [json.loads(line)["seq"] for line in out.splitlines()] == [1, 2, 3]
+    assert "render" in logged_in("task", "show", failed["task_id"])[1]
+
+
+def test_a_tool_called_by_name_answers(logged_in: _Cli) -> None:
+    code, out, _ = logged_in("mcp", "call", "diagnostics", "echo", '{"text": "hello"}')
+    assert (code, "hello" in out) == (0, True)
+    code, out, _ = logged_in("mcp", "call", "diagnostics", "fail", "{}")
+    assert (code, "the tool reports an error" in out) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("task", "create", "x", "-i", "rubbish"), "--input is no JSON"),
+        (("task", "create", "x", "-i", "@/nowhere/at/all"), "/nowhere/at/all cannot be read"),
+        (("task", "show", "00000000-0000-0000-0000-000000000000"), "no such task"),
+        (("project", "create", "x"), "Name one source"),
+        (("mcp", "add", "x"), "Name either a program or --url"),
+        (("mcp", "probe", "nobody"), "no MCP server named 'nobody'"),
+        (("kg", "query", "nothing", "ASK {}"), "no project named 'nothing'"),
+    ],
+)
+def test_mistakes_are_told_plainly(logged_in: _Cli, arguments: tuple[str, ...], said: str) -> None:
+    code, out, errors = logged_in(*arguments)
+    assert (code, out) == (1, "")
+    assert errors.startswith("error: ")
+    assert said in errors
+
+
+def test_a_service_that_is_not_there_is_told_with_what_to_do(cli: _Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ORCHESTRATOR_TOKEN", "any")
+    code, _, errors = cli("task", "list")
+    assert code == 1
+    assert "No orchestrator answers at http://127.0.0.1:9" in errors
+    assert "make run" in errors
