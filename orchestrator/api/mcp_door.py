@@ -51,9 +51,9 @@ _LIST_TTL_MS = 5000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _CALLER = "orchestrator.caller"
 _INSTRUCTIONS = """\
-Tools named server__tool belong to MCP servers registered with this orchestrator; the others are its own. Work that takes
-long, changes code or needs an agent is a task: create_task, then wait_task. list_servers says why a server's tools are
-missing."""
+Tools named server__tool belong to MCP servers registered with this orchestrator; the others are its own. Work that
+takes long, changes code or needs an agent is a task: create_task, then wait_task. list_servers says why the tools of a
+server are missing."""
 _PROJECT_ID = {"type": "string", "format": "uuid", "description": "The project to work on; list_projects names them."}
 
 Context = ServerRequestContext[Any, Request]

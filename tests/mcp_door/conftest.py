@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -31,6 +32,7 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 class Service:
     """The application while it serves."""
 
+    app: FastAPI
     container: Container
     url: str
 
@@ -43,10 +45,10 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
     )
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Service(app.state.container, f"http://127.0.0.1:{port}")
+    yield Service(app, app.state.container, f"http://127.0.0.1:{port}")
     server.should_exit = True
     await asyncio.wait_for(serving, 20)
 
