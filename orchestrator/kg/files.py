@@ -49,11 +49,12 @@ def list_files(root: Path) -> list[str]:
 def read_files(root: Path, paths: Sequence[str]) -> Iterator[Read | Skipped]:
     """Each path as a file, or why it is none."""
     real_root = root.resolve()
+    inside: dict[Path, bool] = {}
     for path in paths:
-        yield _read(real_root, path)
+        yield _read(real_root, path, inside)
 
 
-def _read(root: Path, path: str) -> Read | Skipped:
+def _read(root: Path, path: str, inside: dict[Path, bool]) -> Read | Skipped:
     parts = path.split("/")
     if not path or path.startswith("/") or ".." in parts or "\0" in path:
         return Skipped(path, "outside the tree")
@@ -66,7 +67,10 @@ def _read(root: Path, path: str) -> Read | Skipped:
             )
         if not stat.S_ISREG(found.st_mode):
             return Skipped(path, "not a regular file", "submodule" if (full / ".git").exists() else "")
-        if not _inside(root, full):
+        # Only folders on the way can still lead out, and they are looked at once each.
+        if full.parent not in inside:
+            inside[full.parent] = _inside(root, full.parent)
+        if not inside[full.parent]:
             return Skipped(path, "symlink", "a folder on the way leads out of the tree")
         return _read_regular(full, path, found.st_size)
     except (OSError, RuntimeError) as error:

@@ -56,7 +56,8 @@ def extract(source: bytes) -> FileFacts:
     """All facts of one file. Raises TookTooLongError for a file the parser chokes on."""
     deadline = time.monotonic() + PARSE_SECONDS
     tree = parse(source, deadline)
-    return _Extractor(tree.root_node).run(walk(tree, deadline))
+    extractor = _Extractor(tree.root_node)
+    return extractor.run(walk(tree, deadline, extractor.wanted))
 
 
 class _Extractor:
@@ -101,6 +102,11 @@ class _Extractor:
             "dictionary": self._items,
         }
 
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The kinds of nodes to be shown."""
+        return _BRANCHES.union(self._handlers)
+
     def run(self, nodes: Iterable[Node]) -> FileFacts:
         """Visit the nodes in source order."""
         root = self._root
@@ -110,13 +116,12 @@ class _Extractor:
             if broken and (node.is_error or node.is_missing):
                 self._problems.add(node.start_point[0] + 1)
             kind = node.type
+            self._leave(node.start_byte)
+            if kind in _BRANCHES:
+                self._branches.append(node.end_byte)
             handler = self._handlers.get(kind)
-            if handler is not None or kind in _BRANCHES:
-                self._leave(node.start_byte)
-                if kind in _BRANCHES:
-                    self._branches.append(node.end_byte)
-                if handler is not None and node.is_named:
-                    handler(node)
+            if handler is not None:
+                handler(node)
         return self._facts()
 
     def _leave(self, position: int) -> None:

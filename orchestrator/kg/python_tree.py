@@ -5,6 +5,7 @@ Neither recurses: 10,000 nested brackets are a long loop. Nothing is understood 
 
 import time
 from collections.abc import Iterator
+from functools import cache
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
@@ -22,24 +23,41 @@ class TookTooLongError(Exception):
     """The parser did not finish a file in time."""
 
 
-def walk(tree: Tree, deadline: float) -> Iterator[Node]:
-    """Every node in source order, outer before inner. A cursor: queries cost the square of some broken inputs."""
+def walk(tree: Tree, deadline: float, wanted: frozenset[str]) -> Iterator[Node]:
+    """The named nodes of wanted kinds in source order, outer before inner, and wherever the syntax is broken.
+
+    A cursor, because queries cost the square of some broken inputs; kinds are compared as numbers, because most nodes
+    are of no interest. Raises TookTooLongError past ``deadline`` (monotonic seconds).
+    """
+    interesting, leaves = _ids(wanted), _ids(_LEAVES)
+    broken = tree.root_node.has_error
     cursor = tree.walk()
-    seen = 0
+    until_look = _NODES_PER_LOOK
     while True:
         node = cursor.node
         assert node is not None
-        yield node
-        seen += 1
-        if seen % _NODES_PER_LOOK == 0 and time.monotonic() > deadline:
-            raise TookTooLongError
-        if (node.type not in _LEAVES and cursor.goto_first_child()) or cursor.goto_next_sibling():
+        kind = node.kind_id
+        if kind in interesting or (broken and (node.is_error or node.is_missing)):
+            yield node
+        until_look -= 1
+        if not until_look:
+            until_look = _NODES_PER_LOOK
+            if time.monotonic() > deadline:
+                raise TookTooLongError
+        if (kind not in leaves and cursor.goto_first_child()) or cursor.goto_next_sibling():
             continue
         while cursor.goto_parent():
             if cursor.goto_next_sibling():
                 break
         else:
             return
+
+
+@cache
+def _ids(kinds: frozenset[str]) -> frozenset[int]:
+    """The grammar's numbers of kinds; a name may have several."""
+    names = ((number, _LANGUAGE.node_kind_for_id(number)) for number in range(_LANGUAGE.node_kind_count))
+    return frozenset(number for number, name in names if name in kinds and _LANGUAGE.node_kind_is_named(number))
 
 
 def parse(source: bytes, deadline: float) -> Tree:

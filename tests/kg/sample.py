@@ -10,17 +10,17 @@ from orchestrator.kg.vocabulary import CODE
 
 SAMPLE: dict[str, str | bytes] = {
     "pyproject.toml": "[project]\nname = 'shop'\n",
-    "src/shop/__init__.py": '"""A shop."""\nfrom .cart import Cart as Basket\nfrom .util import *\n\n__all__ = ["Basket", "total"]\n',
+    "src/shop/__init__.py": '"""A shop."""\nfrom .cart import Cart as Basket\nfrom .util import *\n\n__all__ = ["Basket", "total"]\n',  # noqa: E501 - source as it is
     "src/shop/util.py": (
         "import requests\n\n__all__ = ['total']\n\n\ndef total(prices):\n    return sum(prices)\n\n\n"
         "def fetch(url: str) -> str:\n    return requests.get(url).text\n"
     ),
     "src/shop/base.py": (
-        "class Base:\n    def save(self):\n        self.check()\n\n    def check(self):\n        raise NotImplementedError\n"
+        "class Base:\n    def save(self):\n        self.check()\n\n    def check(self):\n        raise NotImplementedError\n"  # noqa: E501 - source as it is
     ),
     "src/shop/cart.py": (
         "from . import util\nfrom .base import Base\n\n\nclass Store:\n    def put(self, item): ...\n\n\n"
-        "class Cart(Base):\n    '''Things to buy.'''\n\n    def __init__(self, store: Store):\n        self.store = store\n"
+        "class Cart(Base):\n    '''Things to buy.'''\n\n    def __init__(self, store: Store):\n        self.store = store\n"  # noqa: E501 - source as it is
         "        self.items = []\n\n    def check(self):\n        super().check()\n        self.store.put(self)\n"
         "        return util.total([])\n\n    def unknown(self, thing):\n        thing.put(1)\n        thing.vanish()\n"
     ),

@@ -154,9 +154,14 @@ def test_only_the_last_two_snapshots_are_kept(build: Build, folder: Path) -> Non
 
 def test_a_failed_build_leaves_the_old_graph(build: Build, folder: Path) -> None:
     before = build().snapshot
-    with pytest.raises(RuntimeError), new_snapshot(folder, "c") as (_, draft):
-        (draft / GRAPH).write_text("half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with new_snapshot(folder, "c") as (_, draft):
+            (draft / GRAPH).write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert current_snapshot(folder) == before
     assert len(list((folder / "snapshots").iterdir())) == 1
 

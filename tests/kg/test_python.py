@@ -87,7 +87,7 @@ def test_properties_returns_and_annotations_carry_types(build: Build, folder: Pa
     source = (
         "from __future__ import annotations\nfrom typing import Optional\n"
         "class A:\n    def go(self) -> 'A':\n        return self\n"
-        "class H:\n    def __init__(self):\n        self._a = A()\n    @property\n    def a(self):\n        return self._a\n"
+        "class H:\n    def __init__(self):\n        self._a = A()\n    @property\n    def a(self):\n        return self._a\n"  # noqa: E501 - source as it is
         "def make(): return A()\n"
         "def f(h: H, o: Optional[A]):\n    h.a.go().go()\n    make().go()\n    o.go()\n"
     )
@@ -111,7 +111,7 @@ def test_imports_are_followed_through_packages_aliases_and_stars(build: Build, f
 def test_circles_of_imports_bases_and_assignments_end(build: Build, folder: Path) -> None:
     build(
         {
-            "a.py": "from b import *\nfrom b import x\nx = x\ny = z\nz = y\nclass A(B): ...\nclass B(A): ...\nx()\nA().go()\n",
+            "a.py": "from b import *\nfrom b import x\nx = x\ny = z\nz = y\nclass A(B): ...\nclass B(A): ...\nx()\nA().go()\n",  # noqa: E501 - source as it is
             "b.py": "from a import *\nfrom a import x\ndef f(): return g()\ndef g(): return f()\nf().h()\n",
         }
     )
