@@ -1,10 +1,12 @@
 """RQ's forking worker, made to outlive Redis. Used by ``worker`` for heavy work only.
 
 RQ's own ends its loop, and leaves the attempt it watches to itself, whenever Redis is away at the wrong moment. Here
-Redis is delivery only: the attempt's truth is its lease, so the worker waits for its process and begins again. It
-knows nothing of tasks.
+Redis is delivery only: the attempt's truth is its lease, so the worker waits for its process and begins again. What a
+killed process leaves running, it ends. It knows nothing of tasks.
 """
 
+import ctypes
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +14,7 @@ from itertools import count
 from types import FrameType
 from typing import Any
 
+import psutil
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
@@ -21,6 +24,7 @@ from rq.exceptions import StopRequested
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.5
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @contextmanager
@@ -41,6 +45,11 @@ class ForkingWorker(Worker):
         self.asked_to_stop = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
+    def monitor_work_horse(self, job: Any, queue: Queue) -> None:
+        """Wait for the process, then end what it left behind: kill -9 of a parent reaches no child."""
+        super().monitor_work_horse(job, queue)
+        _end_orphans()
+
     def maintain_heartbeats(self, job: Any) -> None:
         """Tell Redis that the job goes on."""
         with _redis_may_be_away():
@@ -52,8 +61,23 @@ class ForkingWorker(Worker):
             super().set_current_job_working_time(current_job_working_time, pipeline)
 
 
+def _adopt_orphans() -> None:
+    """Become the parent of whatever a forked process leaves when it dies. Linux only; elsewhere nothing is adopted."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans() -> None:
+    for orphan in psutil.Process().children(recursive=True):
+        log.warning("orphan_ended", pid=orphan.pid)
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
+            orphan.wait(_PAUSE_SECONDS)
+
+
 def work_until_asked_to_stop(redis_url: str, queues: Sequence[str], name: str) -> None:
     """Run jobs, one forked process each, until SIGTERM or SIGINT; begin again whenever Redis broke the loop."""
+    _adopt_orphans()
     for number in count(1):
         worker: ForkingWorker | None = None
         with suppress(StopRequested), _redis_may_be_away():

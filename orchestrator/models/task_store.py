@@ -10,8 +10,10 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator.core.errors import Conflict
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.states import Reason, TaskState
 from orchestrator.models.transitions import Delivery
@@ -70,7 +72,10 @@ async def insert_tasks(connection: AsyncConnection, tasks: Sequence[NewTask]) ->
     A task whose (user, idempotency key) exists already is left out, with everything of it.
     """
     batch = orjson.dumps([_record(task) for task in tasks], default=str).decode()
-    return set((await connection.execute(_INSERT, {"batch": batch})).scalars())
+    try:
+        return set((await connection.execute(_INSERT, {"batch": batch})).scalars())
+    except IntegrityError as error:
+        raise Conflict("the project of the task, or its user, is no longer there") from error
 
 
 async def existing_tasks(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
