@@ -1,4 +1,4 @@
-"""Serves an ASGI application on a free loopback port for the length of a block. Used by tests that need a real server."""
+"""Serves an ASGI application on a free loopback port for the length of a block, for tests that need a real server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ async def serve_asgi(app: Any) -> AsyncIterator[str]:
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody when it listens
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"

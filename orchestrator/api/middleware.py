@@ -10,6 +10,7 @@ import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from orchestrator.api.metrics import observe
 from orchestrator.core.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -76,8 +77,9 @@ class RequestFrame:
             if status == 0:
                 await self._refuse(request_id, send)
         finally:
-            millis = round((time.perf_counter() - started) * 1000, 1)
-            log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=millis)
+            seconds = time.perf_counter() - started
+            observe(scope["method"], status, seconds)
+            log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
             structlog.contextvars.unbind_contextvars("request_id")
 
     async def _refuse(self, request_id: str, send: Send) -> None:

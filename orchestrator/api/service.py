@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
 from orchestrator import __version__
 from orchestrator.api.dependencies import ContainerDep
+from orchestrator.api.metrics import scrape
 from orchestrator.core.errors import Unavailable
 
 router = APIRouter(tags=["service"])
@@ -51,6 +52,6 @@ async def ready(container: ContainerDep, response: Response) -> ReadyOut:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-async def metrics() -> Response:
-    """The process's metrics in Prometheus' text form."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(container: ContainerDep) -> Response:
+    """Requests, tasks and queues in Prometheus' text form."""
+    return Response(await scrape(container), media_type=CONTENT_TYPE_LATEST)

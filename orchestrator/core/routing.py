@@ -6,7 +6,7 @@ to the smaller target id.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -99,6 +99,8 @@ class RegistrySnapshot:
 
     targets: tuple[Target, ...] = ()
     version: str = ""
+    preferred_target: str | None = None
+    """The user's standing preference; a task's own goes before it."""
 
     def snapshot(self) -> "RegistrySnapshot":
         """Itself: a snapshot is a registry that does not change."""
@@ -200,6 +202,8 @@ _HEALTH_SCORE = {Health.HEALTHY: 1.0, Health.UNKNOWN: 0.6, Health.DEGRADED: 0.3,
 
 def decide(task: Task, snapshot: RegistrySnapshot) -> Route:
     """Choose the best fit target, and account for every one."""
+    if task.preferred_target is None and snapshot.preferred_target is not None:
+        task = replace(task, preferred_target=snapshot.preferred_target)
     accounts = sorted((_account(task, target) for target in snapshot.targets), key=_order)
     chosen = accounts[0] if accounts and accounts[0].fit else None
     help_lines = () if chosen else _would_help(task, accounts)

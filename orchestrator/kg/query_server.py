@@ -318,7 +318,7 @@ def main(arguments: list[str]) -> int:
     listener = _listen(path)
     if os.fork() != 0:
         return 0
-    _detach()
+    _detach(lock, listener.fileno())
     listener.listen(_BACKLOG)  # again, so that the kernel names this process to who asks for its peer
     server = QueryServer(folder, snapshot, listener, path, idle_seconds)
     try:
@@ -352,9 +352,18 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _detach() -> None:
-    """Leave the terminal, the process group and the working folder of whoever started us."""
+def _detach(*kept: int) -> None:
+    """Leave the terminal, the process group, the working folder and the open files of whoever started us.
+
+    uvloop hands its end of a child's standard error down under a second number: held open, it would keep the caller
+    of the launcher waiting for its end.
+    """
     os.setsid()
+    low = 3
+    for handle in sorted(kept):
+        os.closerange(low, handle)
+        low = handle + 1
+    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
     os.chdir("/")
     nothing = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1, 2):

@@ -139,6 +139,14 @@ async def add_route(connection: AsyncConnection, route_id: UUID, task_id: UUID, 
     await connection.execute(statement, values)
 
 
+async def count_open(connection: AsyncConnection) -> dict[str, int]:
+    """Tasks that have not ended, by state."""
+    statement = text(
+        "SELECT state, count(*) AS n FROM tasks WHERE state NOT IN ('completed', 'failed', 'cancelled') GROUP BY state"
+    )
+    return {row.state: row.n for row in await connection.execute(statement)}
+
+
 async def read_attempts(connection: AsyncConnection, task_id: UUID) -> list[Mapping[str, Any]]:
     """Every attempt at a task, first to last."""
     statement = text("SELECT * FROM attempts WHERE task_id = :id ORDER BY generation")

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.core.capabilities import Capability, parse_capability
 from orchestrator.core.fresh import Fresh
 from orchestrator.core.routing import Health, RegistrySnapshot, Target, TargetType
-from orchestrator.models import TargetStats, UserSpace
+from orchestrator.models import TargetStats, User, UserSpace
 from orchestrator.models.database import Database
 from orchestrator.services.mcp_registry import McpRegistry
 
@@ -77,8 +77,11 @@ class TargetDirectory:
         stats = await self._stats.get()
         async with self._database.transaction() as connection:
             spaces = await self._spaces(connection, user_id)
+            preference = await connection.execute(select(User.settings).where(User.id == user_id))
+            settings = preference.scalar() or {}
         servers = [entry.target(stats.get(entry.target_id)) for entry in entries]
-        return RegistrySnapshot((*servers, *agents, *spaces, *SYSTEM_TARGETS), version=f"{time.time():.3f}")
+        targets = (*servers, *agents, *spaces, *SYSTEM_TARGETS)
+        return RegistrySnapshot(targets, f"{time.time():.3f}", settings.get("preferred_target"))
 
     async def _read_stats(self) -> dict[str, Mapping[str, Any]]:
         async with self._database.transaction() as connection:

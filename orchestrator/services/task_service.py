@@ -25,6 +25,7 @@ from orchestrator.models.database import Database
 from orchestrator.models.task_store import (
     NewTask,
     add_route,
+    count_open,
     find_by_key,
     find_visible,
     latest_route,
@@ -174,6 +175,11 @@ class TaskService:
                 connection, caller.user_id, project_id=project_id or caller.project_id, states=states, limit=limit,
                 offset=offset,
             )  # fmt: skip
+
+    async def count_open(self) -> dict[str, int]:
+        """How many tasks of the installation have not ended, by state."""
+        async with self._database.transaction() as connection:
+            return await count_open(connection)
 
     async def route_of(self, caller: Caller, task_id: UUID) -> dict[str, Any]:
         """The stored decision in force."""

@@ -1,5 +1,6 @@
 """A user's own Space carries heavy work: connected through Hugging Face, consented to, called with the user's token."""
 
+# ruff: noqa: F811 - fixtures of another folder are imported and then named as parameters
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
@@ -15,7 +16,7 @@ from orchestrator.models import Identity, User
 from orchestrator.services.task_service import TaskRequest
 from tests.fakes.huggingface import FakeHuggingFace
 from tests.serving import serve_asgi
-from tests.tasks.conftest import wait, worker  # noqa: F401 - fixtures
+from tests.tasks.conftest import wait, worker  # noqa: F401 - fixtures, asked for by name below
 
 HEAVY = TaskRequest("train", {"tool": "train", "arguments": {"rows": 3}}, (Requirement("train"),), is_heavy=True)
 
@@ -83,7 +84,7 @@ async def test_heavy_work_waits_for_consent_and_then_runs_in_the_space(
     hub: FakeHuggingFace,
     space_url: str,
     worker: object,
-    wait: object,  # noqa: F811
+    wait: object,
 ) -> None:
     hub.add_repo("ada/trainer", "space", host=space_url)
     row = await container.spaces.connect(caller, "ada/trainer", mcp_path="/mcp", consent=False)
