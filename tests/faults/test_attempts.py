@@ -10,10 +10,12 @@ import pytest
 from orchestrator.bootstrap import build_container
 from orchestrator.core.errors import IllegalTransition, ServerUnreachable, ToolFailed
 from orchestrator.core.states import TaskState
+from orchestrator.models.database import Database
 from orchestrator.services.leases import Leases
 from orchestrator.services.run_task import Outcome, TaskRunner, Work
 from orchestrator.services.task_service import TaskRequest
 from tests.faults.stage import Stage, tool
+from tests.faults.test_database_faults import forgets_answers
 
 Script = Callable[[Work], Awaitable[Outcome]]
 
@@ -38,6 +40,7 @@ class Bench:
     actor: Actor
     runner: TaskRunner
     leases: Leases
+    database: Database
 
     async def task(self, **more: object) -> UUID:
         return await self.stage.submit(TaskRequest("diagnostics", {"text": "hello"}, **more))
@@ -62,7 +65,8 @@ async def bench(stage: Stage) -> AsyncIterator[Bench]:
     leases = Leases(own.database, "test", seconds=2, every=0.2)
     own.wake.on_stop(lambda task_id: leases.stop(task_id))
     actor = Actor(_fails)
-    yield Bench(stage, actor, TaskRunner(own.writer, leases, own.blobs, lambda _: actor, inline_bytes=1000), leases)
+    runner = TaskRunner(own.writer, leases, own.blobs, lambda _: actor, inline_bytes=1000)
+    yield Bench(stage, actor, runner, leases, own.database)
     await leases.close()
     await own.close()
 
@@ -214,13 +218,28 @@ async def test_an_ending_that_cannot_be_stored_ends_the_task_as_internal_error(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def returns_what_no_database_takes(_: Work) -> Outcome:
-        return Outcome({"text": "\ud800"})
+        return Outcome({"text": "\x00"})
 
     monkeypatch.setattr("orchestrator.services.run_task.storable", lambda value: value)
     bench.actor.script = returns_what_no_database_takes
     task = await bench.task()
     await bench.run(task)
     assert (bench.stage.row(task)["state"], bench.stage.attempts(task)) == ("failed", ["internal_error"])
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["in doubt", "not written"])
+async def test_an_ending_outlives_a_database_that_is_away_and_is_written_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    async def succeeds_as_the_database_leaves(_: Work) -> Outcome:
+        away = forgets_answers(bench.database.transaction, 1 if committed else 3, committed=committed)
+        monkeypatch.setattr(bench.database, "transaction", away)
+        return Outcome()
+
+    bench.actor.script = succeeds_as_the_database_leaves
+    task = await bench.task()
+    await bench.run(task)
+    assert (bench.stage.row(task)["state"], bench.stage.attempts(task)) == ("completed", ["ok"])
 
 
 async def test_two_attempts_of_one_task_in_one_worker_both_learn_what_became_of_their_lease(bench: Bench) -> None:

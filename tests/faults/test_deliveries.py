@@ -114,10 +114,10 @@ async def test_an_api_killed_between_commit_and_delivery_loses_nothing(
     stage, server = own_redis
     port = _free_port()
     api = stage.start("api", port=port)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
         await _log_in(client)
         server.suspend()
-        answer = await client.post("/tasks", json={"type": "tool_call", "input": tool("echo", text="hello").input})
+        answer = await client.post("/api/v1/tasks", json={"type": "tool_call", "input": tool("echo", text="hello").input})
         api.kill()
     server.resume()
     assert answer.status_code == 202
@@ -134,10 +134,10 @@ async def test_a_stream_cut_by_the_death_of_its_api_goes_on_from_the_last_event_
     api = stage.start("api", port=port)
     stage.light()
     seen: list[int] = []
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         await _log_in(client)
         body = {"type": "tool_call", "input": tool("wait", seconds=4).input}
-        task = (await client.post("/tasks", json=body)).json()["task_id"]
+        task = (await client.post("/api/v1/tasks", json=body)).json()["task_id"]
         with suppress(httpx.TransportError):
             async for number in _stream(client, task, 0):
                 seen.append(number)
@@ -154,7 +154,7 @@ async def test_a_stream_cut_by_the_death_of_its_api_goes_on_from_the_last_event_
 
 async def _stream(client: httpx.AsyncClient, task: str, after: int) -> AsyncIterator[int]:
     headers = {"Last-Event-ID": str(after)}
-    async with client.stream("GET", f"/tasks/{task}/events", headers=headers) as response:
+    async with client.stream("GET", f"/api/v1/tasks/{task}/events", headers=headers) as response:
         async for line in response.aiter_lines():
             if line.startswith("id:"):
                 yield int(line.removeprefix("id:"))
@@ -173,8 +173,8 @@ async def _answers(client: httpx.AsyncClient) -> None:
 async def _log_in(client: httpx.AsyncClient) -> None:
     await _answers(client)
     account: dict[str, Any] = {"email": "grace@example.org", "password": _PASSWORD, "display_name": "Grace"}
-    assert (await client.post("/auth/register", json=account)).status_code == 201
-    told = await client.post("/auth/login", json={"email": account["email"], "password": _PASSWORD})
+    assert (await client.post("/api/v1/auth/register", json=account)).status_code == 201
+    told = await client.post("/api/v1/auth/login", json={"email": account["email"], "password": _PASSWORD})
     client.headers["Authorization"] = f"Bearer {told.json()['access_token']}"
 
 
