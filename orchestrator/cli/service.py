@@ -20,6 +20,7 @@ from orchestrator.cli.supervisor import Supervisor
 from orchestrator.config import Settings
 from orchestrator.core.errors import NotConfigured, OrchestratorError, TimedOut, Unavailable
 from orchestrator.embedded.pair import Embedded, start_embedded
+from orchestrator.kg.query_client import GraphQueries
 
 _MIGRATE_SECONDS = 300.0
 _READY_SECONDS = 60.0
@@ -68,6 +69,8 @@ async def service(settings: Settings, say: Say, logs: Path | None = None) -> Asy
             yield Service(base_url, database_url, redis_url, supervisor, embedded, time.monotonic() - started)
         finally:
             await supervisor.stop()
+            # They are nobody's children, so that API and workers can share them; without us nobody asks them again.
+            await GraphQueries().stop_below(settings.data_dir.expanduser().resolve() / "kg")
 
 
 @asynccontextmanager

@@ -120,6 +120,11 @@ class GraphQueries:
         with suppress(Unavailable):  # it ended before it could say so
             await self._exchange(reader, writer, {"op": "stop"}, self._start_seconds)
 
+    async def stop_below(self, root: Path) -> None:
+        """End the query servers of every graph folder below ``root``: the service on this host is going away."""
+        folders = await asyncio.to_thread(lambda: sorted(root.iterdir()) if root.is_dir() else [])
+        await asyncio.gather(*(self.stop(folder) for folder in folders))
+
     async def aclose(self) -> None:
         """Stop waiting for servers that are starting; running servers are shared and end by themselves when idle."""
         launches = list(self._launches.values())
