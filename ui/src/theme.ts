@@ -70,6 +70,8 @@ export const theme = createTheme({
     Button: { defaultProps: { size: "sm" }, styles: { label: { fontWeight: 500 } } },
     TextInput: { defaultProps: { size: "sm" } },
     PasswordInput: { defaultProps: { size: "sm" } },
+    Autocomplete: { defaultProps: { size: "sm" } },
+    NumberInput: { defaultProps: { size: "sm" } },
     Textarea: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", checkIconPosition: "right" } },
     TagsInput: { defaultProps: { size: "sm" } },

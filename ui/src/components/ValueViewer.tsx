@@ -1,7 +1,7 @@
 import { SegmentedControl } from "@mantine/core";
 import { useState } from "react";
 import { pretty } from "../lib/format.ts";
-import { sparqlOf, structuredOf, toolText } from "../lib/outcome.ts";
+import { sparqlOf, structuredOf, textOf } from "../lib/outcome.ts";
 import { CodeBlock } from "./CodeBlock.tsx";
 import { SparqlTable } from "./SparqlTable.tsx";
 import classes from "./ValueViewer.module.css";
@@ -32,12 +32,12 @@ export function ValueViewer({ value }: { value: unknown }) {
 function viewsOf(value: unknown) {
   const table = sparqlOf(value);
   const structured = structuredOf(value);
-  const text = toolText(value) ?? (typeof value === "string" ? value : null);
+  const text = textOf(value);
   return [
     table && { name: "Table", element: <SparqlTable columns={table.columns} rows={table.rows} /> },
+    text !== null && { name: "Text", element: <CodeBlock text={text} label="text" wrap /> },
     structured !== null &&
       !table && { name: "Data", element: <CodeBlock text={pretty(structured)} label="data" wrap /> },
-    text !== null && { name: "Text", element: <CodeBlock text={text} label="text" wrap /> },
     { name: "JSON", element: <CodeBlock text={JSON.stringify(value, null, 2)} label="JSON" wrap /> },
   ].filter((view) => view !== null && view !== false);
 }

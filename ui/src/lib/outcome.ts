@@ -37,18 +37,25 @@ export function sparqlOf(value: unknown): SparqlTableData | null {
   return sparqlOf(structuredOf(found) ?? found.answer ?? found.result);
 }
 
-/** The texts of a tool's answer, joined, or null when it is no such answer. */
-export function toolText(value: unknown): string | null {
-  const content = record(value)?.content;
-  if (!Array.isArray(content)) return null;
+/** What a tool or agent said in words, or null. Text that only repeats the structured part is left out. */
+export function textOf(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  const found = record(value);
+  if (typeof found?.summary === "string") return found.summary;
+  const content = found?.content;
+  if (!Array.isArray(content) || (structuredOf(value) !== null && isJson(content))) return null;
   const texts = content.map((part) => record(part)?.text).filter((text) => typeof text === "string");
   return texts.length ? texts.join("\n") : null;
 }
 
-/** The structured part of a tool's answer, or null. */
+function isJson(content: unknown[]): boolean {
+  return content.every((part) => /^\s*[[{]/.test(String(record(part)?.text ?? "")));
+}
+
+/** The structured part of a tool's or agent's answer, or null. */
 export function structuredOf(value: unknown): unknown {
   const found = record(value);
-  return found?.structuredContent ?? found?.structured_content ?? found?.structured ?? null;
+  return found?.structuredContent ?? found?.structured_content ?? found?.data ?? null;
 }
 
 export function record(value: unknown): Record<string, unknown> | null {

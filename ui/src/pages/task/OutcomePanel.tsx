@@ -1,4 +1,4 @@
-import { Tabs } from "@mantine/core";
+import { Stack, Tabs, Text } from "@mantine/core";
 import { Problem } from "../../api/problem.ts";
 import type { Task, TaskEvent } from "../../api/types.ts";
 import { DiffViewer } from "../../components/DiffViewer.tsx";
@@ -23,20 +23,34 @@ export function OutcomePanel({ task, events }: { task: Task; events: TaskEvent[]
     );
   }
   return (
-    <Panel title="Outcome">
+    <Panel title="Outcome" note={<BranchNote task={task} />}>
       <Tabs defaultValue="diff" keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="diff">Diff</Tabs.Tab>
           <Tabs.Tab value="result">Result</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="diff">
-          <DiffViewer text={diff.text} truncated={diff.truncated} />
+          <Stack gap="sm">
+            {typeof task.result?.summary === "string" && <Text size="sm">{task.result.summary}</Text>}
+            <DiffViewer text={diff.text} truncated={diff.truncated} />
+          </Stack>
         </Tabs.Panel>
         <Tabs.Panel value="result">
           <ResultViewer task={withoutDiff(task)} />
         </Tabs.Panel>
       </Tabs>
     </Panel>
+  );
+}
+
+/** Where the change was committed. */
+function BranchNote({ task }: { task: Task }) {
+  const { branch, commit } = task.result ?? {};
+  if (typeof branch !== "string" || typeof commit !== "string") return null;
+  return (
+    <span className="mono">
+      {branch} at {commit.slice(0, 10)}
+    </span>
   );
 }
 

@@ -1,6 +1,8 @@
-import { Group, Input, NumberInput, Select, Stack, Switch, TagsInput, TextInput } from "@mantine/core";
+import { Autocomplete, Group, Input, NumberInput, Select, Stack, Switch, TagsInput } from "@mantine/core";
+import { useAgents } from "../../api/agents.ts";
 import { asProblem } from "../../api/problem.ts";
 import { useProjects } from "../../api/projects.ts";
+import { useServers } from "../../api/servers.ts";
 import { CodeEditor } from "../../components/CodeEditor.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import type { TaskDraft } from "../../lib/useTaskDraft.ts";
@@ -15,6 +17,10 @@ interface Props {
 export function TaskForm({ draft, error, onSubmit }: Props) {
   const { values, set } = draft;
   const projects = useProjects();
+  const servers = useServers();
+  const agents = useAgents();
+  const targets = [...(servers.data?.items ?? []), ...(agents.data?.items ?? [])];
+  const names = [...new Set(targets.map((target) => target.name))];
   const fields = error ? asProblem(error).fields : {};
   return (
     <Panel title="Details">
@@ -62,12 +68,13 @@ export function TaskForm({ draft, error, onSubmit }: Props) {
             error={fields.priority}
             onChange={(priority) => set({ priority: Number(priority) || 0 })}
           />
-          <TextInput
+          <Autocomplete
             label="Preferred target"
             description="Name or id; counts most"
+            data={names}
             value={values.target}
             error={fields.preferred_target}
-            onChange={(event) => set({ target: event.currentTarget.value })}
+            onChange={(target) => set({ target })}
           />
         </Group>
         <Switch
