@@ -130,7 +130,7 @@ async def _cancel_and_retry(page: Page) -> None:
     for time in (1, 2):
         await expect(page.locator("[data-state=running]")).to_be_visible()
         await expect(events.locator("[data-kind='attempt.started']")).to_have_count(time)
-        await page.get_by_role("button", name="Cancel").click()
+        await page.get_by_role("button", name="Cancel", exact=True).click()
         await expect(page.locator("[data-state=cancelled]")).to_be_visible()
         await expect(events.locator("[data-kind='task.cancelled']")).to_have_count(time)
         if time == 1:
