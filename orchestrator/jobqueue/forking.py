@@ -6,6 +6,7 @@ killed process leaves running, it ends. It knows nothing of tasks.
 """
 
 import ctypes
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -44,6 +45,11 @@ class ForkingWorker(Worker):
         """Note that a signal asked, so that the loop outside does not begin again."""
         self.asked_to_stop = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Pass the signal on, so that work which may take hours is given back rather than waited for."""
+        if self.horse_pid:
+            self.kill_horse(signal.SIGTERM)
 
     def monitor_work_horse(self, job: Any, queue: Queue) -> None:
         """Wait for the process, then end what it left behind: kill -9 of a parent reaches no child."""

@@ -1,7 +1,7 @@
 """The light worker: one event loop that carries many tool calls at once over pooled sessions. Started by ``worker``.
 
 It takes no more deliveries than it has room for, so the others stay in the queue for its siblings. On shutdown it
-stops taking, gives running calls a grace, then cancels: their leases run out and they are retried elsewhere.
+stops taking, gives running calls a grace, then cancels and gives their tasks back to the queue.
 """
 
 import asyncio

@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Coroutine
 from typing import Any
@@ -63,6 +64,10 @@ async def _run_one(task_id: UUID, generation: int) -> None:
     container = build_container(Settings())
     try:
         runner, _ = make_runner(container, "heavy")
+        work = asyncio.current_task()
+        assert work is not None
+        # The worker that forked us passes its own signal on: the task goes back to the queue.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
         await runner.run(task_id, generation)
     finally:
         await container.close()

@@ -121,10 +121,8 @@ class TaskRunner:
         except asyncio.CancelledError:
             if held.lost:
                 return None
-            if not held.stop_asked:
-                raise  # the worker itself is stopping; the lease runs out and the attempt is retried
             _absorb_cancellation()
-            return self._cancelled(work)
+            return self._cancelled(work) if held.stop_asked else self._given_back(work)
         except Exception as error:  # noqa: BLE001
             # The edge of an attempt: a bug of ours must end it with a reason, not leave it running.
             return self._failed(work, error, held, timed_out=limit.expired())
@@ -165,6 +163,18 @@ class TaskRunner:
         events = (*work.report.take(), NewEvent(EventKind.CANCELLED, {"reason": reason}))
         return Transition(work.id, TaskState.CANCELLED, events, work.generation, reason)
 
+    def _given_back(self, work: Work) -> Transition:
+        """The worker itself was told to stop: another takes the task at once, and the attempt does not count."""
+        told = {"code": Reason.LOST_WORKER, "message": "the worker was stopped; another one takes the task"}
+        ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": Reason.LOST_WORKER, "error": told})
+        again = NewEvent(EventKind.RETRY, {"after_seconds": 0, "next_attempt": work.generation + 1})
+        task = work.task
+        return Transition(
+            work.id, TaskState.QUEUED, (*work.report.take(), ended, again), work.generation, error=told,
+            attempt_reason=Reason.LOST_WORKER, waiting_for="another worker", delivery=Delivery(_queue(task)),
+            more_attempts=task["max_attempts"] + 1 - work.generation,
+        )  # fmt: skip
+
     def _failure(self, work: Work, reason: Reason, error: dict[str, Any], *, retry: bool) -> Transition:
         error = storable(error)
         told = work.report.take()
@@ -172,11 +182,9 @@ class TaskRunner:
         if retry and work.generation < work.task["max_attempts"]:
             delay = backoff_seconds(work.generation)
             again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": work.generation + 1})
-            task = work.task
-            queue = queue_for(is_heavy=task["is_heavy"], priority=task["priority"], target_id=task["target_id"])
             return Transition(
                 work.id, TaskState.QUEUED, (*told, ended, again), work.generation, error=error,
-                attempt_reason=reason, waiting_for=f"retry in {delay:g} s", delivery=Delivery(queue, delay),
+                attempt_reason=reason, waiting_for=f"retry in {delay:g} s", delivery=Delivery(_queue(work.task), delay),
             )  # fmt: skip
         failed = NewEvent(EventKind.FAILED, {"reason": reason, "error": error})
         return Transition(work.id, TaskState.FAILED, (*told, ended, failed), work.generation, reason, error=error)
@@ -209,6 +217,10 @@ class TaskRunner:
             await self._write_once(_cancelled_instead(ending))
         except (Conflict, NotFound) as error:
             log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
+
+
+def _queue(task: Mapping[str, Any]) -> str:
+    return queue_for(is_heavy=task["is_heavy"], priority=task["priority"], target_id=task["target_id"])
 
 
 def _cancelled_instead(ending: Transition) -> Transition:

@@ -117,7 +117,9 @@ async def test_an_api_killed_between_commit_and_delivery_loses_nothing(
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
         await _log_in(client)
         server.suspend()
-        answer = await client.post("/api/v1/tasks", json={"type": "tool_call", "input": tool("echo", text="hello").input})
+        answer = await client.post(
+            "/api/v1/tasks", json={"type": "tool_call", "input": tool("echo", text="hello").input}
+        )
         api.kill()
     server.resume()
     assert answer.status_code == 202

@@ -22,14 +22,14 @@ def silent_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/repository.git"
 
 
-async def _fetch(stage: Stage, **source: str) -> tuple[UUID, UUID]:
+async def fetch(stage: Stage, **source: str) -> tuple[UUID, UUID]:
     """A project and the task that fetches it."""
     wanted = NewProject("project", build_graph=False, **(source or {"template": "empty"}))
     row, task = await stage.container.projects.create(stage.caller, wanted)
     return UUID(str(row["id"])), task
 
 
-async def _git_runs(worker: Process) -> list[int]:
+async def git_runs(worker: Process) -> list[int]:
     """The pids of git and of whatever it started, once it works."""
     found: list[int] = []
 
@@ -42,13 +42,13 @@ async def _git_runs(worker: Process) -> list[int]:
     return found
 
 
-async def _all_gone(pids: list[int]) -> None:
+async def all_gone(pids: list[int]) -> None:
     await until(lambda: not any(runs(pid) for pid in pids), f"the processes {pids} are gone")
 
 
 async def test_killed_between_pop_and_claim_it_lost_nothing_and_used_no_attempt(stage: Stage) -> None:
     stage.monitor()
-    _, task = await _fetch(stage)
+    _, task = await fetch(stage)
     with stage.holding_row(task):
         victim = stage.heavy()
         await stage.claim_waits()
@@ -60,7 +60,7 @@ async def test_killed_between_pop_and_claim_it_lost_nothing_and_used_no_attempt(
 
 async def test_its_process_alone_killed_before_the_claim_the_worker_takes_the_delivery_again(stage: Stage) -> None:
     stage.monitor()
-    _, task = await _fetch(stage)
+    _, task = await fetch(stage)
     with stage.holding_row(task):
         worker = stage.heavy()
         await stage.claim_waits()
@@ -71,7 +71,7 @@ async def test_its_process_alone_killed_before_the_claim_the_worker_takes_the_de
 
 async def test_killed_whole_after_the_claim_another_worker_tries_again(stage: Stage) -> None:
     stage.monitor()
-    _, task = await _fetch(stage)
+    _, task = await fetch(stage)
     with stage.holding_table("projects"):
         victim = await _reaches_the_table(stage, task)
         victim.kill_all()
@@ -80,7 +80,7 @@ async def test_killed_whole_after_the_claim_another_worker_tries_again(stage: St
 
 async def test_the_worker_alone_killed_its_process_ends_the_attempt_it_holds(stage: Stage) -> None:
     stage.monitor()
-    _, task = await _fetch(stage)
+    _, task = await fetch(stage)
     with stage.holding_table("projects"):
         victim = await _reaches_the_table(stage, task)
         victim.kill()
@@ -92,10 +92,10 @@ async def test_its_process_alone_killed_while_git_runs_git_dies_too_and_the_work
     stage.monitor()
     worker = stage.heavy()
     with silent_server() as url:
-        _, task = await _fetch(stage, repository_url=url)
-        pids = await _git_runs(worker)
+        _, task = await fetch(stage, repository_url=url)
+        pids = await git_runs(worker)
         worker.children()[0].kill()
-        await _all_gone(pids)
+        await all_gone(pids)
         await until(lambda: len(stage.attempts(task)) == 2, "the second attempt")
         await stage.container.tasks.cancel(stage.caller, task)
         await stage.ended(task)
@@ -104,7 +104,7 @@ async def test_its_process_alone_killed_while_git_runs_git_dies_too_and_the_work
 
 async def test_killed_between_work_and_ending_it_is_tried_again_and_ends_once(stage: Stage) -> None:
     stage.monitor()
-    _, task = await _fetch(stage)
+    _, task = await fetch(stage)
     with ExitStack() as projects:
         projects.enter_context(stage.holding_table("projects"))
         victim = stage.heavy()
@@ -120,11 +120,11 @@ async def test_killed_between_work_and_ending_it_is_tried_again_and_ends_once(st
 async def test_cancel_kills_the_running_git_and_everything_below_it(stage: Stage) -> None:
     worker = stage.heavy()
     with silent_server() as url:
-        _, task = await _fetch(stage, repository_url=url)
-        pids = await _git_runs(worker)
+        _, task = await fetch(stage, repository_url=url)
+        pids = await git_runs(worker)
         await stage.container.tasks.cancel(stage.caller, task)
         row = await stage.ended(task)
-        await _all_gone(pids)
+        await all_gone(pids)
     assert (row["state"], row["reason"]) == (TaskState.CANCELLED, "cancelled_by_user")
     assert worker.alive
 
@@ -132,28 +132,28 @@ async def test_cancel_kills_the_running_git_and_everything_below_it(stage: Stage
 async def test_the_time_limit_kills_the_running_git_and_is_not_tried_again(stage: Stage) -> None:
     worker = stage.heavy()
     with silent_server() as url:
-        project, first = await _fetch(stage, repository_url=url)
-        await _git_runs(worker)
+        project, first = await fetch(stage, repository_url=url)
+        await git_runs(worker)
         await stage.container.tasks.cancel(stage.caller, first)
         task = await stage.submit(TaskRequest("project_sync", project_id=project, timeout_seconds=2.0))
         await stage.ended(first)
-        pids = await _git_runs(worker)
+        pids = await git_runs(worker)
         row = await stage.ended(task)
-        await _all_gone(pids)
+        await all_gone(pids)
     assert (row["state"], row["reason"], stage.attempts(task)) == (TaskState.FAILED, "timeout", ["timeout"])
 
 
 async def test_a_project_deleted_while_its_task_runs_leaves_no_process_and_no_row(stage: Stage) -> None:
     worker = stage.heavy()
     with silent_server() as url:
-        project, task = await _fetch(stage, repository_url=url)
-        pids = await _git_runs(worker)
+        project, task = await fetch(stage, repository_url=url)
+        pids = await git_runs(worker)
         await stage.container.projects.delete(stage.caller, project)
-        await _all_gone(pids)
+        await all_gone(pids)
     assert stage.query("SELECT FROM tasks WHERE id = %s", task) == []
     with pytest.raises(NotFound):
         await stage.container.tasks.get(stage.caller, task)
-    _, other = await _fetch(stage)
+    _, other = await fetch(stage)
     assert (await stage.ended(other))["state"] == TaskState.COMPLETED
     assert worker.alive
 
