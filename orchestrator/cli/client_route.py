@@ -45,7 +45,7 @@ def _headline(route: Mapping[str, Any]) -> Text:
 
 
 def _candidates(route: Mapping[str, Any]) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=True)
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="bold", expand=True)
     made.add_column("Candidate", no_wrap=True)
     made.add_column("Type", no_wrap=True)
     made.add_column("Score", justify="right", no_wrap=True)
@@ -61,5 +61,11 @@ def _candidates(route: Mapping[str, Any]) -> Table:
 
 def _why(candidate: Mapping[str, Any]) -> str:
     if candidate["rejections"]:
-        return "; ".join(clean(each["reason"], 300) for each in candidate["rejections"])
+        return "; ".join(_reason(each) for each in candidate["rejections"])
     return " · ".join(f"{short} {candidate['parts'][name]:.2f}" for name, short in _PARTS.items())
+
+
+def _reason(rejection: Mapping[str, Any]) -> str:
+    """In the router's words, but for the one that would only repeat the task's type on every line."""
+    repeats = rejection["obstacle"] == "type" and rejection["reason"].startswith("does not take")
+    return "takes other tasks" if repeats else clean(rejection["reason"], 300)
