@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from orchestrator.cli.loading import quick_loading
 from orchestrator.cli.parent import leave_with_parent
 from orchestrator.cli.up import up as run_up
 from orchestrator.config import Settings
@@ -96,12 +97,15 @@ def demo(
 def api() -> None:
     """Serve the HTTP API and the console alone; DATABASE_URL and REDIS_URL must be set."""
     leave_with_parent()
-    import uvicorn  # noqa: PLC0415  heavy: only this command serves
-
     settings = Settings()
+    with quick_loading():
+        import uvicorn  # noqa: PLC0415  heavy: only this command serves
+
+        from orchestrator.main import create_app  # noqa: PLC0415  heavy, as above
+
+        application = create_app(settings)
     uvicorn.run(
-        "orchestrator.main:create_app",
-        factory=True,
+        application,
         host=settings.host,
         port=settings.port,
         log_config=None,  # the application configures logging, for itself and for uvicorn
@@ -115,7 +119,8 @@ def api() -> None:
 def worker(kind: WorkerKind) -> None:
     """Run one worker: ``light`` for tool calls, ``heavy`` for agents, graph builds and git."""
     leave_with_parent()
-    from orchestrator.worker import run_heavy, run_light  # noqa: PLC0415  heavy: only workers need all the parts
+    with quick_loading():
+        from orchestrator.worker import run_heavy, run_light  # noqa: PLC0415  heavy: only workers need all the parts
 
     run = run_light if kind is WorkerKind.light else run_heavy
     run(Settings())
@@ -125,7 +130,8 @@ def worker(kind: WorkerKind) -> None:
 def monitor() -> None:
     """Run the relay, the reaper and the health probes."""
     leave_with_parent()
-    from orchestrator.worker import run_monitor  # noqa: PLC0415  heavy, as above
+    with quick_loading():
+        from orchestrator.worker import run_monitor  # noqa: PLC0415  heavy, as above
 
     run_monitor(Settings())
 
