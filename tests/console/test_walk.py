@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 from tests.console.conftest import Console
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 async def test_somebody_new_gets_from_registering_to_a_diff_and_a_table(console: Console, repository: Path) -> None:
     page = console.page
     await _register(page, console.url)
