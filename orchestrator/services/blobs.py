@@ -6,13 +6,13 @@ stay in the task row.
 
 import asyncio
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from orchestrator.core.errors import NotFound
+from orchestrator.core.ids import new_id
 
 
 class BlobStore:
@@ -45,7 +45,8 @@ class BlobStore:
         path = self._path(digest)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
+            # A name of its own for each writer: the same result may be stored twice at the same moment.
+            temporary = path.with_suffix(f".{new_id().hex}.tmp")
             temporary.write_bytes(data)
             temporary.replace(path)
         return digest

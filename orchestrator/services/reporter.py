@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError, Unavailable
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.models.transitions import Transition
@@ -19,6 +19,7 @@ from orchestrator.services.task_writer import TaskWriter
 log = structlog.get_logger(__name__)
 
 _GATHER_SECONDS = 0.05
+_AGAIN_SECONDS = 0.5
 _MOST_WAITING = 2000
 
 
@@ -51,11 +52,19 @@ class Reporter:
         return tuple(taken)
 
     async def _flush_later(self) -> None:
-        await asyncio.sleep(_GATHER_SECONDS)
-        events = self.take()
-        if not events:
-            return
-        try:
-            await self._writer.apply(Transition(self._task_id, None, events, self._generation))
-        except OrchestratorError as error:
-            log.warning("events_refused", task_id=str(self._task_id), events=len(events), why=error.message)
+        pause = _GATHER_SECONDS
+        # More is told while a batch is being written; the attempt's last step may take all of it meanwhile.
+        while self._waiting:
+            await asyncio.sleep(pause)
+            events = self.take()
+            if not events:
+                return
+            try:
+                await self._writer.apply(Transition(self._task_id, None, events, self._generation))
+                pause = _GATHER_SECONDS
+            except Unavailable as error:
+                log.warning("events_postponed", task_id=str(self._task_id), events=len(events), why=error.message)
+                self._waiting[:0] = events
+                pause = _AGAIN_SECONDS
+            except OrchestratorError as error:
+                log.warning("events_refused", task_id=str(self._task_id), events=len(events), why=error.message)

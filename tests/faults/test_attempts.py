@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.bootstrap import build_container
 from orchestrator.core.errors import IllegalTransition, ServerUnreachable, ToolFailed
+from orchestrator.core.events import EventKind
 from orchestrator.core.states import TaskState
 from orchestrator.models.database import Database
 from orchestrator.services.leases import Leases
 from orchestrator.services.run_task import Outcome, TaskRunner, Work
 from orchestrator.services.task_service import TaskRequest
-from tests.faults.stage import Stage, tool
+from tests.faults.stage import Stage, tool, until
 from tests.faults.test_database_faults import forgets_answers
 
 Script = Callable[[Work], Awaitable[Outcome]]
@@ -105,7 +107,9 @@ async def test_a_bug_of_ours_ends_as_internal_error_and_says_nothing_of_itself(b
 
     bench.actor.script = breaks
     task = await bench.task(max_attempts=1)
-    await bench.run(task)
+    with capture_logs() as logged:
+        await bench.run(task)
+    assert "attempt_crashed" in [line["event"] for line in logged]
     row = bench.stage.row(task)
     assert row["reason"] == "internal_error"
     assert "secret" not in str(row["error"])
@@ -223,7 +227,9 @@ async def test_an_ending_that_cannot_be_stored_ends_the_task_as_internal_error(
     monkeypatch.setattr("orchestrator.services.run_task.storable", lambda value: value)
     bench.actor.script = returns_what_no_database_takes
     task = await bench.task()
-    await bench.run(task)
+    with capture_logs() as logged:
+        await bench.run(task)
+    assert "ending_not_storable" in [line["event"] for line in logged]
     assert (bench.stage.row(task)["state"], bench.stage.attempts(task)) == ("failed", ["internal_error"])
 
 
@@ -240,6 +246,27 @@ async def test_an_ending_outlives_a_database_that_is_away_and_is_written_once(
     task = await bench.task()
     await bench.run(task)
     assert (bench.stage.row(task)["state"], bench.stage.attempts(task)) == ("completed", ["ok"])
+
+
+async def test_what_is_told_while_the_database_is_away_is_stored_when_it_is_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = asyncio.Event()
+
+    async def tells_and_waits(work: Work) -> Outcome:
+        away = forgets_answers(bench.database.transaction, 2, committed=False)
+        monkeypatch.setattr(bench.database, "transaction", away)
+        work.report.tell(EventKind.MESSAGE, text="hello")
+        await done.wait()
+        return Outcome()
+
+    bench.actor.script = tells_and_waits
+    task = await bench.task()
+    running = asyncio.create_task(bench.run(task))
+    await until(lambda: "agent.message" in bench.stage.events(task), "the message is stored")
+    done.set()
+    await running
+    assert bench.stage.events(task)[-2:] == ["agent.message", "task.completed"]
 
 
 async def test_two_attempts_of_one_task_in_one_worker_both_learn_what_became_of_their_lease(bench: Bench) -> None:

@@ -131,6 +131,16 @@ async def test_an_api_killed_between_commit_and_delivery_loses_nothing(
     assert stage.attempts(task) == ["ok"]
 
 
+async def test_a_frozen_redis_holds_up_no_write(own_redis: tuple[Stage, psutil.Process]) -> None:
+    stage, server = own_redis
+    server.suspend()
+    async with asyncio.timeout(10):
+        tasks = [await stage.submit(tool("echo")) for _ in range(5)]
+        for task in tasks:
+            await stage.container.tasks.cancel(stage.caller, task)
+    assert {stage.row(task)["state"] for task in tasks} == {"cancelled"}
+
+
 async def test_a_stream_cut_by_the_death_of_its_api_goes_on_from_the_last_event_id(stage: Stage) -> None:
     port = _free_port()
     api = stage.start("api", port=port)
