@@ -155,7 +155,13 @@ def build_container(settings: Settings) -> Container:
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
     pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()))
-    registry = McpRegistry(database, pool, secretbox, allow_stdio=settings.allow_stdio_servers)
+    registry = McpRegistry(
+        database,
+        pool,
+        secretbox,
+        allow_stdio=settings.allow_stdio_servers,
+        allow_private_urls=settings.allow_private_urls,
+    )
     agents = AgentService(
         database, access, secretbox, Catalogue(_endpoint(settings)), allow_private_urls=settings.allow_private_urls
     )

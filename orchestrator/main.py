@@ -3,8 +3,10 @@
 Started by the command line and by tests. Knows no route itself: ``api.routes`` is their catalogue.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -33,6 +35,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         container = build_container(settings)
         app.state.container = container
         try:
+            if settings.mcp_config:
+                await container.registry.load_file(Path(settings.mcp_config), os.environ)
             async with McpDoor(container).running() as app.state.mcp_door:
                 yield
         finally:

@@ -156,7 +156,7 @@ class TemplateList(BaseModel):
     items: list[TemplateOut] = Field(description="The templates.")
 
 
-class ExecuteIn(BaseModel):
+class RunAgentIn(BaseModel):
     """Work for one agent."""
 
     model_config = ConfigDict(extra="forbid")
@@ -207,7 +207,7 @@ async def create_agent(body: AgentIn, caller: Writer, container: ContainerDep) -
 
 
 @router.post("/agents/execute", status_code=202, summary="Hand work to an agent")
-async def execute_agent(body: ExecuteIn, caller: Runner, container: ContainerDep) -> TaskAccepted:
+async def execute_agent(body: RunAgentIn, caller: Runner, container: ContainerDep) -> TaskAccepted:
     """Make a task for this very agent. Refused at once when the agent is not available or the input is wrong."""
     asked = body.model_dump(exclude={"agent_id"})
     request = await request_for(container.agents, caller, body.agent_id, **asked)

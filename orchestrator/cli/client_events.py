@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 
 from orchestrator.cli.client import Api
@@ -67,12 +68,17 @@ _WORDS: dict[str, Callable[[Data], str]] = {
 }
 
 
+def print_event(out: Console, event: Mapping[str, Any], started: str) -> None:
+    """Print one event on one line, cut at the screen's width."""
+    out.print(event_line(event, started), no_wrap=True, overflow="ellipsis", crop=True)
+
+
 def event_line(event: Mapping[str, Any], started: str) -> Text:
-    """One event: seconds since the first one, kind, and what is known about it, cut at the width of the line."""
+    """One event: seconds since the first one, kind, and what is known about it."""
     kind = clean(event["kind"], 40)
     since = (datetime.fromisoformat(event["at"]) - datetime.fromisoformat(started)).total_seconds()
     words = _WORDS.get(kind, _as_it_came)(event["data"])
-    line = Text(no_wrap=True, overflow="ellipsis")
+    line = Text()
     line.append(f"{since:8.3f} s  ", style="dim")
     line.append(f"{kind:<17}", style=_STYLES.get(kind, "cyan"))
     return line.append(f" {clean(words, 300)}")

@@ -45,15 +45,14 @@ class Symbols:
 
     def question(self) -> str:
         """A question about code that has an answer of readable length."""
-        for row in reversed(self.functions):
-            if int(row["callers"]) <= 6:
-                return f"who calls {row['symbol']}"
-        return f"who calls {self.functions[0]['symbol']}" if self.functions else f"what is in {self.file}"
+        few = [row for row in self.functions if int(row["callers"]) <= 6]
+        fit = [row for row in few if not _is_beside(row)] or few or self.functions[:1]
+        return f"who calls {fit[-1]['symbol']}" if fit else f"what is in {self.file}"
 
     def renames(self) -> Iterator[tuple[str, str]]:
         """A few functions with a new name for each, those first that make a small diff."""
         names = {row["symbol"].rpartition(".")[2] for row in self.functions}
-        fit = [row for row in self.functions if not _is_test(row) and int(row["callers"]) <= 4]
+        fit = [row for row in self.functions if not _is_beside(row) and int(row["callers"]) <= 4]
         for row in fit[:-4:-1]:
             name = row["symbol"].rpartition(".")[2]
             new = f"{name}_renamed"
@@ -97,5 +96,6 @@ def _plain(answer: Row) -> list[Row]:
     return [{name: term["value"] for name, term in row.items()} for row in answer["rows"]]
 
 
-def _is_test(row: Row) -> bool:
-    return "test" in row["path"].lower()
+def _is_beside(row: Row) -> bool:
+    """Whether it is about the code rather than of it, judged by its path."""
+    return any(word in row["path"].lower() for word in ("test", "example", "docs/", "bench"))

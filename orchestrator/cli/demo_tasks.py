@@ -13,7 +13,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from orchestrator.cli.client import Api
-from orchestrator.cli.client_events import event_line
+from orchestrator.cli.client_events import print_event
 from orchestrator.cli.client_result import result_view
 from orchestrator.cli.client_route import route_view
 from orchestrator.cli.client_screen import clean, count
@@ -117,7 +117,7 @@ async def _watch(api: Api, out: Console, project: str, kind: str, given: dict[st
         async with asyncio.timeout(_SECONDS):
             async for event in api.follow(task_id):
                 started = started or event["at"]
-                out.print(event_line(event, started))
+                print_event(out, event, started)
     except TimeoutError as error:
         raise TimedOut(f"{kind} has not ended after {_SECONDS:g} s.") from error
     task: Task = await api.get(f"/tasks/{task_id}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.client import Api
-from orchestrator.cli.client_events import event_line
+from orchestrator.cli.client_events import print_event
 from orchestrator.cli.client_find import InputJson, Limit, Offset, ProjectName, json_object, optional_project
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_result import result_view
@@ -168,7 +168,7 @@ async def watch_task(api: Api, task_id: str, *, as_json: bool) -> bool:
         if as_json:
             typer.echo(_line(event))
         else:
-            out.print(event_line(event, started))
+            print_event(out, event, started)
     task = await api.get(f"/tasks/{task_id}")
     if task["result"] and not as_json:
         out.print()

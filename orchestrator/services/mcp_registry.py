@@ -8,11 +8,12 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,21 +29,32 @@ from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import Probe, ServerPool
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
+from orchestrator.services.public_urls import check_public
 from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
 
 log = structlog.get_logger(__name__)
 
 _FRESH_SECONDS = 1.0
+_FILE_LOCK = 724_003
 
 
 class McpRegistry:
     """All MCP servers, built-in and registered."""
 
-    def __init__(self, database: Database, pool: ServerPool, secretbox: SecretBox, *, allow_stdio: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pool: ServerPool,
+        secretbox: SecretBox,
+        *,
+        allow_stdio: bool,
+        allow_private_urls: bool = True,
+    ) -> None:
         self._database = database
         self._pool = pool
         self._secretbox = secretbox
         self._allow_stdio = allow_stdio
+        self._allow_private_urls = allow_private_urls
         self._builtins = tuple(entry_of_builtin(server) for server in pool.builtins)
         self._known: dict[UUID, tuple[datetime, ServerEntry]] = {}
         self._all = self._builtins
@@ -97,6 +109,7 @@ class McpRegistry:
         """Register a server: the caller's own, or everybody's when an admin says so."""
         self._may_write(caller, values.get("transport"), shared)
         identifier = new_id()
+        await self._may_reach(values.get("url"))
         row = self._row(identifier, values) | {"owner_id": None if shared else caller.user_id}
         try:
             async with self._database.transaction() as connection:
@@ -111,6 +124,7 @@ class McpRegistry:
         rows = []
         for found in mcp_json.parse_mcp_json(document):
             self._may_write(caller, found.transport, shared)
+            await self._may_reach(found.url, f"mcpServers.{found.name}.url")
             row = self._row(new_id(), _imported(found)) | {"owner_id": None if shared else caller.user_id}
             rows.append(row)
         try:
@@ -122,12 +136,31 @@ class McpRegistry:
         self.refresh()
         return [await self.find(row["id"]) for row in rows]
 
+    async def load_file(self, path: Path, variables: Mapping[str, str]) -> int:
+        """Register the servers of an operator's mcp.json for everybody; entries known by their names are changed.
+
+        Returns how many. ``variables`` fill the ``${VAR}`` of the file. Safe in several processes at once.
+        """
+        found = mcp_json.parse_mcp_json(await asyncio.to_thread(path.read_bytes), variables)
+        async with self._database.transaction() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FILE_LOCK})
+            for entry in found:
+                row = self._row(new_id(), _imported(entry)) | {"owner_id": None}
+                everybodys = (McpServer.owner_id.is_(None)) & (McpServer.name == entry.name)
+                known = {name: value for name, value in row.items() if name != "id"}
+                changed = await connection.execute(update(McpServer).where(everybodys).values(**known))
+                if changed.rowcount == 0:
+                    await connection.execute(insert(McpServer).values(**row))
+        self.refresh()
+        return len(found)
+
     async def change(self, caller: Caller, server_id: UUID, values: Mapping[str, Any]) -> ServerEntry:
         """Change an entry the caller may write; absent values stay."""
         entry = await self.get(caller, server_id)
         self._may_write(caller, values.get("transport", entry.transport), entry.owner_id is None)
         if entry.transport == "builtin":
             raise Conflict("a built-in server cannot be changed")
+        await self._may_reach(values.get("url"))
         env, headers = self._secrets(entry)
         whole = _as_values(entry) | {"env": env, "headers": headers} | dict(values)
         row = self._row(server_id, whole)
@@ -215,6 +248,10 @@ class McpRegistry:
                 hint="use a streamable_http server, or set ALLOW_STDIO_SERVERS and ask an admin",
             )
 
+    async def _may_reach(self, url: str | None, field: str = "url") -> None:
+        if url and not self._allow_private_urls:
+            await check_public(url, field)
+
     def _row(self, identifier: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
         """The checked row of an entry; InvalidInput names the field."""
         definition = ServerDefinition.build(
@@ -263,8 +300,28 @@ class McpRegistry:
 
 
 def _imported(found: mcp_json.ServerEntry) -> dict[str, Any]:
-    names = ("name", "transport", "command", "args", "env", "url", "headers", "timeout_seconds")
-    return {name: getattr(found, name) for name in names}
+    names = (
+        "name",
+        "transport",
+        "command",
+        "args",
+        "env",
+        "url",
+        "headers",
+        "timeout_seconds",
+        "enabled",
+        "description",
+    )
+    flags = ("can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle")
+    told = {name: found.flags[name] for name in flags if name in found.flags}
+    return (
+        {name: getattr(found, name) for name in names}
+        | told
+        | {
+            "description": found.description,
+            "capabilities": list(found.capabilities),
+        }
+    )
 
 
 def _as_values(entry: ServerEntry) -> dict[str, Any]:

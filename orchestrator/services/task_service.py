@@ -5,7 +5,7 @@ outbox row are born in one transaction. Running tasks is ``run_task``'s work.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -247,14 +247,15 @@ class TaskService:
             raise IllegalTransition(
                 f"the task is {row['state']} and awaits no consent", details={"state": row["state"]}
             )
+        answered = NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id), "granted": grant})
         if grant:
-            return await self._again(caller, row, {**row["consent"], **patch})
+            return await self._again(caller, row, {**row["consent"], **patch}, told=(answered,))
         reason = Reason.CONSENT_DENIED
         error = {"code": "consent_denied", "message": f"refused: {row['waiting_for']}"}
         told = NewEvent(EventKind.FAILED, {"reason": reason, "error": error})
         await self._writer.apply(
             Transition(
-                task_id, TaskState.FAILED, (told,), reason=reason, error=error,
+                task_id, TaskState.FAILED, (answered, told), reason=reason, error=error,
                 expect=frozenset({TaskState.AWAITING_CONSENT}),
             )
         )  # fmt: skip
@@ -266,7 +267,9 @@ class TaskService:
         if row["state"] != TaskState.AWAITING_INPUT:
             raise IllegalTransition(f"the task is {row['state']} and awaits no input", details={"state": row["state"]})
         given = {**row["input"], "answers": [*row["input"].get("answers", []), storable(text)]}
-        return await self._again(caller, row, row["consent"], given=given, more_attempts=self._limits.attempts)
+        told = (NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id)}),)
+        more = self._limits.attempts
+        return await self._again(caller, row, row["consent"], told=told, given=given, more_attempts=more)
 
     async def reroute(self, row: Row) -> None:
         """Try again to place a task that is pending; for the monitor. Leaves it as it is while nothing changed."""
@@ -281,6 +284,7 @@ class TaskService:
         row: Row,
         consent: dict[str, Any],
         *,
+        told: tuple[NewEvent, ...] = (),
         given: dict[str, Any] | None = None,
         more_attempts: int = 0,
     ) -> Row:
@@ -288,6 +292,7 @@ class TaskService:
         if placement.state == TaskState.FAILED:
             raise Conflict("no target can carry this task out", hint=" | ".join(route.would_help))
         patch = {"consent": consent} | ({"input": given} if given is not None else {})
+        placement = replace(placement, events=(*told, *placement.events))
         await self._move(row, route, placement, patch=patch, more_attempts=more_attempts)
         return await self.get(caller, row["id"])
 
