@@ -60,7 +60,9 @@ class Demo:
             async with service(self._settings, self._say, self._logs) as running:
                 account = await self._show(running)
                 self.code = 0 if self._stage.all_well else 1
-                _farewell(self._out, running, account, self._logs, self._settings)
+                if account is None:
+                    return
+                _farewell(self._out, running, account, self._data)
                 if not self._stop:
                     self._out.print("\nIt keeps running. Ctrl-C stops it.", style="bold")
                     await asyncio.Event().wait()
@@ -96,19 +98,21 @@ class Demo:
         self._out.print(clean(line), style="dim")
 
 
-def _farewell(out: Console, running: Service, account: Account | None, logs: Path, settings: Settings) -> None:
+def _farewell(out: Console, running: Service, account: Account, data: Path) -> None:
     made = Table(box=None, show_header=False, pad_edge=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")
     base = running.base_url
-    rows = {"Console": base, "API docs": f"{base}/docs", "MCP door": f"{base}/mcp (for any MCP client, with a token)"}
-    if account is not None:
-        rows |= {"Log in as": account.email, "Password": account.password}
-        rows["From a shell"] = (
-            f"ORCHESTRATOR_PASSWORD={account.password} .venv/bin/python -m orchestrator login --url {base} "
-            f"--email {account.email}"
-        )
-    rows |= {"Data": str(settings.data_dir.expanduser().resolve()), "Logs": str(logs)}
+    rows = {
+        "Console": base,
+        "Log in as": account.email,
+        "Password": account.password,
+        "API docs": f"{base}/docs",
+        "MCP door": f"{base}/mcp (for any MCP client, with a token)",
+        "From a shell": f".venv/bin/python -m orchestrator login --url {base} --email {account.email}",
+        "Data": str(data),
+        "Logs": str(data / "logs"),
+    }
     for name, value in rows.items():
         made.add_row(name, value)
     out.print()
