@@ -23,7 +23,7 @@ export ARGS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-run setup-demo demo run test check format bench bench-mcp bench-kg bench-orchestrator console openapi clean
+.PHONY: help setup setup-run setup-demo demo run test check format bench bench-mcp bench-kg bench-orchestrator console reference openapi clean
 
 help: ## print this list
 	@echo "usage: make <target>"
@@ -67,6 +67,9 @@ bench-kg: setup ## the knowledge graph against its goals
 bench-orchestrator: setup ## many agents on one repository
 bench bench-mcp bench-kg bench-orchestrator:
 	$(PY) -m benchmarks $@ $(ARGS)
+
+reference: setup-run ## make docs/reference from the code
+	@$(PY) -m scripts.reference
 
 openapi: setup-run ## write docs/reference/openapi.json from the code
 	@$(PY) -m orchestrator openapi docs/reference/openapi.json

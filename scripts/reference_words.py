@@ -1,0 +1,62 @@
+"""What the code cannot say of itself: the data beside each kind of event, and each reason and state in a sentence.
+
+Read by ``scripts.reference``, which makes docs/reference from it and the code. A test fails when one is missing here.
+"""
+
+from orchestrator.core.events import EventKind
+from orchestrator.core.states import Reason, TaskState
+
+EVENTS: dict[EventKind, tuple[str, str]] = {
+    EventKind.CREATED: ("The task was handed in.", "`type`, `priority`, `is_heavy`"),
+    EventKind.ROUTED: (
+        "A target was looked for; the whole decision is at `GET /tasks/{id}/route`.",
+        "`type`, `target_id`, `target`, `score`, `candidates` and `fit` (how many)",
+    ),
+    EventKind.QUEUED: ("It waits for a worker.", "`queue`"),
+    EventKind.STARTED: ("A worker took it and holds its lease.", "`attempt`, `worker`"),
+    EventKind.PROGRESS: ("How far it is.", "`message`, `done` and `total`, or `phase` and `percent`"),
+    EventKind.LOG: ("A line for people.", "`message`, and what the writer adds"),
+    EventKind.TOOL_CALLED: (
+        "A tool of an MCP server was called.",
+        "`tool`, `server`; by agents `call_id` too",
+    ),
+    EventKind.TOOL_RETURNED: ("The tool answered.", "`tool`, `server`, `ms`, `is_error`; to agents `call_id`, `text`"),
+    EventKind.MESSAGE: ("An agent says something.", "`text`, `role`"),
+    EventKind.DIFF: ("Code was changed, in a worktree of its own.", "`files`, counts, `branch`, the clipped diff"),
+    EventKind.ENDED: ("An attempt is over without success.", "`attempt`, `reason`, `error`"),
+    EventKind.RETRY: ("It will be tried again.", "`after_seconds`, `next_attempt`"),
+    EventKind.WAITING: ("It waits for a person or for capacity.", "`for`: what it waits for"),
+    EventKind.ANSWERED: ("A person answered a question or gave consent.", "what was answered"),
+    EventKind.CANCEL_REQUESTED: ("Somebody asked it to stop.", "`by`: the user"),
+    EventKind.COMPLETED: ("It is done; the result is at `GET /tasks/{id}/result`.", "`attempt`"),
+    EventKind.FAILED: ("It ended without a result.", "`reason`, `error`"),
+    EventKind.CANCELLED: ("It was stopped.", "`reason`"),
+}
+
+REASONS: dict[Reason, str] = {
+    Reason.OK: "It did what was asked.",
+    Reason.TOOL_ERROR: "The tool reported an error, or answered against the rules.",
+    Reason.AGENT_ERROR: "The agent could not do its work.",
+    Reason.SERVER_UNREACHABLE: "The MCP server could not be started or reached, or died.",
+    Reason.INVALID_INPUT: "The input does not fit what carries it out; the error names the field.",
+    Reason.TIMEOUT: "The task's time limit passed.",
+    Reason.LOST_WORKER: "Its worker died or lost its lease, as often as attempts are allowed.",
+    Reason.NO_TARGET: "Nothing registered can do it; the error says what would help.",
+    Reason.CONSENT_DENIED: "A person refused the consent it needed.",
+    Reason.BUDGET_EXCEEDED: "It would have cost more than its budget allows.",
+    Reason.CRITERIA_UNMET: "Its acceptance criteria were not met.",
+    Reason.CANCELLED_BY_USER: "A person stopped it.",
+    Reason.PROJECT_DELETED: "Its project was deleted.",
+    Reason.INTERNAL_ERROR: "A bug of ours; the log has it.",
+}
+
+STATES: dict[TaskState, str] = {
+    TaskState.PENDING: "A fitting target is only busy; it starts when there is room.",
+    TaskState.AWAITING_CONSENT: "A person must agree before anything fits.",
+    TaskState.QUEUED: "Decided and delivered; a worker will take it.",
+    TaskState.RUNNING: "A worker holds its lease.",
+    TaskState.AWAITING_INPUT: "The agent asked a question.",
+    TaskState.COMPLETED: "Done.",
+    TaskState.FAILED: "Ended without a result, with a reason.",
+    TaskState.CANCELLED: "Stopped, with a reason.",
+}
