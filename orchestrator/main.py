@@ -42,7 +42,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             await container.close()
 
-    app = FastAPI(title="Orchestrator", version=__version__, description=_DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="Orchestrator",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # api.reference serves it, without a CDN
+        redoc_url=None,
+    )
     problems.install(app)
     routes.mount(app)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]

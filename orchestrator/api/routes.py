@@ -14,6 +14,7 @@ from orchestrator.api import (
     mcps,
     oauth,
     projects,
+    reference,
     service,
     spaces,
     stream,
@@ -55,4 +56,5 @@ def mount(app: FastAPI) -> None:
         app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
         app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(service.router)
+    app.include_router(reference.router)
     app.include_router(console.console_router())

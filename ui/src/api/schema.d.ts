@@ -1845,6 +1845,34 @@ export interface components {
             items: components["schemas"]["EventOut"][];
         };
         /**
+         * ExecuteIn
+         * @description A tool call.
+         */
+        ExecuteIn: {
+            /**
+             * Arguments
+             * @description Its arguments.
+             */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Project Id
+             * @description The project it may read.
+             */
+            project_id?: string | null;
+            /**
+             * Timeout Seconds
+             * @description Time limit; default: the server's.
+             */
+            timeout_seconds?: number | null;
+            /**
+             * Tool
+             * @description The tool.
+             */
+            tool: string;
+        };
+        /**
          * ExecuteOut
          * @description What a tool answered.
          */
@@ -2360,53 +2388,6 @@ export interface components {
             token: string;
         };
         /**
-         * ExecuteIn
-         * @description Work for one agent.
-         */
-        orchestrator__api__agents__ExecuteIn: {
-            /**
-             * Agent Id
-             * @description Who shall do it.
-             */
-            agent_id: string;
-            /**
-             * Budget
-             * @description Limits on requests, tool_calls and tokens.
-             */
-            budget?: {
-                [key: string]: number;
-            };
-            /**
-             * Input
-             * @description What to do; the agent's example shows the shape.
-             */
-            input?: {
-                [key: string]: unknown;
-            };
-            /**
-             * Priority
-             * @description Above 0 goes before, below 0 after the others.
-             * @default 0
-             */
-            priority?: number;
-            /**
-             * Project Id
-             * @description The project it is about.
-             */
-            project_id?: string | null;
-            /**
-             * Timeout Seconds
-             * @description Time limit, in seconds.
-             */
-            timeout_seconds?: number | null;
-            /**
-             * Title
-             * @description A line for people.
-             * @default
-             */
-            title?: string;
-        };
-        /**
          * TemplateList
          * @description All templates.
          */
@@ -2457,34 +2438,6 @@ export interface components {
              * @description Capabilities of the tools that suit the work.
              */
             tools: string[];
-        };
-        /**
-         * ExecuteIn
-         * @description A tool call.
-         */
-        orchestrator__api__mcp_models__ExecuteIn: {
-            /**
-             * Arguments
-             * @description Its arguments.
-             */
-            arguments?: {
-                [key: string]: unknown;
-            };
-            /**
-             * Project Id
-             * @description The project it may read.
-             */
-            project_id?: string | null;
-            /**
-             * Timeout Seconds
-             * @description Time limit; default: the server's.
-             */
-            timeout_seconds?: number | null;
-            /**
-             * Tool
-             * @description The tool.
-             */
-            tool: string;
         };
         /**
          * TemplateList
@@ -3265,6 +3218,53 @@ export interface components {
              * @description What would make the task runnable; empty when it is.
              */
             would_help: string[];
+        };
+        /**
+         * RunAgentIn
+         * @description Work for one agent.
+         */
+        RunAgentIn: {
+            /**
+             * Agent Id
+             * @description Who shall do it.
+             */
+            agent_id: string;
+            /**
+             * Budget
+             * @description Limits on requests, tool_calls and tokens.
+             */
+            budget?: {
+                [key: string]: number;
+            };
+            /**
+             * Input
+             * @description What to do; the agent's example shows the shape.
+             */
+            input?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Priority
+             * @description Above 0 goes before, below 0 after the others.
+             * @default 0
+             */
+            priority?: number;
+            /**
+             * Project Id
+             * @description The project it is about.
+             */
+            project_id?: string | null;
+            /**
+             * Timeout Seconds
+             * @description Time limit, in seconds.
+             */
+            timeout_seconds?: number | null;
+            /**
+             * Title
+             * @description A line for people.
+             * @default
+             */
+            title?: string;
         };
         /**
          * Scope
@@ -4857,7 +4857,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["orchestrator__api__agents__ExecuteIn"];
+                "application/json": components["schemas"]["RunAgentIn"];
             };
         };
         responses: {
@@ -7178,7 +7178,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["orchestrator__api__mcp_models__ExecuteIn"];
+                "application/json": components["schemas"]["ExecuteIn"];
             };
         };
         responses: {
