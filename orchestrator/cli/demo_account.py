@@ -75,6 +75,7 @@ def _credentials(path: Path) -> tuple[str, str]:
         password = secrets.token_urlsafe(12)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NotConfigured(f"{path} cannot be read.", hint=_HINT) from error
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         json.dump({"email": _EMAIL, "password": password}, file)

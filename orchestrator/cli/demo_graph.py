@@ -4,7 +4,6 @@ Everything goes through ``POST /kg/query``, as it would for any client. Used by 
 """
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +11,14 @@ from orchestrator.cli.client import Api
 from orchestrator.core.errors import OrchestratorError
 
 _RETRIES = 3
+_RENAMES = 3
 _PREFIX = "PREFIX c: <https://w3id.org/orchestrator/code#>"
 
 _FUNCTIONS = f"""{_PREFIX}
 SELECT ?symbol ?path (COUNT(DISTINCT ?caller) AS ?callers) WHERE {{
-  ?caller c:calls ?function .
   ?function a c:Function ; c:memberOf/a c:Module ; c:qualifiedName ?symbol ; c:definedIn/c:path ?path .
-}} GROUP BY ?symbol ?path ORDER BY ?callers ?symbol LIMIT 2000"""
+  OPTIONAL {{ ?caller c:calls ?function }}
+}} GROUP BY ?symbol ?path ORDER BY DESC(?callers) ?symbol LIMIT 5000"""
 
 _MOST_CALLED = f"""{_PREFIX}
 SELECT ?function ?file ?line (COUNT(DISTINCT ?caller) AS ?callers)
@@ -38,26 +38,27 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Symbols:
-    """Functions that something calls, those with the fewest callers first, or else some file."""
+    """The functions of the project's modules, those with the most callers first, and some file."""
 
     functions: list[Row] = field(default_factory=list)
     file: str = "README.md"
 
     def question(self) -> str:
         """A question about code that has an answer of readable length."""
-        few = [row for row in self.functions if int(row["callers"]) <= 6]
-        fit = [row for row in few if not _is_beside(row)] or few or self.functions[:1]
-        return f"who calls {fit[-1]['symbol']}" if fit else f"what is in {self.file}"
+        fit = self._called(1, 6) or self.functions[:1]
+        return f"who calls {fit[0]['symbol']}" if fit else f"what is in {self.file}"
 
-    def renames(self) -> Iterator[tuple[str, str]]:
+    def renames(self) -> list[tuple[str, str]]:
         """A few functions with a new name for each, those first that make a small diff."""
-        names = {row["symbol"].rpartition(".")[2] for row in self.functions}
-        fit = [row for row in self.functions if not _is_beside(row) and int(row["callers"]) <= 4]
-        for row in fit[:-4:-1]:
-            name = row["symbol"].rpartition(".")[2]
-            new = f"{name}_renamed"
-            if not name.startswith("__") and new not in names:
-                yield f"{row['path']}::{name}", new
+        names = {_name(row) for row in self.functions}
+        fit = [*self._called(1, 4), *self._called(0, 0), *self.functions]
+        plain = [row for row in fit if not _name(row).startswith("__") and f"{_name(row)}_renamed" not in names]
+        return [(f"{row['path']}::{_name(row)}", f"{_name(row)}_renamed") for row in plain[:_RENAMES]]
+
+    def _called(self, least: int, most: int) -> list[Row]:
+        """Functions with so many callers, the project's own before those of its tests and examples."""
+        fit = [row for row in self.functions if least <= int(row["callers"]) <= most]
+        return [row for row in fit if not _is_beside(row)] or fit
 
 
 async def find_symbols(api: Api, project: str) -> Symbols:
@@ -94,6 +95,10 @@ async def _ask_once(api: Api, project: str, query: str) -> Row:
 
 def _plain(answer: Row) -> list[Row]:
     return [{name: term["value"] for name, term in row.items()} for row in answer["rows"]]
+
+
+def _name(row: Row) -> str:
+    return str(row["symbol"]).rpartition(".")[2]
 
 
 def _is_beside(row: Row) -> bool:

@@ -66,11 +66,14 @@ async def _change(api: Api, out: Console, project: str, symbols: Symbols, step: 
     if task["result"]["files"]:
         step.say(_told_change(task))
         return
-    out.print(
-        "\nThere is nothing to fix here, so nothing was changed. A rename shows a diff instead.\n", style="yellow"
-    )
-    refused = "the graph knows no function that could be renamed"
-    for symbol, name in symbols.renames():
+    renames = symbols.renames()
+    if not renames:
+        out.print("\nNothing to fix here, and no Python function to rename: there is no diff to show.", style="yellow")
+        step.say("completed; there is nothing to fix and nothing to rename")
+        return
+    out.print("\nNothing to fix here, so nothing was changed. A rename shows a diff instead.\n", style="yellow")
+    refused = "nothing was changed"
+    for symbol, name in renames:
         try:
             task = await _carry_out(api, out, project, "rename_symbol", {"symbol": symbol, "new_name": name})
         except AgentFailed as error:

@@ -77,7 +77,7 @@ def test_it_does_the_whole_job_twice_and_shows_a_diff_each_time(run: _Run, tmp_p
     again = run(_repository(tmp_path / "tidy", _FILES))
     assert again.code == 0, again.out + again.errors
     assert "as made by an earlier run" in again.out
-    assert "There is nothing to fix here" in again.out
+    assert "Nothing to fix here, so nothing was changed" in again.out
     assert re.search(r"\+def (price|total)_renamed\(", again.out)
 
 
