@@ -76,7 +76,7 @@ def _adopt_orphans() -> None:
 def _end_orphans() -> None:
     for orphan in psutil.Process().children(recursive=True):
         log.warning("orphan_ended", pid=orphan.pid)
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.Error):  # gone already, or too stuck to be waited for: the next round sees it again
             orphan.kill()
             orphan.wait(_PAUSE_SECONDS)
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from orchestrator.core.errors import Conflict
+from orchestrator.core.errors import Conflict, NotFound
 from orchestrator.models.database import Database
 from orchestrator.services.targets import TargetDirectory, count_targets
 from orchestrator.services.task_service import TaskService
@@ -25,8 +25,8 @@ class Pending:
         for row in rows:
             try:
                 await self._tasks.reroute(row)
-            except Conflict:
-                continue  # cancelled or moved meanwhile
+            except (Conflict, NotFound):
+                continue  # cancelled, moved or deleted meanwhile
         return len(rows)
 
     async def count(self) -> None:

@@ -33,6 +33,8 @@ class Reporter:
         self._waiting: list[NewEvent] = []
         self._flusher: asyncio.Task[None] | None = None
         self._dropped = 0
+        self._writing = False
+        self._closed = False
 
     def tell(self, kind: EventKind, **data: Any) -> None:
         """Note an event; it is written within some 50 ms. A flood beyond 2,000 waiting ones is counted, not stored."""
@@ -40,7 +42,7 @@ class Reporter:
             self._dropped += 1
             return
         self._waiting.append(NewEvent(kind, storable(data)))
-        if self._flusher is None or self._flusher.done():
+        if not self._closed and (self._flusher is None or self._flusher.done()):
             self._flusher = asyncio.create_task(self._flush_later())
 
     def take(self) -> tuple[NewEvent, ...]:
@@ -51,14 +53,24 @@ class Reporter:
             self._dropped = 0
         return tuple(taken)
 
+    async def rest(self) -> tuple[NewEvent, ...]:
+        """What a write that is under way could not store, once it is over; after this nothing is written by itself."""
+        self._closed = True
+        if self._flusher is not None and not self._flusher.done():
+            if not self._writing:
+                self._flusher.cancel()
+            await asyncio.wait([self._flusher])
+        return self.take()
+
     async def _flush_later(self) -> None:
         pause = _GATHER_SECONDS
         # More is told while a batch is being written; the attempt's last step may take all of it meanwhile.
-        while self._waiting:
+        while self._waiting and not self._closed:
             await asyncio.sleep(pause)
             events = self.take()
             if not events:
                 return
+            self._writing = True
             try:
                 await self._writer.apply(Transition(self._task_id, None, events, self._generation))
                 pause = _GATHER_SECONDS
@@ -68,3 +80,5 @@ class Reporter:
                 pause = _AGAIN_SECONDS
             except OrchestratorError as error:
                 log.warning("events_refused", task_id=str(self._task_id), events=len(events), why=error.message)
+            finally:
+                self._writing = False

@@ -93,7 +93,7 @@ class TaskRunner:
             ending = await self._attempt(Work(task, generation, report), held)
             held.over = True
             if ending is not None:
-                await self._store(ending)
+                await self._store(replace(ending, events=(*await report.rest(), *ending.events)))
 
     async def _claim(self, task_id: UUID, generation: int) -> Mapping[str, Any] | None:
         started = NewEvent(EventKind.STARTED, {"attempt": generation, "worker": self._leases.worker_id})
