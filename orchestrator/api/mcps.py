@@ -1,5 +1,6 @@
 """The MCP doors over REST: the registry, health, probes, and a tool call made here and now."""
 
+import asyncio
 import time
 from typing import Annotated
 from uuid import UUID
@@ -86,10 +87,11 @@ async def servers_stats(caller: Reader, container: ContainerDep) -> StatsList:
 
 @router.post("/mcps/import", status_code=201, summary="Import an mcp.json")
 async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep) -> ImportOut:
-    """Register every entry of `mcpServers` (or VS Code's `servers`); all of them or none."""
+    """Register every entry of `mcpServers` (or VS Code's `servers`), all of them or none, and probe each."""
     entries = await container.registry.import_json(caller, body.model_extra or {}, shared=body.shared)
+    await asyncio.gather(*(container.registry.probe(entry) for entry in entries))
     container.targets.refresh()
-    return ImportOut(items=[_out(container, entry) for entry in entries])
+    return ImportOut(items=[_out(container, await container.registry.find(entry.id)) for entry in entries])
 
 
 @router.get("/mcps/{server_id}", summary="Read an entry")

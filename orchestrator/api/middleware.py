@@ -3,7 +3,9 @@
 Plain ASGI because it costs microseconds and lets streams through untouched. Authentication is a dependency, not here.
 """
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -21,6 +23,10 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+
+
+_SWALLOWED_BYTES = 64 * 1024 * 1024
+_SWALLOW_SECONDS = 5.0
 
 
 class _BodyTooLarge(Exception):
@@ -43,7 +49,7 @@ class RequestFrame:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
         if _declared_length(scope) > self._max_body_bytes:
-            await self._refuse(request_id, send)
+            await self._refuse(request_id, receive, send)
             return
         await self._serve(scope, receive, send, request_id)
 
@@ -62,27 +68,27 @@ class RequestFrame:
 
         async def framed(message: Message) -> None:
             nonlocal status
+            if status == 0 and received > self._max_body_bytes:
+                return  # the application answers that it could not read the body; why is told below
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = list(message.get("headers", ()))
-                present = {name.lower() for name, _ in headers}
-                headers += [pair for pair in _HEADERS if pair[0] not in present]
-                headers.append((b"x-request-id", request_id.encode()))
-                message = {**message, "headers": headers}
+                message = {**message, "headers": _with_ours(message, request_id)}
             await send(message)
 
         try:
-            await self._app(scope, counted, framed)
-        except _BodyTooLarge:
-            if status == 0:
-                await self._refuse(request_id, send)
+            with suppress(_BodyTooLarge):
+                await self._app(scope, counted, framed)
+            if status == 0 and received > self._max_body_bytes:
+                status = 413
+                await self._refuse(request_id, receive, send)
         finally:
             seconds = time.perf_counter() - started
             observe(scope["method"], status, seconds)
             log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
             structlog.contextvars.unbind_contextvars("request_id")
 
-    async def _refuse(self, request_id: str, send: Send) -> None:
+    async def _refuse(self, request_id: str, receive: Receive, send: Send) -> None:
+        await _swallow(receive)
         problem = {
             "type": "urn:orchestrator:problem:too_large",
             "title": "Too large",
@@ -95,6 +101,25 @@ class RequestFrame:
         headers: list[Any] = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *_HEADERS]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": orjson.dumps(problem)})
+
+
+def _with_ours(message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
+    headers = list(message.get("headers", ()))
+    present = {name.lower() for name, _ in headers}
+    headers += [pair for pair in _HEADERS if pair[0] not in present]
+    return [*headers, (b"x-request-id", request_id.encode())]
+
+
+async def _swallow(receive: Receive) -> None:
+    """Read on for a while: a client that is cut off while it still sends never sees the answer."""
+    left = _SWALLOWED_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SWALLOW_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 def _given_id(scope: Scope) -> str | None:
