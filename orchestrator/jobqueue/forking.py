@@ -75,9 +75,10 @@ def _adopt_orphans() -> None:
 
 def _end_orphans() -> None:
     for orphan in psutil.Process().children(recursive=True):
-        log.warning("orphan_ended", pid=orphan.pid)
         with suppress(psutil.Error):  # gone already, or too stuck to be waited for: the next round sees it again
-            orphan.kill()
+            if orphan.status() != psutil.STATUS_ZOMBIE:
+                log.warning("orphan_ended", pid=orphan.pid, program=orphan.name())
+                orphan.kill()
             orphan.wait(_PAUSE_SECONDS)
 
 
