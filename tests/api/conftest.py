@@ -23,16 +23,19 @@ class Api:
 
     url: str
     email: str
+    headers: dict[str, str]
     known: dict[str, str]
     """Path parameters that exist: project_id, task_id, server_id …"""
 
     def log_in(self) -> dict[str, str]:
         """The headers of a fresh log-in."""
-        answer = httpx2.post(
-            f"{self.url}/api/v1/auth/login", json={"email": self.email, "password": PASSWORD}, timeout=30
-        )
-        answer.raise_for_status()
-        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return _log_in(self.url, self.email)
+
+
+def _log_in(url: str, email: str) -> dict[str, str]:
+    answer = httpx2.post(f"{url}/api/v1/auth/login", json={"email": email, "password": PASSWORD}, timeout=30)
+    answer.raise_for_status()
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +78,16 @@ def _peopled(url: str) -> Api:
     with httpx2.Client(base_url=f"{url}/api/v1", timeout=30) as client:
         made = client.post("/auth/register", json={"email": email, "password": PASSWORD})
         assert made.status_code == 201, made.text
-        api = Api(url, email, {"user_id": made.json()["id"]})
-        client.headers = api.log_in()
+        headers = _log_in(url, email)
+        client.headers.update(headers)
         project = client.post("/projects", json={"name": "aim", "template": "empty"})
         assert project.status_code in (201, 202), project.text
         task = client.post("/tasks", json={"type": "nothing_can_do_this", "required_capabilities": ["nobody"]})
         assert task.status_code == 202, task.text
         servers = client.get("/mcps").json()["items"]
-    known = {"task_id": task.json()["task_id"], "server_id": str(servers[0]["id"])}
     project_id = project.json()["project_id"]
-    return Api(url, email, api.known | known | {"project_id": project_id, "kg_id": project_id})
+    known = {"user_id": made.json()["id"], "task_id": task.json()["task_id"], "server_id": str(servers[0]["id"])}
+    return Api(url, email, headers, known | {"project_id": project_id, "kg_id": project_id})
 
 
 @pytest.fixture
