@@ -6,8 +6,8 @@
        └► awaiting_consent   awaiting_input ──► queued
 
 A task that is asked for again (an answer, a consent, a retry) is routed again, so it may land in any of ``pending``,
-``awaiting_consent`` and ``queued``. Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal state carries a ``Reason``; a
-waiting one says what it waits for.
+``awaiting_consent`` and ``queued``. Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal
+state carries a ``Reason``; a waiting one says what it waits for.
 """
 
 from enum import StrEnum
