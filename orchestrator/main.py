@@ -15,6 +15,7 @@ from orchestrator import __version__
 from orchestrator.api import problems, routes
 from orchestrator.api.mcp_door import McpDoor
 from orchestrator.api.middleware import RequestFrame
+from orchestrator.api.seed_paths import SeedPaths
 from orchestrator.bootstrap import build_container
 from orchestrator.config import Settings
 from orchestrator.logs import configure_logging
@@ -57,5 +58,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]
         )
+    app.add_middleware(SeedPaths)
     app.add_middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)
     return app

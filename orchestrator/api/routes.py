@@ -1,6 +1,6 @@
 """The catalogue of URLs: every router, the busiest first, as they are tried in turn. What is not here does not exist.
 
-Each lives under /api/v1 and answers under /api too, as the first documents wrote it (left out of the OpenAPI there).
+Each lives under /api/v1; ``seed_paths`` answers under /api too, as the first documents wrote it.
 """
 
 from fastapi import APIRouter, FastAPI
@@ -50,11 +50,14 @@ _PROBLEMS = {
 
 
 def mount(app: FastAPI) -> None:
-    """Attach every route to the application; the MCP endpoint first, so that a tool call passes no other pattern."""
+    """Attach every route to the application.
+
+    The MCP endpoint goes first, so that a tool call passes no other pattern; then what is asked before anything else:
+    FastAPI builds a router when a request first comes by it, and readiness should not wait for all of them.
+    """
     app.router.routes.insert(0, mcp_door.ROUTE)
-    for router in ROUTERS:
-        app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
-        app.include_router(router, prefix="/api", include_in_schema=False)
     app.include_router(service.router)
     app.include_router(reference.router)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
     app.include_router(console.console_router())
