@@ -1,4 +1,4 @@
-"""The operator's mcp.json: registered for everybody at start, changed by name at the next, refused with the field named."""
+"""The operator's mcp.json: registered for everybody at start, changed by name at the next, refused by field."""
 
 import json
 from collections.abc import AsyncIterator
