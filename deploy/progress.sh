@@ -14,13 +14,18 @@ watch() {
     title=$1 log=$2
     shift 2
     mkdir -p "$(dirname "$log")"
-    "$@" >"$log" 2>&1 &
+    : >"$log"
+    "$@" >>"$log" 2>&1 &
     job=$!
+    # What is left of an 80 column line beside the title; a longer one would wrap and repeat.
+    room=$((66 - ${#title}))
+    [ "$room" -gt 0 ] || room=1
     trap 'kill $job 2>/dev/null; exit 130' INT TERM
     seconds=0
     [ -t 1 ] || say "$title …"
     while kill -0 "$job" 2>/dev/null; do
-        last=$(tail -n 1 "$log" | tr -d '\r' | cut -c1-60)
+        # Warnings of pip and npm about their own set-up are kept in the log; here they would hide what moves.
+        last=$(sed -e '/^WARNING/d' -e '/^npm warn/d' -e 's/^ *//' -e 's/\r//g' "$log" | sed -n '$p' | cut -c1-"$room")
         if [ -t 1 ]; then
             printf '\r\033[K%s … %ss  %s' "$title" "$seconds" "$last"
         elif [ "$((seconds % 10))" -eq 9 ]; then
@@ -36,7 +41,7 @@ watch() {
         return 0
     fi
     say ""
-    tail -n 25 "$log" >&2
+    sed -e '/^WARNING/d' "$log" | tail -n 25 >&2
     return 1
 }
 

@@ -47,7 +47,7 @@ done
 
 log=.setup/pip.log
 # shellcheck disable=SC2086  # a list of options
-watch "Installing Python packages ($(echo $missing))" "$log" \
+watch "Installing Python packages" "$log" \
     .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off $options ||
     fail "Python packages could not be installed." "$(explain "$log")"
 for file in $missing; do echo "$now" >".venv/.installed-$file"; done

@@ -262,10 +262,11 @@ def _capabilities(task: Task, target: Target) -> str | None:
 
 
 def _weight(task: Task, target: Target) -> str | None:
-    if task.is_heavy and not (
-        target.handles_heavy or target.type == TargetType.USER_SPACE or target.fallback_to_oracle
-    ):
-        return "does not take heavy tasks (fallback_to_oracle is off)"
+    falls_back = target.type == TargetType.ORACLE and target.fallback_to_oracle
+    if task.is_heavy and not (target.handles_heavy or target.type == TargetType.USER_SPACE or falls_back):
+        return "does not take heavy tasks" + (
+            " (fallback_to_oracle is off)" if target.type == TargetType.ORACLE else ""
+        )
     if not task.is_heavy and not target.handles_light:
         return "takes heavy tasks only"
     return None

@@ -132,13 +132,6 @@ async def latest_route(connection: AsyncConnection, task_id: UUID) -> dict[str, 
     return (await connection.execute(statement, {"id": task_id})).scalar()
 
 
-async def add_route(connection: AsyncConnection, route_id: UUID, task_id: UUID, decision: dict[str, Any]) -> None:
-    """Store a newer decision for a task that was routed again."""
-    statement = text("INSERT INTO routes (id, task_id, decision) VALUES (:id, :task, CAST(:decision AS jsonb))")
-    values = {"id": route_id, "task": task_id, "decision": orjson.dumps(decision, default=str).decode()}
-    await connection.execute(statement, values)
-
-
 async def count_open(connection: AsyncConnection) -> dict[str, int]:
     """Tasks that have not ended, by state."""
     statement = text(

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.errors import Cancelled, Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
 from orchestrator.core.events import Event, EventKind, NewEvent
+from orchestrator.core.ids import new_id
 from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
 
 
@@ -61,6 +62,8 @@ class Transition:
     more_attempts: int = 0
     patch: dict[str, Any] | None = None
     """Columns a person's step may set beside: ``input`` or ``consent``."""
+    route: dict[str, Any] | None = None
+    """The newer routing decision that this step follows; it comes into force with the step or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,8 @@ def _record(step: Transition, answer: Applied) -> dict[str, Any]:
         "reopens": moved and was in TERMINAL,
         "more_attempts": step.more_attempts,
         "patch": step.patch,
+        "route_id": new_id() if step.route is not None else None,
+        "route": step.route,
         "events": [{"kind": event.kind, "data": event.data} for event in step.events],
     }
 
@@ -216,12 +221,12 @@ _WRITE = text(
             error jsonb, generation int, last_seq int, first_seq int, finished boolean, starts boolean,
             ends_attempt boolean, attempt_reason text, worker_id text, lease_seconds float8, queue text, delay float8,
             target_id text, target_type text, request_cancel boolean, reopens boolean, more_attempts int,
-            patch jsonb, events jsonb)
+            patch jsonb, route_id uuid, route jsonb, events jsonb)
     ), moved AS (
         UPDATE tasks t SET
             state = x.state,
             reason = CASE WHEN x.moved THEN x.reason ELSE t.reason END,
-            waiting_for = CASE WHEN x.moved THEN x.waiting_for ELSE t.waiting_for END,
+            waiting_for = CASE WHEN x.moved THEN x.waiting_for ELSE coalesce(x.waiting_for, t.waiting_for) END,
             result = CASE WHEN x.moved THEN nullif(x.result, 'null') ELSE t.result END,
             result_pointer = CASE WHEN x.moved THEN nullif(x.result_pointer, 'null') ELSE t.result_pointer END,
             error = CASE WHEN x.moved THEN nullif(x.error, 'null') ELSE t.error END,
@@ -255,6 +260,8 @@ _WRITE = text(
         INSERT INTO task_events (task_id, seq, kind, data)
         SELECT x.id, x.first_seq + e.number::int - 1, e.event ->> 'kind', e.event -> 'data'
         FROM x CROSS JOIN LATERAL jsonb_array_elements(x.events) WITH ORDINALITY AS e(event, number)
+    ), routed AS (
+        INSERT INTO routes (id, task_id, decision) SELECT x.route_id, x.id, x.route FROM x WHERE x.route_id IS NOT NULL
     ), undelivered AS (
         DELETE FROM outbox o USING x WHERE o.task_id = x.id AND x.moved AND (x.starts OR x.finished)
     )

@@ -24,7 +24,6 @@ from orchestrator.models import Role
 from orchestrator.models.database import Database
 from orchestrator.models.task_store import (
     NewTask,
-    add_route,
     count_open,
     find_by_key,
     find_visible,
@@ -302,8 +301,6 @@ class TaskService:
         return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"])
 
     async def _move(self, row: Row, route: Route, placement: Placement, **more: Any) -> None:
-        async with self._database.transaction() as connection:
-            await add_route(connection, new_id(), row["id"], route.as_dict())
         target = (route.target_id, route.type) if route.target_id and route.type else None
         await self._writer.apply(
             Transition(
@@ -315,6 +312,7 @@ class TaskService:
                 error=placement.error,
                 delivery=placement.delivery,
                 target=target,
+                route=route.as_dict(),
                 expect=frozenset({TaskState(row["state"])}),
                 **more,
             )
