@@ -197,7 +197,7 @@ async def test_execute_refuses_a_disabled_agent(client: httpx.AsyncClient) -> No
     assert "is disabled" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("agent_id", ["agent:nobody", f"agent:{uuid4()}", "x" * 99])
+@pytest.mark.parametrize("agent_id", ["agent:nobody", "agent:01890a5d-ac96-774b-bcce-b302099a8057", "x" * 99])
 async def test_an_unknown_agent_is_not_found(client: httpx.AsyncClient, agent_id: str) -> None:
     assert (await client.get(f"/agents/{agent_id}")).status_code == 404
     body = {"agent_id": agent_id, "input": {"prompt": "Hi"}}
