@@ -6,12 +6,11 @@ secrets are not in it. It knows no particular program.
 
 import asyncio
 import os
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.child_process import end_child
 from orchestrator.core.errors import AgentFailed, TimedOut
 
 _INHERITED = ("PATH", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -53,7 +52,7 @@ async def run_program(
             raise
         raise TimedOut(f"{command[0]} took longer than {timeout:g} s.", details={"seconds": timeout}) from error
     finally:
-        await _end(process)
+        await end_child(process)
     return Finished(code, output, errors.decode("utf-8", "replace"))
 
 
@@ -66,10 +65,3 @@ async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
             raise AgentFailed(f"The program wrote more than {most} bytes.")
         parts.append(chunk)
     return b"".join(parts)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the group, whether or not its leader is gone, and reap the leader."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())

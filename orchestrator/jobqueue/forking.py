@@ -22,6 +22,8 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.exceptions import StopRequested
 
+from orchestrator.core.child_process import OUTLIVES_ATTEMPTS
+
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 0.5
@@ -77,6 +79,8 @@ def _end_orphans() -> None:
     for orphan in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):  # gone already, or too stuck to be waited for: the next round sees it again
             if orphan.status() != psutil.STATUS_ZOMBIE:
+                if OUTLIVES_ATTEMPTS in orphan.environ():
+                    continue
                 log.warning("orphan_ended", pid=orphan.pid, program=orphan.name())
                 orphan.kill()
             orphan.wait(_PAUSE_SECONDS)

@@ -7,7 +7,6 @@ Cancelling the call kills the child and what it started; the graph that was ther
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.child_process import end_child
 from orchestrator.core.errors import (
     Conflict,
     InvalidInput,
@@ -61,9 +61,7 @@ async def build_in_process(
         raise TimedOut("the graph build took too long", details={"seconds": request.seconds}) from error
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.shield(process.wait())
+            await end_child(process)
 
 
 async def _converse(

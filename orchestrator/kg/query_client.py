@@ -6,6 +6,7 @@ It does not parse SPARQL, knows no HTTP, and never retries a query that may have
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.child_process import OUTLIVES_ATTEMPTS
 from orchestrator.core.errors import (
     BadQuery,
     InvalidInput,
@@ -204,8 +206,9 @@ def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str
 async def _start(command: list[str]) -> None:
     """Run the launcher, which leaves a server behind and returns once its socket listens."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=CODE_ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+        *command, cwd=CODE_ROOT, env=os.environ | {OUTLIVES_ATTEMPTS: "yes"}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
     try:
         async with asyncio.timeout(60):
             _, complaint = await process.communicate()

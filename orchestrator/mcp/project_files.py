@@ -6,13 +6,12 @@ may name programs to run, its files may be huge or no text at all.
 
 import asyncio
 import os
-import signal
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.child_process import end_child
 from orchestrator.core.errors import InvalidInput, NotFound, RepositoryFailed, TimedOut
 
 GIT_SECONDS = 20.0
@@ -55,9 +54,7 @@ async def run_git(root: Path, arguments: Sequence[str], *, max_bytes: int, secon
         raise TimedOut(f"git {arguments[0]} took over {seconds:g} s.", details={"seconds": seconds}) from error
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.shield(process.wait())
+            await end_child(process)
     return GitOutput(code, out, truncated)
 
 

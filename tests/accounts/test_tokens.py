@@ -241,7 +241,7 @@ async def test_a_cookie_session_can_make_a_token(client: httpx.AsyncClient) -> N
 
 async def test_many_requests_of_one_caller_are_told_to_wait(client: httpx.AsyncClient, container: Container) -> None:
     me = await me_of(client)
-    container.request_limit._burst = 3
+    container.request_limit._burst, container.request_limit._rate = 3, 0.01
     answers = await asyncio.gather(*(client.get("/user/usage", headers=me) for _ in range(6)))
     slow = [answer for answer in answers if answer.status_code == 429]
     assert len(slow) >= 2

@@ -71,18 +71,18 @@ async def _make_project(page: Page, repository: Path) -> None:
     await page.get_by_label("Description").fill("Orders of a small shop.")
     await page.get_by_role("button", name="Create project").click()
     await expect(page.get_by_role("heading", name="Shop", exact=True)).to_be_visible()
-    await expect(page.locator("[data-state=ready]")).to_be_visible(timeout=60_000)
+    await expect(page.locator("[data-state=ready]")).to_be_visible(timeout=150_000)
     await expect(page.get_by_text(re.compile(r"^[0-9a-f]{10}$"))).to_be_visible()
 
 
 async def _see_the_graph_built(page: Page) -> None:
     await page.get_by_role("tab", name="Graph").click()
     panel = page.get_by_role("region", name="Knowledge graph")
-    await expect(panel.get_by_text("Functions", exact=True)).to_be_visible(timeout=60_000)
+    await expect(panel.get_by_text("Functions", exact=True)).to_be_visible(timeout=150_000)
     await _shoot(page, "graph")
     await panel.get_by_role("button", name="Build again").click()
     await expect(page.get_by_role("link", name="All events")).to_be_visible()
-    await expect(page.locator("[data-state=completed]")).to_be_visible(timeout=60_000)
+    await expect(page.locator("[data-state=completed]")).to_be_visible(timeout=150_000)
 
 
 async def _search_files_with_the_route_previewed(page: Page) -> None:
@@ -115,7 +115,7 @@ async def _fix_lint_and_read_the_diff(page: Page) -> None:
     await expect(page.get_by_role("region", name="Route preview")).to_contain_text("Runs on")
     await page.get_by_role("button", name="Create task").click()
     diff = page.get_by_label("Diff", exact=True)
-    await expect(diff.get_by_role("button", name="shop/orders.py")).to_be_visible(timeout=60_000)
+    await expect(diff.get_by_role("button", name="shop/orders.py")).to_be_visible(timeout=150_000)
     await expect(diff.locator("tr[data-kind=delete]").first).to_contain_text("import os")
     await expect(page.locator("[data-state=completed]")).to_be_visible()
     await _shoot(page, "diff")

@@ -571,7 +571,7 @@ export interface paths {
         put?: never;
         /**
          * Import an mcp.json
-         * @description Register every entry of `mcpServers` (or VS Code's `servers`); all of them or none.
+         * @description Register every entry of `mcpServers` (or VS Code's `servers`), all of them or none, and probe each.
          */
         post: operations["import_servers_api_v1_mcps_import_post"];
         delete?: never;
