@@ -37,7 +37,9 @@ run: setup-run console ## run the service at http://127.0.0.1:$PORT, data under 
 
 test: setup console ## run every test against a real PostgreSQL and Redis; ARGS="-k name", WORKERS=2
 	@sh deploy/npm.sh tests/browser
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore=tests/console/test_walk.py $(ARGS)
+	@# The walk through a real browser gets the machine to itself: its time limits are a person's patience.
+	$(PY) -m pytest -p no:xdist tests/console/test_walk.py
 
 check: setup ## lint, formatting, types, import contracts
 	$(PY) -m ruff check .

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -249,8 +250,9 @@ def _busy_child(server: psutil.Process) -> int:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for child in server.children():
-            if child.cpu_times().user > 0.3:
-                return child.pid
+            with suppress(psutil.NoSuchProcess):  # single-use children come and go
+                if child.cpu_times().user > 0.3:
+                    return child.pid
     raise AssertionError("no child computes")
 
 
