@@ -2,10 +2,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client.ts";
 
-/** The card of a graph; nothing is asked without an id. */
-export function useGraph(kgId: string | null) {
+/** The card of a graph as of its build at ``builtAt``; nothing is asked without an id. */
+export function useGraph(kgId: string | null, builtAt: string | null) {
   return useQuery({
-    queryKey: ["graphs", kgId],
+    queryKey: ["graphs", kgId, builtAt],
     queryFn: () => unwrap(api.GET("/api/v1/kg/{kg_id}", { params: { path: { kg_id: kgId ?? "" } } })),
     enabled: kgId !== null,
   });

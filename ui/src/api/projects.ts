@@ -4,27 +4,39 @@ import { api, unwrap } from "./client.ts";
 import type { Member, NewProject, Project } from "./types.ts";
 
 const LIVE_MS = 1000;
+const GRAPH_BEHIND_MS = 2000;
+const AT_REST_MS = 15_000;
 const PROJECTS = ["projects"];
 
 export function useProjects() {
   return useQuery({
     queryKey: PROJECTS,
     queryFn: () => unwrap(api.GET("/api/v1/projects", { params: { query: { limit: 200 } } })),
-    refetchInterval: (query) => (query.state.data?.items.some(isSyncing) ? LIVE_MS : false),
+    refetchInterval: (query) => (query.state.data?.items.some(isSyncing) ? LIVE_MS : AT_REST_MS),
   });
 }
 
-/** One project; asked again every second while its repository is on the way. */
+/** One project; asked again often while its repository or its graph is on the way, and now and then for others' doings. */
 export function useProject(id: string) {
   return useQuery({
     queryKey: [...PROJECTS, id],
     queryFn: () => unwrap(api.GET("/api/v1/projects/{project_id}", { params: { path: { project_id: id } } })),
-    refetchInterval: (query) => (query.state.data && isSyncing(query.state.data) ? LIVE_MS : false),
+    refetchInterval: (query) => askAgainIn(query.state.data),
   });
+}
+
+function askAgainIn(project: Project | undefined): number {
+  if (project && isSyncing(project)) return LIVE_MS;
+  return project && isGraphBehind(project) ? GRAPH_BEHIND_MS : AT_REST_MS;
 }
 
 export function isSyncing(project: Project): boolean {
   return project.repository_state === "pending" || project.repository_state === "syncing";
+}
+
+/** Whether the graph is not of the newest commit: a build is on the way, or nobody asked for one. */
+export function isGraphBehind(project: Project): boolean {
+  return project.repository_state === "ready" && project.kg_commit !== project.head_commit;
 }
 
 export function useCreateProject() {

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link } from "react-router";
 import { useBuildGraph, useGraph } from "../../api/graphs.ts";
-import { isSyncing } from "../../api/projects.ts";
+import { isGraphBehind, isSyncing } from "../../api/projects.ts";
 import { useGoingTask } from "../../api/tasks.ts";
 import type { Project } from "../../api/types.ts";
 import { EmptyState } from "../../components/EmptyState.tsx";
@@ -18,7 +18,7 @@ import { TimeAgo } from "../../components/TimeAgo.tsx";
 export function GraphTab({ project }: { project: Project }) {
   const cache = useQueryClient();
   const build = useBuildGraph(project.project_id);
-  const going = useGoingTask(project.project_id, "graph_build", !project.kg_built_at || isSyncing(project));
+  const going = useGoingTask(project.project_id, "graph_build", isGraphBehind(project) || isSyncing(project));
   const [watched, setWatched] = useState<string | null>(null);
   useEffect(() => {
     if (going.data) setWatched(going.data.task_id);
@@ -72,7 +72,7 @@ interface BuiltProps {
 }
 
 function BuiltGraph({ project, kgId, start }: BuiltProps) {
-  const graph = useGraph(kgId);
+  const graph = useGraph(kgId, project.kg_built_at);
   return (
     <Panel
       title="Knowledge graph"
