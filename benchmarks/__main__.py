@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from benchmarks import execute, pipeline, reads, start
+from benchmarks.readme import write_readme
 from benchmarks.report import Row, publish
 
 Measurement = Callable[[Path], Awaitable[list[Row]]]
@@ -42,6 +43,7 @@ def main() -> None:
     only = sys.argv[2] if len(sys.argv) > 2 else None
     rows = asyncio.run(_run(target, only))
     publish(target if not only else f"{target}-{only}", rows)
+    write_readme()
 
 
 if __name__ == "__main__":

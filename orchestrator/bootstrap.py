@@ -18,7 +18,7 @@ from orchestrator.eventlog.wake import Wake
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.worktree import Worktrees
 from orchestrator.jobqueue.sender import JobSender
-from orchestrator.kg.query_client import GraphQueries, QueryLimits
+from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.mcp.builtin_code import code_server
 from orchestrator.mcp.builtin_diagnostics import diagnostics_server
 from orchestrator.mcp.builtin_graph import graph_server

@@ -13,7 +13,7 @@ from orchestrator.api.dependencies import ContainerDep, require
 from orchestrator.api.task_models import TaskAccepted
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import BadQuery
-from orchestrator.kg.query_client import QueryAnswer
+from orchestrator.kg.query.client import QueryAnswer
 
 router = APIRouter(tags=["kg"])
 

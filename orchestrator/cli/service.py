@@ -20,7 +20,7 @@ from orchestrator.cli.supervisor import Supervisor
 from orchestrator.config import Settings
 from orchestrator.core.errors import NotConfigured, OrchestratorError, TimedOut, Unavailable
 from orchestrator.embedded.pair import Embedded, start_embedded
-from orchestrator.kg.query_client import GraphQueries
+from orchestrator.kg.query.client import GraphQueries
 
 _MIGRATE_SECONDS = 300.0
 _READY_SECONDS = 60.0

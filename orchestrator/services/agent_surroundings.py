@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.agents.base import AgentTool, ToolAnswer
 from orchestrator.core.errors import NotFound
 from orchestrator.core.routing import Health
-from orchestrator.kg.questions import commit
+from orchestrator.kg.questions.ask import commit
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.capabilities import capabilities_of_tool

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.core.events import EventKind
 from orchestrator.core.ids import new_id
-from orchestrator.kg.build_process import BuildRequest, build_in_process
-from orchestrator.kg.query_client import GraphQueries
+from orchestrator.kg.indexing.process import BuildRequest, build_in_process
+from orchestrator.kg.query.client import GraphQueries
 from orchestrator.models import Graph
 from orchestrator.models.database import Database
 from orchestrator.services.project_view import ProjectViews

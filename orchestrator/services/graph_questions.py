@@ -9,8 +9,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.kg import questions
-from orchestrator.kg.query_client import GraphQueries, QueryLimits
+from orchestrator.kg.query.client import GraphQueries, QueryLimits
+from orchestrator.kg.questions import ask
 
 
 class PreparedQuestions:
@@ -30,27 +30,27 @@ class PreparedQuestions:
 
     async def find_symbol(self, folder: Path, name: str, limit: int) -> dict[str, Any]:
         """Symbols by name."""
-        return _object(await questions.find_symbol(self._queries, folder, name, limit=limit, limits=self._limits))
+        return _object(await ask.find_symbol(self._queries, folder, name, limit=limit, limits=self._limits))
 
     async def callers(self, folder: Path, symbol: str) -> dict[str, Any]:
         """Who calls a symbol."""
-        return _object(await questions.callers(self._queries, folder, symbol, limits=self._limits))
+        return _object(await ask.callers(self._queries, folder, symbol, limits=self._limits))
 
     async def callees(self, folder: Path, symbol: str) -> dict[str, Any]:
         """What a symbol calls."""
-        return _object(await questions.callees(self._queries, folder, symbol, limits=self._limits))
+        return _object(await ask.callees(self._queries, folder, symbol, limits=self._limits))
 
     async def impact(self, folder: Path, symbol: str, depth: int) -> dict[str, Any]:
         """What a change of a symbol may reach."""
-        return _object(await questions.impact(self._queries, folder, symbol, depth=depth, limits=self._limits))
+        return _object(await ask.impact(self._queries, folder, symbol, depth=depth, limits=self._limits))
 
     async def tests_reaching(self, folder: Path, symbol: str) -> dict[str, Any]:
         """Tests that reach a symbol."""
-        return _object(await questions.tests_reaching(self._queries, folder, symbol, limits=self._limits))
+        return _object(await ask.tests_reaching(self._queries, folder, symbol, limits=self._limits))
 
     async def outline(self, folder: Path, path: str) -> dict[str, Any]:
         """The symbols of a file."""
-        return _object(await questions.outline(self._queries, folder, path, limits=self._limits))
+        return _object(await ask.outline(self._queries, folder, path, limits=self._limits))
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ids import new_id
-from orchestrator.kg.export import export_graph
-from orchestrator.kg.query_client import GraphQueries, QueryAnswer, QueryLimits
+from orchestrator.kg.query.client import GraphQueries, QueryAnswer, QueryLimits
+from orchestrator.kg.query.export import export_graph
 from orchestrator.models import Graph, Role
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess

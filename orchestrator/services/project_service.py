@@ -21,7 +21,7 @@ from orchestrator.git.mirror import Mirrors
 from orchestrator.git.templates import TEMPLATES
 from orchestrator.git.url import parse_repository_url
 from orchestrator.git.worktree import Worktrees
-from orchestrator.kg.query_client import GraphQueries
+from orchestrator.kg.query.client import GraphQueries
 from orchestrator.models import Graph, Membership, Project, Role, User
 from orchestrator.models.database import Database
 from orchestrator.models.task_store import insert_tasks

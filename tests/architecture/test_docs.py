@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.readme import render, stands_in_readme
 from orchestrator.core.events import EventKind
 from orchestrator.core.states import Reason, TaskState
 from scripts.reference import FOLDER, PAGES
@@ -34,6 +35,10 @@ def _snippets(language: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_reference_pages_are_those_of_the_code(name: str) -> None:
     assert (FOLDER / name).read_text() == PAGES[name](), "run `make reference`"
+
+
+def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:
+    assert stands_in_readme() == render()
 
 
 def test_every_event_reason_and_state_is_explained() -> None:

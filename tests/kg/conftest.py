@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.kg.build import BuildReport, build_graph
-from orchestrator.kg.query_client import GraphQueries
+from orchestrator.kg.indexing.build import BuildReport, build_graph
+from orchestrator.kg.query.client import GraphQueries
 from tests.kg.sample import SAMPLE, write_tree
 
 PROJECT = "urn:orchestrator:project:test"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
+from orchestrator.kg.rdf.vocabulary import CODE
 from orchestrator.kg.snapshot import GRAPH, current_folder
-from orchestrator.kg.vocabulary import CODE
 
 SAMPLE: dict[str, str | bytes] = {
     "pyproject.toml": "[project]\nname = 'shop'\n",

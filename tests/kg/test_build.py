@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import Conflict, InvalidInput
-from orchestrator.kg.build import BuildReport, build_graph
-from orchestrator.kg.build_process import BuildRequest, build_in_process
+from orchestrator.kg.indexing.build import BuildReport, build_graph
+from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.snapshot import GRAPH, current_folder, current_snapshot, new_snapshot
 from tests.kg.conftest import PROJECT, Build
 from tests.kg.sample import SAMPLE, load, write_tree

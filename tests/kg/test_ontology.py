@@ -10,8 +10,8 @@ from rdflib.compare import isomorphic
 
 import orchestrator.kg
 from orchestrator.core.errors import InvalidInput
-from orchestrator.kg.export import export_graph
-from orchestrator.kg.vocabulary import CODE, RULES, TERMS
+from orchestrator.kg.query.export import export_graph
+from orchestrator.kg.rdf.vocabulary import CODE, RULES, TERMS
 from tests.kg.conftest import Build
 from tests.kg.sample import load
 
@@ -19,7 +19,7 @@ _HERE = Path(next(iter(orchestrator.kg.__path__)))
 
 
 def ontology() -> Graph:
-    return Graph().parse(_HERE / "ontology.ttl")
+    return Graph().parse(_HERE / "rdf" / "ontology.ttl")
 
 
 def test_the_constants_are_the_terms_of_the_ontology() -> None:
@@ -50,7 +50,7 @@ def exported(build: Build, folder: Path) -> Graph:
 
 
 def test_a_built_graph_has_the_shape_it_should(build: Build, folder: Path) -> None:
-    shapes = Graph().parse(_HERE / "shapes.ttl")
+    shapes = Graph().parse(_HERE / "rdf" / "shapes.ttl")
     conforms, _, words = validate(exported(build, folder), shacl_graph=shapes, ont_graph=ontology())
     assert conforms, words
 
@@ -59,7 +59,7 @@ def test_the_shapes_notice_what_is_wrong(build: Build, folder: Path) -> None:
     graph = exported(build, folder)
     for predicate in ("qualifiedName", "resolution", "contentHash"):
         graph.remove((None, URIRef(CODE + predicate), None))
-    conforms, _, words = validate(graph, shacl_graph=Graph().parse(_HERE / "shapes.ttl"), ont_graph=ontology())
+    conforms, _, words = validate(graph, shacl_graph=Graph().parse(_HERE / "rdf" / "shapes.ttl"), ont_graph=ontology())
     assert not conforms
     for predicate in ("qualifiedName", "resolution", "contentHash"):
         assert predicate in words

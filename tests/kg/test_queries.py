@@ -14,13 +14,13 @@ import pyoxigraph as ox
 import pytest
 
 from orchestrator.core.errors import BadQuery, InvalidInput, NotFound, TimedOut, TooLarge, Unavailable
-from orchestrator.kg.formats import GRAPH_FORMATS, RESULT_FORMATS
-from orchestrator.kg.query_client import GraphQueries, QueryLimits
-from orchestrator.kg.query_worker import give_up_files
-from orchestrator.kg.runtime_dir import socket_path
+from orchestrator.kg.query.client import GraphQueries, QueryLimits
+from orchestrator.kg.query.formats import GRAPH_FORMATS, RESULT_FORMATS
+from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.query.worker import give_up_files
+from orchestrator.kg.rdf.terms import iri, literal
+from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.snapshot import current_snapshot
-from orchestrator.kg.terms import iri, literal
-from orchestrator.kg.vocabulary import PREFIXES
 from tests.kg.conftest import PROJECT, Build
 from tests.kg.sample import load
 

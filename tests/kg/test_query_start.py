@@ -5,14 +5,14 @@ import sys
 import time
 from pathlib import Path
 
-from orchestrator.kg.query_client import GraphQueries
+from orchestrator.kg.query.client import GraphQueries
 from tests.kg.conftest import Build
 
 _ROOT = Path(__file__).parents[2]
 _ASK = """
 import sys, uvloop
 from pathlib import Path
-from orchestrator.kg.query_client import GraphQueries
+from orchestrator.kg.query.client import GraphQueries
 
 async def ask():
     queries = GraphQueries(idle_seconds=60)

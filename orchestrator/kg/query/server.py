@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import BadQuery, OrchestratorError, TimedOut, Unavailable
-from orchestrator.kg.guard import admit
-from orchestrator.kg.query_worker import ADMITTED, fingerprint, memory_exceeded, wait_and_answer
-from orchestrator.kg.runtime_dir import socket_path
+from orchestrator.kg.query.guard import admit
+from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.query.store import OxigraphStore
+from orchestrator.kg.query.wire import pack, unpack
+from orchestrator.kg.query.worker import ADMITTED, fingerprint, memory_exceeded, wait_and_answer
 from orchestrator.kg.snapshot import GRAPH, current_snapshot, snapshot_folder
-from orchestrator.kg.store import OxigraphStore
-from orchestrator.kg.wire import pack, unpack
 
 _TICK = 1.0
 _SEND_SECONDS = 30.0

@@ -24,7 +24,7 @@ from orchestrator.core.errors import (
     ToolFailed,
     Unavailable,
 )
-from orchestrator.kg.runtime_dir import CODE_ROOT
+from orchestrator.kg.query.runtime_dir import CODE_ROOT
 
 _LINE_LIMIT = 16 * 1024 * 1024
 _ERRORS: dict[str, type[OrchestratorError]] = {error.code: error for error in (Conflict, InvalidInput, Unavailable)}
@@ -51,7 +51,8 @@ async def build_in_process(
     Raises what ``build_graph`` raises, TimedOut past its seconds, ToolFailed when the process dies.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "orchestrator.kg.build_worker", cwd=CODE_ROOT, limit=_LINE_LIMIT, start_new_session=True,
+        sys.executable, "-m", "orchestrator.kg.indexing.worker",
+        cwd=CODE_ROOT, limit=_LINE_LIMIT, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:

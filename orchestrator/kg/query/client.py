@@ -26,10 +26,10 @@ from orchestrator.core.errors import (
     TooLarge,
     Unavailable,
 )
-from orchestrator.kg.formats import Kind
-from orchestrator.kg.runtime_dir import CODE_ROOT, socket_path
+from orchestrator.kg.query.formats import Kind
+from orchestrator.kg.query.runtime_dir import CODE_ROOT, socket_path
+from orchestrator.kg.query.wire import read_answer, write_request
 from orchestrator.kg.snapshot import current_snapshot
-from orchestrator.kg.wire import read_answer, write_request
 
 _ERRORS: dict[str, type[OrchestratorError]] = {
     error.code: error for error in (BadQuery, TimedOut, TooLarge, Unavailable, NotFound, InvalidInput)
@@ -199,7 +199,7 @@ class GraphQueries:
 
 def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str]:
     """The command line of a query server."""
-    module = "orchestrator.kg.query_server"
+    module = "orchestrator.kg.query.server"
     return [sys.executable, "-m", module, str(folder.resolve()), snapshot, str(idle_seconds)]
 
 

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from orchestrator.core.errors import InvalidInput
+from orchestrator.kg.query.store import OxigraphStore
 from orchestrator.kg.snapshot import GRAPH, current_folder
-from orchestrator.kg.store import OxigraphStore
 
 MEDIA_TYPES = {
     "turtle": "text/turtle",

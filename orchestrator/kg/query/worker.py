@@ -17,10 +17,10 @@ from typing import Any
 import pyoxigraph as ox
 
 from orchestrator.core.errors import BadQuery, OrchestratorError, TooLarge
-from orchestrator.kg.formats import GRAPH_FORMATS, RESULT_FORMATS, Kind, negotiate
-from orchestrator.kg.guard import Admitted, admit
-from orchestrator.kg.store import GraphStore, Results
-from orchestrator.kg.wire import pack, unpack
+from orchestrator.kg.query.formats import GRAPH_FORMATS, RESULT_FORMATS, Kind, negotiate
+from orchestrator.kg.query.guard import Admitted, admit
+from orchestrator.kg.query.store import GraphStore, Results
+from orchestrator.kg.query.wire import pack, unpack
 
 # The byte a child sends the server before it answers: what was admitted (capitals: with FROM), or that it failed.
 _KINDS: tuple[Kind, ...] = ("select", "ask", "construct", "describe")

@@ -15,7 +15,7 @@ from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import URIRef
 
 from orchestrator.core.errors import BadQuery
-from orchestrator.kg.formats import Kind
+from orchestrator.kg.query.formats import Kind
 
 MAX_QUERY = 256 * 1024
 _KINDS: dict[str, Kind] = {

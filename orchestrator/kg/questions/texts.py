@@ -4,7 +4,7 @@ Constants: a variable such as ``?wanted`` or ``?x`` that a question binds is sub
 the engine wants such a variable in the projection. Definitions and call sites both have caller, line and name triples.
 """
 
-from orchestrator.kg.vocabulary import PREFIXES
+from orchestrator.kg.rdf.vocabulary import PREFIXES
 
 _KIND = """
   VALUES (?type ?kind) { (c:Class "class") (c:Function "function") (c:Method "method") (c:Module "module") }

@@ -20,7 +20,7 @@ from orchestrator.kg.facts import (
     ImportFact,
     Reference,
 )
-from orchestrator.kg.python_expressions import (
+from orchestrator.kg.python.expressions import (
     annotation,
     arity,
     base,
@@ -32,7 +32,7 @@ from orchestrator.kg.python_expressions import (
     plain,
     text,
 )
-from orchestrator.kg.python_tree import PARSE_SECONDS, parse, walk
+from orchestrator.kg.python.tree import PARSE_SECONDS, parse, walk
 
 _MAX_PROBLEMS = 20
 _MAX_RETURNS = 4

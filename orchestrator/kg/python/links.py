@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
-from orchestrator.kg.python_evaluate import Evaluator
-from orchestrator.kg.python_modules import ModuleIndex
-from orchestrator.kg.python_symbols import External, Found, Instance, Namespace, Opaque, Symbol, Value
+from orchestrator.kg.python.evaluate import Evaluator
+from orchestrator.kg.python.modules import ModuleIndex
+from orchestrator.kg.python.symbols import External, Found, Instance, Namespace, Opaque, Symbol, Value
 
 MAX_CANDIDATES = 8
 _TEST_FILE = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)test_[^/]*\.py$|_test\.py$")

@@ -15,13 +15,13 @@ import orjson
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import FileFacts, Skipped, SourceFile
-from orchestrator.kg.facts_cache import load_facts, save_facts
-from orchestrator.kg.files import list_files, read_files
-from orchestrator.kg.python_extract import extract
-from orchestrator.kg.python_links import Linker
-from orchestrator.kg.python_tree import TookTooLongError
+from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
+from orchestrator.kg.indexing.files import list_files, read_files
+from orchestrator.kg.python.extract import extract
+from orchestrator.kg.python.links import Linker
+from orchestrator.kg.python.tree import TookTooLongError
+from orchestrator.kg.rdf.triples import TripleWriter
 from orchestrator.kg.snapshot import FACTS, GRAPH, REPORT, current_snapshot, new_snapshot, snapshot_folder
-from orchestrator.kg.triples import TripleWriter
 
 _SKIPPED_SHOWN = 1000
 _PROGRESS_EVERY = 0.2

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.errors import InvalidInput, NotFound
-from orchestrator.kg import question_texts as texts
-from orchestrator.kg.query_client import GraphQueries, QueryLimits
+from orchestrator.kg.query.client import GraphQueries, QueryLimits
+from orchestrator.kg.questions import texts
+from orchestrator.kg.rdf.terms import iri, literal
 from orchestrator.kg.snapshot import REPORT, current_folder
-from orchestrator.kg.terms import iri, literal
 
 _STATIC = "Calls were read from the code, not seen at run time: what dynamic code reaches is unknown, not absent."
 _ROWS = 500

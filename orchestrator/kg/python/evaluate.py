@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from orchestrator.kg.facts import AttributeBinding, Binding, FileFacts
-from orchestrator.kg.python_modules import ModuleIndex
-from orchestrator.kg.python_symbols import (
+from orchestrator.kg.python.modules import ModuleIndex
+from orchestrator.kg.python.symbols import (
     NOTHING,
     UNKNOWN,
     External,

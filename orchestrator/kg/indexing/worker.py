@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.kg.build import Progress, build_graph
+from orchestrator.kg.indexing.build import Progress, build_graph
 
 
 def main() -> int:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef
-from orchestrator.kg.terms import iri, literal, path_part
-from orchestrator.kg.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
+from orchestrator.kg.rdf.terms import iri, literal, path_part
+from orchestrator.kg.rdf.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
 
 _TYPE, _LABEL, _COMMENT = f"<{RDF}type>", f"<{RDFS}label>", f"<{RDFS}comment>"
 

@@ -1,0 +1,51 @@
+"""The figures in the README, between two markers, written from the stored results so that nobody types one.
+
+Used after every benchmark and by the test that compares the README with the results.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import RESULTS
+
+README = Path(__file__).parents[1] / "README.md"
+_TARGETS = ("bench", "bench-kg", "bench-mcp", "bench-orchestrator")
+_SECTION = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- /measured -->)", re.DOTALL)
+
+
+def render(results: Path = RESULTS) -> str:
+    """A table per benchmark that was run: every figure with a goal, whether it holds, and the machine."""
+    found = [(target, results / f"{target}.json") for target in _TARGETS]
+    return "".join(_table(target, json.loads(path.read_text())) for target, path in found if path.exists())
+
+
+def write_readme() -> None:
+    """Put the stored figures into the README."""
+    text = README.read_text()
+    README.write_text(_SECTION.sub(lambda _: render(), text))
+
+
+def stands_in_readme() -> str:
+    """What the README says now."""
+    found = _SECTION.search(README.read_text())
+    return found.group() if found else ""
+
+
+def _table(target: str, told: dict[str, Any]) -> str:
+    machine = told["machine"]
+    lines = [
+        f"`make {target}` · {machine['cores']} cores, {machine['cpu']}, Python {machine['python']} · {told['at'][:10]}",
+        "",
+        "| what | measured | spread | goal | holds |",
+        "|---|---:|---|---|---|",
+    ]
+    lines += [_row(row) for row in told["rows"] if row["goal"]]
+    return "\n".join(lines) + "\n\n"
+
+
+def _row(row: dict[str, Any]) -> str:
+    goal = row["goal"].replace("<=", "≤").replace(">=", "≥")
+    holds = "yes" if row["holds"] else "**no**"
+    return f"| {row['what']} | {row['value']:.3g} {row['unit']} | {row['spread']} | {goal} | {holds} |"

@@ -1,0 +1,1 @@
+"""Python: facts out of one file, and links between the files of a tree."""

@@ -1,0 +1,1 @@
+"""The vocabulary of graphs, and facts written in it."""
