@@ -52,12 +52,15 @@ _PROBLEMS = {
 def mount(app: FastAPI) -> None:
     """Attach every route to the application.
 
-    The MCP endpoint goes first, so that a tool call passes no other pattern; then what is asked before anything else:
-    FastAPI builds a router when a request first comes by it, and readiness should not wait for all of them.
+    The MCP endpoint goes first, so that a tool call passes no other pattern, then tasks, the most asked; then what is
+    asked before anything else: FastAPI builds a router when a request first comes by it, and readiness should not
+    wait for all of them.
     """
     app.router.routes.insert(0, mcp_door.ROUTE)
+    busiest, *others = ROUTERS
+    app.include_router(busiest, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
     app.include_router(service.router)
     app.include_router(reference.router)
-    for router in ROUTERS:
+    for router in others:
         app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
     app.include_router(console.console_router())

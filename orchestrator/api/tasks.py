@@ -4,9 +4,9 @@ import json
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
-from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
+from orchestrator.api.dependencies import ContainerDep, Limit, Offset, get_container, require
 from orchestrator.api.task_models import (
     AttemptOut,
     AttemptPage,
@@ -33,17 +33,15 @@ Writer = Annotated[Caller, require(Scope.TASKS_WRITE)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200, description="Same key, same task.")]
 
 
-@router.post("/tasks", status_code=202, summary="Hand in a task")
-async def create_task(body: TaskIn, caller: Writer, container: ContainerDep, key: Key = None) -> TaskAccepted:
-    """Route the task and store it. It is queued, waits with what for, or has failed at once with what would help."""
-    return TaskAccepted.of(await container.tasks.create(caller, body.as_request(key)))
+# Routes are tried in turn: reading one task, which everybody does all the time, comes as early as it can.
 
 
-@router.post("/tasks/route", summary="Preview a route")
-async def preview_route(body: TaskIn, caller: Reader, container: ContainerDep) -> RouteOut:
-    """How this task would be routed right now, with every candidate; nothing is stored."""
-    route = await container.tasks.preview(caller, body.as_request())
-    return RouteOut.model_validate(route.as_dict())
+@router.get("/tasks/history", summary="Finished tasks")
+async def task_history(caller: Reader, container: ContainerDep, limit: Limit = 50, offset: Offset = 0) -> TaskPage:
+    """Tasks that have ended, newest first."""
+    ended = ("completed", "failed", "cancelled")
+    rows, total = await container.tasks.page(caller, states=ended, limit=limit, offset=offset)
+    return TaskPage(items=[TaskOut.of(row) for row in rows], total=total, limit=limit, offset=offset)
 
 
 @router.get("/tasks/types", summary="Known task types")
@@ -67,6 +65,27 @@ async def task_types(_: Reader) -> TaskTypes:
     )
 
 
+@router.get("/tasks/{task_id}", summary="Read a task", response_model=TaskOut)
+async def get_task(task_id: UUID, caller: Reader, request: Request) -> Response:
+    """Where the task stands, and its result or error."""
+    # The most asked question: each dependency costs what a small route does, and the row is our own.
+    row = await get_container(request).tasks.get(caller, task_id)
+    return Response(TaskOut.of(row).model_dump_json(), media_type="application/json")
+
+
+@router.post("/tasks", status_code=202, summary="Hand in a task")
+async def create_task(body: TaskIn, caller: Writer, container: ContainerDep, key: Key = None) -> TaskAccepted:
+    """Route the task and store it. It is queued, waits with what for, or has failed at once with what would help."""
+    return TaskAccepted.of(await container.tasks.create(caller, body.as_request(key)))
+
+
+@router.post("/tasks/route", summary="Preview a route")
+async def preview_route(body: TaskIn, caller: Reader, container: ContainerDep) -> RouteOut:
+    """How this task would be routed right now, with every candidate; nothing is stored."""
+    route = await container.tasks.preview(caller, body.as_request())
+    return RouteOut.model_validate(route.as_dict())
+
+
 @router.get("/tasks", summary="List tasks")
 async def list_tasks(
     caller: Reader,
@@ -81,22 +100,6 @@ async def list_tasks(
         caller, project_id=project_id, states=state or (), limit=limit, offset=offset
     )
     return TaskPage(items=[TaskOut.of(row) for row in rows], total=total, limit=limit, offset=offset)
-
-
-@router.get("/tasks/history", summary="Finished tasks")
-async def task_history(caller: Reader, container: ContainerDep, limit: Limit = 50, offset: Offset = 0) -> TaskPage:
-    """Tasks that have ended, newest first."""
-    ended = ("completed", "failed", "cancelled")
-    rows, total = await container.tasks.page(caller, states=ended, limit=limit, offset=offset)
-    return TaskPage(items=[TaskOut.of(row) for row in rows], total=total, limit=limit, offset=offset)
-
-
-@router.get("/tasks/{task_id}", summary="Read a task", response_model=TaskOut)
-async def get_task(task_id: UUID, caller: Reader, container: ContainerDep) -> Response:
-    """Where the task stands, and its result or error."""
-    row = await container.tasks.get(caller, task_id)
-    # Written out directly: this is the most asked question, and the row is our own.
-    return Response(TaskOut.of(row).model_dump_json(), media_type="application/json")
 
 
 @router.get("/tasks/{task_id}/route", summary="Why this target")
