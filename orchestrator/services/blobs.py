@@ -15,6 +15,10 @@ from orchestrator.core.errors import NotFound
 from orchestrator.core.ids import new_id
 
 
+_MEMBER_BYTES = 2000
+_MEMBERS = 20
+
+
 class BlobStore:
     """Content-addressed files under one folder."""
 
@@ -30,7 +34,11 @@ class BlobStore:
             return value, None
         digest = await asyncio.to_thread(self._write, encoded)
         pointer = {"kind": "blob", "sha256": digest, "size": len(encoded), "media_type": "application/json"}
-        return {"preview": encoded[:2000].decode("utf-8", "replace"), "truncated": True}, pointer
+        return {
+            **_small_members(value),
+            "preview": encoded[:2000].decode("utf-8", "replace"),
+            "truncated": True,
+        }, pointer
 
     async def read(self, pointer: dict[str, Any]) -> bytes:
         """The stored bytes."""
@@ -55,3 +63,9 @@ class BlobStore:
         if len(digest) != 64 or not digest.isalnum():
             raise NotFound("no such result")
         return self._root / digest[:2] / digest
+
+
+def _small_members(value: dict[str, Any]) -> dict[str, Any]:
+    """What says the most in the least space: a summary, a branch, counts. The first twenty such members."""
+    small = [name for name, member in value.items() if len(orjson.dumps(member)) <= _MEMBER_BYTES]
+    return {name: value[name] for name in small[:_MEMBERS]}
