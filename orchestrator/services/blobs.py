@@ -14,7 +14,6 @@ import orjson
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ids import new_id
 
-
 _MEMBER_BYTES = 2000
 _MEMBERS = 20
 
