@@ -15,6 +15,12 @@ BindingKind = Literal["def", "import", "from", "value", "type", "self", "cls", "
 Certainty = Literal["calls", "mayCall"]
 
 
+class NotExtractedError(Exception):
+    """An extractor gave a file up; ``reason`` is shown among what a build skipped."""
+
+    reason = "could not be read"
+
+
 class Definition(NamedTuple):
     """A module (index 0), class or function. ``parent`` is the index of the scope it stands in."""
 

@@ -14,12 +14,10 @@ from typing import Any, Literal
 import orjson
 
 from orchestrator.core.errors import InvalidInput
-from orchestrator.kg.facts import FileFacts, Skipped, SourceFile
+from orchestrator.kg.facts import FileFacts, NotExtractedError, Skipped, SourceFile
 from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
 from orchestrator.kg.indexing.files import list_files, read_files
-from orchestrator.kg.python.extract import extract
-from orchestrator.kg.python.links import Linker
-from orchestrator.kg.python.tree import TookTooLongError
+from orchestrator.kg.indexing.languages import BY_NAME, linkers
 from orchestrator.kg.rdf.triples import TripleWriter
 from orchestrator.kg.snapshot import FACTS, GRAPH, REPORT, current_snapshot, new_snapshot, snapshot_folder
 
@@ -115,12 +113,18 @@ def build_graph(
         read_at = time.perf_counter()
         counts = _write(tree, folder / GRAPH, project_iri, commit, ticker)
         written_at = time.perf_counter()
-        save_facts(folder / FACTS, {file.blob: tree.facts[file.path] for file in tree.files if file.path in tree.facts})
+        kept = {_facts_key(file): tree.facts[file.path] for file in tree.files if file.path in tree.facts}
+        save_facts(folder / FACTS, kept)
         ended = time.perf_counter()
         phases = {"read": read_at - began, "resolve_and_write": written_at - read_at, "save": ended - written_at}
         report = _report(snapshot, commit, tree, counts, {name: round(value, 3) for name, value in phases.items()})
         (folder / REPORT).write_bytes(orjson.dumps(report.as_dict()))
     return report
+
+
+def _facts_key(file: SourceFile) -> str:
+    """What facts are kept by: the same text means something else in another language, or to a newer extractor."""
+    return f"{file.language}:{BY_NAME[file.language].version}:{file.blob}"
 
 
 def _previous_facts(out: Path) -> dict[str, FileFacts]:
@@ -140,12 +144,12 @@ def _read(root: Path, paths: Sequence[str], known: Mapping[str, FileFacts], tick
             tree.skipped.append(read.skipped)
         if read.text is None:
             continue
-        facts = known.get(read.file.blob)
+        facts = known.get(_facts_key(read.file))
         tree.reused += facts is not None
         try:
-            tree.facts[read.file.path] = facts or extract(read.text)
-        except TookTooLongError:
-            tree.skipped.append(Skipped(read.file.path, "took too long to parse"))
+            tree.facts[read.file.path] = facts or BY_NAME[read.file.language].extract(read.text)
+        except NotExtractedError as error:
+            tree.skipped.append(Skipped(read.file.path, error.reason))
     return tree
 
 
@@ -160,7 +164,8 @@ class _Counts:
 
 def _write(tree: _Tree, target: Path, project_iri: str, commit: str, ticker: _Ticker) -> _Counts:
     """Resolve and write file by file, so that only facts stay in memory, never triples."""
-    linker = Linker(tree.facts, [file.path for file in tree.files])
+    everything = [file.path for file in tree.files]
+    linked_by = linkers(tree.facts, {file.path: file.language for file in tree.files}, everything)
     writer = TripleWriter(project_iri, tree.facts)
     counts, externals = _Counts(), set[str]()
     with target.open("w", encoding="utf-8") as stream:
@@ -171,7 +176,7 @@ def _write(tree: _Tree, target: Path, project_iri: str, commit: str, ticker: _Ti
 
         for position, file in enumerate(tree.files, start=1):
             facts = tree.facts.get(file.path)
-            links = linker.link(file.path) if facts is not None else None
+            links = linked_by[file.path].link(file.path) if facts is not None else None
             put(list(writer.file(file, facts, links)))
             if links is not None:
                 externals |= writer.external_names(links)

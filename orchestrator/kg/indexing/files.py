@@ -3,28 +3,23 @@
 Used by the build. Never follows a symlink, never reads outside the root, never trusts a size or an encoding.
 """
 
-import codecs
 import hashlib
-import io
 import os
-import re
 import stat
-import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.kg.facts import Skipped, SourceFile
+from orchestrator.kg.indexing.languages import language_of
 
-MAX_PARSED = 2 * 1024 * 1024
 MAX_HASHED = 256 * 1024 * 1024
 _LONGEST_LINE = 200_000
 _NEVER = frozenset(
     {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache"}
 )
 _LFS = b"version https://git-lfs.github.com/spec/"
-_PYTHON_LINE = re.compile(rb"#!.*\bpython[0-9.]*\b")
-_LANGUAGES = {".py": "python", ".pyw": "python"}
+_HEAD = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,40 +80,26 @@ def _read_regular(full: Path, path: str, size: int) -> Read | Skipped:
     if size > MAX_HASHED:
         return Skipped(path, "too large", f"{size} bytes; files over {MAX_HASHED} are not even hashed")
     data = full.read_bytes()
-    language = _LANGUAGES.get(os.path.splitext(path)[1], "")
-    if not language and "." not in path.rpartition("/")[2] and _PYTHON_LINE.match(data[:200].partition(b"\n")[0]):
-        language = "python"
     blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-    file = SourceFile(path, blob, len(data), language)
-    if not language:
+    language = language_of(path, data[:_HEAD])
+    file = SourceFile(path, blob, len(data), language.name if language else "")
+    if language is None:
         return Read(file, None, None)
-    text, skipped = _python_text(path, data)
+    refused = _refused(path, data, language.largest)
+    if refused is not None:
+        return Read(file, None, refused)
+    text, skipped = language.text(path, data)
     return Read(file, text, skipped)
 
 
-def _python_text(path: str, data: bytes) -> tuple[bytes | None, Skipped | None]:
-    """The file as UTF-8, after the rules of PEP 263, or why it is not parsed."""
-    if len(data) > MAX_PARSED:
-        return None, Skipped(path, "too large", f"{len(data)} bytes; files over {MAX_PARSED} are not parsed")
+def _refused(path: str, data: bytes, largest: int) -> Skipped | None:
+    """Why a file of a language we read is not parsed, whatever the language."""
+    if len(data) > largest:
+        return Skipped(path, "too large", f"{len(data)} bytes; files over {largest} are not parsed")
     if data.startswith(_LFS):
-        return None, Skipped(path, "git-lfs pointer", "the content is not in the tree")
+        return Skipped(path, "git-lfs pointer", "the content is not in the tree")
     if b"\0" in data:
-        return None, Skipped(path, "binary", "contains a NUL byte")
+        return Skipped(path, "binary", "contains a NUL byte")
     if max(map(len, data.split(b"\n")), default=0) > _LONGEST_LINE:
-        return None, Skipped(path, "minified", f"a line is longer than {_LONGEST_LINE} bytes")
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError as error:
-        reason = "unknown encoding" if "unknown encoding" in str(error.msg) else "not UTF-8"
-        return None, Skipped(path, reason, str(error.msg)[:200])
-    if encoding in ("utf-8", "utf-8-sig"):
-        plain = data.removeprefix(codecs.BOM_UTF8)
-        try:
-            plain.decode("utf-8")
-        except UnicodeDecodeError as error:
-            return None, Skipped(path, "not UTF-8", f"byte {error.start}, and no encoding is declared")
-        return plain, None
-    try:
-        return data.decode(encoding).encode("utf-8"), None
-    except (UnicodeError, LookupError) as error:
-        return None, Skipped(path, "not the declared encoding", f"not {encoding} as declared: {error}"[:200])
+        return Skipped(path, "minified", f"a line is longer than {_LONGEST_LINE} bytes")
+    return None

@@ -10,6 +10,8 @@ from functools import cache
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
 
+from orchestrator.kg.facts import NotExtractedError
+
 PARSE_SECONDS = 10.0
 _CHUNK = 1 << 20
 _TRUSTED_SIZE = 256 * 1024
@@ -19,8 +21,10 @@ _LANGUAGE = Language(tree_sitter_python.language())
 _LEAVES = frozenset({"identifier", "comment", "dotted_name", "integer", "string_content", "string_start", "string_end"})
 
 
-class TookTooLongError(Exception):
+class TookTooLongError(NotExtractedError):
     """The parser did not finish a file in time."""
+
+    reason = "took too long to parse"
 
 
 def walk(tree: Tree, deadline: float, wanted: frozenset[str]) -> Iterator[Node]:

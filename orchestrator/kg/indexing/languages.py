@@ -1,0 +1,113 @@
+"""The languages a build reads: how to recognise and decode a file, who extracts its facts, who links them.
+
+One entry of ``LANGUAGES`` plugs a language in; build, updates and the facts cache know languages only from here.
+Languages with the same ``linker`` are linked together, so TypeScript sees JavaScript. It parses nothing itself.
+"""
+
+import codecs
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.kg.facts import FileFacts, FileLinks, Skipped
+from orchestrator.kg.python.extract import extract as extract_python
+from orchestrator.kg.python.links import Linker as PythonLinker
+from orchestrator.kg.python.text import python_text
+
+Text = tuple[bytes | None, Skipped | None]
+
+
+class Linker(Protocol):
+    """Links the files of one family of languages.
+
+    ``link`` is a function of the facts alone: it must not matter which files were linked before. A linker that can do
+    better than being made again after a change is an ``UpdatableLinker``.
+    """
+
+    def link(self, path: str) -> FileLinks:
+        """The links that start in one file."""
+        ...
+
+
+class UpdatableLinker(Linker, Protocol):
+    """A linker that lives on while files change."""
+
+    def update(self, changed: Mapping[str, FileFacts | None], everything: Collection[str]) -> set[str]:
+        """Take the new facts of files (None: gone, or no longer of this family) and the new set of all paths.
+
+        Returns the files whose links may differ now, those that changed included: after it, ``link`` gives for every
+        other file what it gave before, and for these what a new linker would give.
+        """
+        ...
+
+
+def utf8_text(path: str, data: bytes) -> Text:
+    """The text of a file that must be UTF-8, with or without a byte order mark."""
+    plain = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        plain.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return None, Skipped(path, "not UTF-8", f"byte {error.start}")
+    return plain, None
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language.
+
+    ``extract`` makes facts from UTF-8 text and raises ``facts.NotExtractedError`` with the reason where it cannot
+    within bounds. ``linker`` is called with the facts of its family by path and all paths of the tree. ``file_names``
+    are patterns of whole file names (``Makefile``, ``requirements*.txt``) and win over suffixes. Files over ``largest``
+    bytes are not parsed. Raise ``version`` whenever extraction changes: facts of other versions are then made anew.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    extract: Callable[[bytes], FileFacts]
+    linker: Callable[[Mapping[str, FileFacts], Collection[str]], Linker]
+    text: Callable[[str, bytes], Text] = utf8_text
+    file_names: tuple[str, ...] = ()
+    interpreters: tuple[str, ...] = ()
+    largest: int = 2 * 1024 * 1024
+    version: int = 1
+
+
+LANGUAGES = (
+    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=1),
+)
+BY_NAME = {language.name: language for language in LANGUAGES}
+
+_BY_SUFFIX = {suffix: language for language in LANGUAGES for suffix in language.suffixes}
+_BY_FILE_NAME = tuple((pattern, language) for language in LANGUAGES for pattern in language.file_names)
+_INTERPRETER = re.compile(rb"#!.*?\b([a-z]+)[0-9.]*\s*(?:\s-.*)?$")
+
+
+def language_of(path: str, head: bytes) -> Language | None:
+    """The language of a file by its name, or by the interpreter its first line names; None if we read none."""
+    name = path.rpartition("/")[2]
+    for pattern, language in _BY_FILE_NAME:
+        if fnmatch.fnmatchcase(name, pattern):
+            return language
+    known = _BY_SUFFIX.get(os.path.splitext(name)[1])
+    if known is not None or "." in name:
+        return known
+    found = _INTERPRETER.match(head.partition(b"\n")[0].rstrip())
+    if found is None:
+        return None
+    return next((one for one in LANGUAGES if found[1].decode() in one.interpreters), None)
+
+
+def linkers(
+    facts: Mapping[str, FileFacts], languages: Mapping[str, str], everything: Collection[str]
+) -> dict[str, Linker]:
+    """A linker for every path with facts; paths of one family share theirs. ``languages`` is the language by path."""
+    families: dict[Callable[[Mapping[str, FileFacts], Collection[str]], Linker], dict[str, FileFacts]] = {}
+    for path, one in facts.items():
+        families.setdefault(BY_NAME[languages[path]].linker, {})[path] = one
+    made: dict[str, Linker] = {}
+    for make, members in families.items():
+        made |= dict.fromkeys(members, make(members, everything))
+    return made
