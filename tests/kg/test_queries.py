@@ -17,6 +17,7 @@ from orchestrator.core.errors import BadQuery, InvalidInput, NotFound, TimedOut,
 from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.kg.query.formats import GRAPH_FORMATS, RESULT_FORMATS
 from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.query.sandbox import forbid_sockets_and_programs
 from orchestrator.kg.query.worker import give_up_files
 from orchestrator.kg.rdf.terms import iri, literal
 from orchestrator.kg.rdf.vocabulary import PREFIXES
@@ -193,6 +194,51 @@ async def test_an_engine_past_the_guard_still_reaches_no_network(build: Build, f
         assert os.waitstatus_to_exitcode(status) == 7
         with pytest.raises(TimeoutError):
             server.accept()
+
+
+def test_a_query_server_can_neither_make_sockets_nor_start_programs() -> None:
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        with suppress(BaseException):
+            code = _what_still_works()
+        os._exit(code)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def _what_still_works() -> int:
+    """How many of the things a sandboxed process must not do it still can."""
+    if not forbid_sockets_and_programs():
+        return 99
+    attempts = (
+        lambda: socket.socket(socket.AF_INET),
+        lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+        lambda: os.execv("/bin/true", ["true"]),
+    )
+    allowed = 0
+    for attempt in attempts:
+        with suppress(PermissionError):
+            attempt()
+            allowed += 1
+    socket.socketpair()[0].close()  # what the server itself needs stays
+    return allowed
+
+
+async def test_a_child_answers_many_queries_each_within_its_own_limits(
+    build: Build, folder: Path, queries: GraphQueries
+) -> None:
+    build()
+    await queries.warm(folder)
+    before = {child.pid for child in psutil.Process(server_pid(folder)).children()}
+    for _ in range(10):
+        assert (await queries.query(folder, ALL, limits=QueryLimits(rows=1))).truncated
+        assert (await queries.query(folder, "ASK {}")).kind == "ask"
+    assert before & {child.pid for child in psutil.Process(server_pid(folder)).children()}
+    with pytest.raises(TooLarge):
+        await queries.query(folder, BOMB, limits=QueryLimits(seconds=30, memory_bytes=64 * 1024 * 1024))
+    answer = await queries.query(folder, ALL, limits=QueryLimits(memory_bytes=64 * 1024 * 1024))
+    assert answer.rows > 100
 
 
 async def test_a_runaway_query_is_killed_in_time_and_the_others_do_not_notice(

@@ -1,9 +1,9 @@
-"""A small process that holds one snapshot's graph in memory and answers queries in forked children, one query each.
+"""A small process that holds one snapshot's graph in memory and answers queries in forked children, one at a time each.
 
 Started on demand by the query client, shared by all processes of the host through a unix socket; a lock file keeps
-it single. Children are forked ahead of need, so a query does not wait for the fork. Kills a child that passes its wall
-time or whose caller went away. Ends when idle, when another snapshot is current, or when its folder is gone.
-Single-threaded, because it forks; it parses no SPARQL and computes no answer itself.
+it single. Children are forked ahead of need and used again, so a query does not wait for the fork. Kills a child that
+passes its wall time or whose caller went away. Ends when idle, when another snapshot is current, or when its folder is
+gone. Single-threaded, because it forks; it parses no SPARQL and computes no answer itself.
 """
 
 import contextlib
@@ -23,9 +23,10 @@ from typing import Any
 from orchestrator.core.errors import BadQuery, OrchestratorError, TimedOut, Unavailable
 from orchestrator.kg.query.guard import admit
 from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.query.sandbox import forbid_sockets_and_programs
 from orchestrator.kg.query.store import OxigraphStore
 from orchestrator.kg.query.wire import pack, unpack
-from orchestrator.kg.query.worker import ADMITTED, fingerprint, memory_exceeded, wait_and_answer
+from orchestrator.kg.query.worker import ADMITTED, FREE, answer_queries, fingerprint, memory_exceeded
 from orchestrator.kg.snapshot import GRAPH, current_snapshot, snapshot_folder
 
 _TICK = 1.0
@@ -179,7 +180,7 @@ class QueryServer:
     def _start(self, caller: _Caller) -> None:
         if not self._warm:
             self._fork()
-        child = self._warm.popleft()
+        child = self._warm.pop()  # the one used last: its memory is warm
         request = caller.request or {}
         frame = pack(request)
         try:
@@ -197,6 +198,9 @@ class QueryServer:
     def _hear_child(self, caller: _Caller) -> None:
         assert caller.child is not None
         told = caller.child.channel.recv(1)
+        if told == FREE:
+            self._take_back(caller, caller.child)
+            return
         if told:
             caller.answering = True
             self._remember(caller.request or {}, told)
@@ -212,6 +216,16 @@ class QueryServer:
             self._tell(caller, memory_exceeded(request))
         else:
             self._tell(caller, BadQuery("the query engine could not handle this query", field="query"))
+
+    def _take_back(self, caller: _Caller, child: _Child) -> None:
+        """A child that has answered serves again; it sees the store as it was when it was forked."""
+        self._selector.unregister(child.channel)
+        caller.child = None
+        self._drop(caller)
+        if self._stopping:
+            self._reap(child)
+        else:
+            self._warm.append(child)
 
     def _remember(self, request: dict[str, Any], told: bytes) -> None:
         """A text that was admitted once need not be parsed for admission again: it depends on nothing but the text."""
@@ -284,7 +298,7 @@ class QueryServer:
         try:
             os.closerange(3, channel.fileno())
             os.closerange(channel.fileno() + 1, 1 << 20)
-            wait_and_answer(channel, self._store)
+            answer_queries(channel, self._store)
             code = 0
         finally:
             os._exit(code)
@@ -320,6 +334,7 @@ def main(arguments: list[str]) -> int:
         return 0
     _detach(lock, listener.fileno())
     listener.listen(_BACKLOG)  # again, so that the kernel names this process to who asks for its peer
+    forbid_sockets_and_programs()
     server = QueryServer(folder, snapshot, listener, path, idle_seconds)
     try:
         server.serve()
