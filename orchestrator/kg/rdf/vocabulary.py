@@ -10,18 +10,23 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 PROV = "http://www.w3.org/ns/prov#"
 DCT = "http://purl.org/dc/terms/"
 SCHEMA = "https://schema.org/"
+FOAF = "http://xmlns.com/foaf/0.1/"
+SPDX = "https://spdx.org/rdf/3.0.1/terms/Software/"
 
 CLASSES = (
     "Repository", "SourceFile", "Module", "Class", "Function", "Method", "TestCase", "External", "CallSite",
-    "ResolutionRule", "IndexRun",
+    "ResolutionRule", "IndexRun", "ConfigKey", "Commit", "Task", "Attempt", "ToolCall", "TestRun", "Approval",
 )  # fmt: skip
 PROPERTIES = (
     "path", "contentHash", "lines", "byteSize", "definedIn", "memberOf", "qualifiedName", "signature", "visibility",
     "startLine", "endLine", "decoratedBy", "imports", "extends", "overrides", "references", "instantiates", "calls",
     "mayCall", "caller", "callee", "candidate", "resolution", "confidence", "unresolvedCalls", "unresolvedName",
-    "problemLine", "skippedBecause", "commit",
+    "problemLine", "skippedBecause", "commit", "observedCall", "covers", "readsConfig", "configSource",
+    "changed", "modified", "lastChangedIn", "changedFiles", "addedLines", "removedLines", "formerPath", "deletedPath",
+    "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch", "produced",
+    "tool", "server", "outcome", "failing",
 )  # fmt: skip
-INDIVIDUALS = ("public", "internal")
+INDIVIDUALS = ("public", "internal", "passed", "failed", "unfinished", "granted", "denied")
 # Each rule with the confidence its definition states.
 RULES = {
     "scope": 0.98, "import": 0.97, "module": 0.97, "self": 0.95, "class": 0.95, "instance": 0.9, "super": 0.9,
@@ -36,4 +41,6 @@ PREFIX xsd: <{XSD}>
 PREFIX prov: <{PROV}>
 PREFIX dct: <{DCT}>
 PREFIX schema: <{SCHEMA}>
+PREFIX foaf: <{FOAF}>
+PREFIX spdx: <{SPDX}>
 """
