@@ -92,7 +92,10 @@ class ImportFact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """All that one file says by itself. ``problems`` are lines where the parser had to skip something."""
+    """All that one file says by itself. ``problems`` are lines where the parser had to skip something.
+
+    ``program`` is what a language keeps for its own linker, as text: nobody else reads it.
+    """
 
     lines: int
     definitions: tuple[Definition, ...]
@@ -103,6 +106,7 @@ class FileFacts:
     imports: tuple[ImportFact, ...]
     exports: tuple[str, ...] | None
     problems: tuple[int, ...]
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import orjson
 from orchestrator.kg.facts import AttributeBinding, Binding, Call, Definition, FileFacts, ImportFact, Reference
 
 # Raise it whenever extraction or the shape of facts changes.
-_VERSION = 1
+_VERSION = 2
 
 
 def save_facts(path: Path, facts: Mapping[str, FileFacts]) -> None:
@@ -43,11 +43,12 @@ def _plain(facts: FileFacts) -> list[Any]:
         [tuple(one) for one in facts.imports],
         facts.exports,
         facts.problems,
+        facts.program,
     ]
 
 
 def _facts(stored: list[Any]) -> FileFacts:
-    lines, definitions, bindings, attributes, calls, references, imports, exports, problems = stored
+    lines, definitions, bindings, attributes, calls, references, imports, exports, problems, program = stored
     return FileFacts(
         lines=lines,
         definitions=tuple(_definition(one) for one in definitions),
@@ -58,6 +59,7 @@ def _facts(stored: list[Any]) -> FileFacts:
         imports=tuple(ImportFact(*one) for one in imports),
         exports=None if exports is None else tuple(exports),
         problems=tuple(problems),
+        program=program,
     )
 
 
