@@ -4,14 +4,17 @@ Every value that reaches a query or a graph goes through here, so nothing raw is
 """
 
 import re
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from orchestrator.core.errors import InvalidInput
+from orchestrator.kg.rdf.vocabulary import CODE, RDF, RDFS, XSD
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f\ud800-\udfff]')
 _NOT_IN_IRI = re.compile(r'[\x00-\x20<>"{}|^`\\\ud800-\udfff]')
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]*")
+TYPE, LABEL, COMMENT = f"<{RDF}type>", f"<{RDFS}label>", f"<{RDFS}comment>"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -25,6 +28,31 @@ def iri(value: str) -> str:
     if not _ABSOLUTE.match(value) or _NOT_IN_IRI.search(value):
         raise InvalidInput(f"not an absolute IRI: {value[:200]!r}", field="iri")
     return f"<{value}>"
+
+
+def code(name: str) -> str:
+    """A term of our own ontology."""
+    return f"<{CODE}{name}>"
+
+
+def integer(value: int) -> str:
+    """A whole number."""
+    return f'"{value}"^^<{XSD}integer>'
+
+
+def moment(value: datetime) -> str:
+    """A point in time, in UTC; one without an offset is taken to be in UTC already."""
+    at = value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return f'"{at.isoformat().replace("+00:00", "Z")}"^^<{XSD}dateTime>'
+
+
+def base_iri(project_iri: str) -> str:
+    """The project's IRI, on which all others of its graph are built. Raises InvalidInput if it cannot be that."""
+    base = project_iri.rstrip("/#")
+    if "#" in base or "?" in base:
+        raise InvalidInput("a project IRI has no fragment or query", field="project_iri")
+    iri(base)
+    return base
 
 
 def path_part(value: str) -> str:

@@ -1,0 +1,1 @@
+"""Commits as a graph."""
