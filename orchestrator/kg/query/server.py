@@ -80,7 +80,8 @@ class QueryServer:
         self._refill()
         self._last_used = time.monotonic()
         while not self._finished():
-            for key, _ in self._selector.select(self._pause()):
+            # Children first: what a child has said explains why its caller hung up.
+            for key, _ in sorted(self._selector.select(self._pause()), key=lambda ready: not _is_child(ready[0])):
                 self._handle(key)
             self._enforce_deadlines()
             self._start_waiting()
@@ -118,7 +119,7 @@ class QueryServer:
     def _handle(self, key: selectors.SelectorKey) -> None:
         if key.data is None:
             self._accept_pending()
-        elif key.data.child is not None and key.fileobj is key.data.child.channel:
+        elif _is_child(key):
             self._hear_child(key.data)
         elif key.data in self._callers:
             self._hear_caller(key.data)
@@ -141,6 +142,10 @@ class QueryServer:
             return
         except ConnectionError:
             data = b""
+        if not data and caller.answering:
+            # It has its answer, or no longer wants it: the child notices by itself and need not be killed.
+            self._selector.unregister(caller.connection)
+            return
         if not data:
             self._drop(caller)
             return
@@ -302,6 +307,11 @@ class QueryServer:
             code = 0
         finally:
             os._exit(code)
+
+
+def _is_child(key: selectors.SelectorKey) -> bool:
+    """Whether it is a child, not a caller or the listener, that has something to say."""
+    return key.data is not None and key.data.child is not None and key.fileobj is key.data.child.channel
 
 
 def _ended_soon(channel: socket.socket) -> bool:
