@@ -62,9 +62,14 @@ def path_part(value: str) -> str:
 
 def _quote(value: str) -> str:
     return "".join(
-        char if char.isalnum() or char in "-._~/'()!*,;=:@+$" else quote(char, safe="", errors="surrogateescape")
+        char if char.isalnum() or char in "-._~/'()!*,;=:@+$" else quote(char, safe="", errors=_for_surrogate(char))
         for char in value
     )
+
+
+def _for_surrogate(char: str) -> str:
+    """A byte that was no UTF-8 in a path is that byte again; any other lone surrogate is written as it is."""
+    return "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
 
 
 def _escape(match: re.Match[str]) -> str:
