@@ -3,15 +3,19 @@
 Extraction makes ``FileFacts`` from bytes, so they depend on content only, not on path, and are cached by content.
 Resolution makes ``Edge`` and friends. Triples are made from both; nothing here knows RDF, a parser or a store.
 
-Expressions are short strings: a head, then ``.name`` and ``()`` steps. Heads are a name, ``?`` (cannot be followed),
-``@`` plus a builtin type for literals (``@str``), ``@None``, and ``super()``. Example: ``self.pool.get().run``.
+Expressions are short strings: a head, then steps. Heads are a name, ``?`` (cannot be followed), ``@`` plus a builtin
+type for literals (``@str``) or a short constant (``@'key'``, ``@1``), ``@None``, ``super()``, ``$n`` (definition n of the
+file, before decoration) and ``#n`` (compound n). Steps are ``.name``, ``(arguments)`` and ``[key]``; the key is an
+expression, ``*`` for what iterating gives, ``n:`` for a slice, or nothing where unknown. Arguments are separated by
+commas (``x,?,name=y,*more``) and left out where none can matter. Example: ``self.pool.get(key=name)[@0].run``.
 """
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 DefinitionKind = Literal["module", "class", "function"]
-BindingKind = Literal["def", "import", "from", "value", "type", "self", "cls", "unknown"]
+BindingKind = Literal["def", "import", "from", "value", "type", "self", "cls", "parameter", "unknown"]
+CompoundKind = Literal["list", "tuple", "dict", "each", "any"]
 Certainty = Literal["calls", "mayCall"]
 
 
@@ -22,7 +26,11 @@ class NotExtractedError(Exception):
 
 
 class Definition(NamedTuple):
-    """A module (index 0), class or function. ``parent`` is the index of the scope it stands in."""
+    """A module (index 0), class or function. ``parent`` is the index of the scope it stands in.
+
+    ``parameters`` are written like arguments (``self,a,b=default,*rest,**named``), ``/`` and ``*`` as in the language.
+    ``decorated`` is the expression that the name is bound to when decorators stand before the definition.
+    """
 
     kind: DefinitionKind
     name: str
@@ -38,6 +46,9 @@ class Definition(NamedTuple):
     returns: tuple[str, ...] = ()
     returns_type: str = ""
     has_yield: bool = False
+    yields: tuple[str, ...] = ()
+    parameters: str = ""
+    decorated: str = ""
 
 
 class Binding(NamedTuple):
@@ -63,13 +74,41 @@ class AttributeBinding(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call site in a scope. ``args`` counts positional and keyword arguments, -1 when splatted."""
+    """A call site in a scope. ``args`` counts positional and keyword arguments, -1 when splatted; ``passed`` are they.
+
+    ``implicit``: not written as a call (``for``, ``with``, ``raise``); a callee that ends in ``[*]`` is iterated over.
+    """
 
     scope: int
     callee: str
     line: int
     args: int
     decorator: bool = False
+    passed: str = ""
+    implicit: bool = False
+
+
+class Compound(NamedTuple):
+    """A container written in a scope, or alternatives (``any``: a condition, ``or``). ``each``: all elements alike.
+
+    ``parts`` are expressions, by turns key and value for ``dict`` (key ``**``: all of another one), and left out where
+    none can matter.
+    """
+
+    scope: int
+    kind: CompoundKind
+    parts: tuple[str, ...]
+    line: int
+
+
+class Store(NamedTuple):
+    """``base[key] = value``, or ``base.name = value`` (key ``.name``) where the base is not the method's own instance."""
+
+    scope: int
+    base: str
+    key: str
+    value: str
+    line: int
 
 
 class Reference(NamedTuple):
@@ -107,6 +146,8 @@ class FileFacts:
     exports: tuple[str, ...] | None
     problems: tuple[int, ...]
     program: str = ""
+    compounds: tuple[Compound, ...] = ()
+    stores: tuple[Store, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +206,16 @@ class FileLinks:
     overrides: tuple[tuple[int, SymbolRef], ...]
     decorated: tuple[tuple[int, SymbolRef], ...]
     tests: frozenset[int]
+
+
+def local_names(facts: FileFacts) -> list[str]:
+    """A unique name per definition inside its file; a name defined again gets ``~2``, in source order."""
+    names: list[str] = []
+    seen: dict[str, int] = {}
+    for definition in facts.definitions:
+        parent = names[definition.parent] if definition.parent > 0 else ""
+        name = f"{parent}.{definition.name}" if parent else definition.name
+        if name:
+            seen[name] = seen.get(name, 0) + 1
+        names.append(f"{name}~{seen[name]}" if name and seen[name] > 1 else name)
+    return names

@@ -8,14 +8,15 @@ import codecs
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped
 from orchestrator.kg.python.extract import extract as extract_python
 from orchestrator.kg.python.links import Linker as PythonLinker
 from orchestrator.kg.python.text import python_text
+from orchestrator.kg.readers import Readers
 
 Text = tuple[bytes | None, Skipped | None]
 
@@ -32,14 +33,22 @@ class Linker(Protocol):
         ...
 
 
+@runtime_checkable
 class UpdatableLinker(Linker, Protocol):
     """A linker that lives on while files change."""
 
-    def update(self, changed: Mapping[str, FileFacts | None], everything: Collection[str]) -> set[str]:
+    @property
+    def consulted(self) -> Set[Hashable]:
+        """What the last ``link`` read outside of its file, as keys; also what it looked for and did not find."""
+        ...
+
+    def update(
+        self, changed: Mapping[str, FileFacts | None], everything: Collection[str], readers: Readers
+    ) -> set[str]:
         """Take the new facts of files (None: gone, or no longer of this family) and the new set of all paths.
 
-        Returns the files whose links may differ now, those that changed included: after it, ``link`` gives for every
-        other file what it gave before, and for these what a new linker would give.
+        ``readers`` knows by file what its last ``link`` consulted. Returns the files whose links may differ now, the
+        changed ones included: for every other file ``link`` would give what it gave before.
         """
         ...
 

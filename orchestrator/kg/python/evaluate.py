@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from orchestrator.kg.facts import AttributeBinding, Binding, FileFacts
 from orchestrator.kg.python.modules import ModuleIndex
+from orchestrator.kg.python.recording import Tree
 from orchestrator.kg.python.symbols import (
     NOTHING,
     UNKNOWN,
@@ -21,7 +22,7 @@ from orchestrator.kg.python.symbols import (
     Opaque,
     Symbol,
     Value,
-    symbols_of,
+    merged,
     union,
 )
 
@@ -42,19 +43,24 @@ class _Super(Instance):
     """``super()`` in a class: its attributes are those of the classes behind it."""
 
 
-class Evaluator:
-    """Evaluates expressions of a tree. One per build; remembers what it found."""
+class Evaluator(Tree):
+    """Evaluates expressions of a tree.
+
+    Remembers what it found for as long as one file is linked (``begin``), so that answers do not depend on which files
+    were linked before.
+    """
 
     def __init__(self, facts: Mapping[str, FileFacts], modules: ModuleIndex) -> None:
-        self.modules = modules
-        self.symbols = {path: symbols_of(path, facts[path]) for path in sorted(facts)}
-        self._stars: dict[str, list[str]] = {}
-        self._exports = {path: one.exports for path, one in facts.items()}
-        for path, one in facts.items():
-            self._stars[path] = [found.module for found in one.imports if found.star]
+        super().__init__(facts, modules)
         self._memo: dict[tuple[int, str, int], Found] = {}
         self._mro: dict[int, tuple[tuple[Symbol, ...], bool]] = {}
         self._depth = 0
+
+    def begin(self, path: str) -> None:
+        """Forget every answer, and record from now on what is read outside of the file."""
+        self._memo.clear()
+        self._mro.clear()
+        super().begin(path)
 
     def evaluate(self, scope: Symbol, expression: str, line: int = 0) -> Found:
         """What an expression can be in a scope. ``line`` tells apart names bound more than once; 0 = any."""
@@ -99,6 +105,7 @@ class Evaluator:
         """A name as Python's scopes find it: class bodies are seen only from inside themselves."""
         at: Symbol | None = scope
         while at is not None:
+            self.consult(at, name)
             if (at is scope or at.definition.kind != "class") and name in at.names:
                 return self._bound(at, name, line if at is scope else 0)
             if at.definition.kind == "module":
@@ -187,7 +194,7 @@ class Evaluator:
 
     def module(self, name: str, importer: str) -> Found:
         """A module by absolute name."""
-        path = self.modules.find(name, importer)
+        path = self.find(name, importer)
         if path is not None:
             return Found((self.symbols[path][0],), True)
         if self.modules.is_namespace(name):
@@ -196,12 +203,12 @@ class Evaluator:
 
     def imported(self, importer: str, module: str, name: str) -> Found:
         """What ``from module import name`` binds."""
-        absolute = self.modules.relative(module, importer) if module.startswith(".") else module
+        absolute = self.relative(module, importer) if module.startswith(".") else module
         if absolute is None:
             return UNKNOWN
-        path = self.modules.find(absolute, importer)
+        path = self.find(absolute, importer)
         if path is None:
-            submodule = self.modules.find(f"{absolute}.{name}" if absolute else name, importer)
+            submodule = self.find(f"{absolute}.{name}" if absolute else name, importer)
             if submodule is not None:
                 return Found((self.symbols[submodule][0],), True)
             ours = self.modules.is_ours(absolute) or module.startswith(".")
@@ -209,11 +216,13 @@ class Evaluator:
         return self._member(self.symbols[path][0], name)
 
     def _member(self, module: Symbol, name: str) -> Found:
+        self.consult(module, name)
         # A package that imports from its own submodule binds the name to what it imported, if that is there.
         found = self._bound(module, name, 0) if name in module.names else None
         if found is not None and found.values:
             return found
-        submodule = self.modules.find(f"{self.modules.names[module.path]}.{name}", module.path)
+        self.consult(module, "module-name")
+        submodule = self.find(f"{self.modules.names[module.path]}.{name}", module.path)
         if submodule is not None and module.path.endswith("__init__.py"):
             return Found((self.symbols[submodule][0],), True)
         return found or self._from_stars(module, name) or UNKNOWN
@@ -221,12 +230,14 @@ class Evaluator:
     def _from_stars(self, module: Symbol, name: str) -> Found | None:
         if name.startswith("_") or self._depth > _MAX_DEPTH:
             return None
+        self.consult(module, "*")
         for written in self._stars[module.path]:
-            absolute = self.modules.relative(written, module.path) if written.startswith(".") else written
-            path = self.modules.find(absolute, module.path) if absolute else None
+            absolute = self.relative(written, module.path) if written.startswith(".") else written
+            path = self.find(absolute, module.path) if absolute else None
             if path is None or path == module.path:
                 continue
             exports, source = self._exports[path], self.symbols[path][0]
+            self.consult(source, "*")
             if exports is not None and name not in exports:
                 continue
             key = (id(source), f"*{name}", 0)
@@ -267,8 +278,11 @@ class Evaluator:
     def _in_classes(self, classes: tuple[Symbol, ...], name: str, complete: bool, *, on_instance: bool) -> Found:
         for one in classes:
             parts = []
+            self.consult(one, name)
             if name in one.names:
                 parts.append(self._bound(one, name, 0))
+            if on_instance:
+                self.consult(one, f".{name}")
             if on_instance and name in one.attributes:
                 parts += [self._attribute_binding(one, binding) for binding in one.attributes[name]]
             if parts:
@@ -300,6 +314,7 @@ class Evaluator:
         return self._returned(value, receiver)
 
     def _returned(self, function: Symbol, receiver: Value | None) -> Found:
+        self.consult(function, "()")
         definition = function.definition
         if definition.has_yield or not _TRANSPARENT.issuperset(definition.decorators):
             return UNKNOWN
@@ -346,12 +361,13 @@ class Evaluator:
                     direct.append(base)
                     complete = complete and whole
                 complete = complete and base is not None
-            known = self._mro[id(of)] = ((of, *_merge([*lists, direct])), complete)
+            known = self._mro[id(of)] = ((of, *merged([*lists, direct])), complete)
         return known
 
     def bases(self, of: Symbol) -> list[Symbol | External | Opaque | None]:
         """Each base class: ours, outside, builtin, or None where the code does not say."""
         result: list[Symbol | External | Opaque | None] = []
+        self.consult(of, "bases")
         for expression in of.definition.bases:
             scope = of.parent or of
             found = self.evaluate(scope, expression, of.definition.start_line)
@@ -378,18 +394,3 @@ def _parts(expression: str) -> tuple[str, tuple[str, ...]]:
     start = len("super()") if expression.startswith("super()") else 0
     cut = start or next((at for at, char in enumerate(expression) if char in ".("), len(expression))
     return expression[:cut], tuple(_STEP.findall(expression, cut))
-
-
-def _merge(lists: list[list[Symbol]]) -> list[Symbol]:
-    """Python's C3 order; where there is none, each class once in order of first mention."""
-    plain = list(dict.fromkeys(one for part in lists for one in part))
-    order: list[Symbol] = []
-    lists = [part for part in lists if part]
-    while lists:
-        tails = {id(one) for part in lists for one in part[1:]}
-        head = next((part[0] for part in lists if id(part[0]) not in tails), None)
-        if head is None:
-            return plain
-        order.append(head)
-        lists = [rest for part in lists if (rest := part[1:] if part[0] is head else part)]
-    return order

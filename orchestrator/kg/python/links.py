@@ -5,40 +5,63 @@ and methods of the same name are ``mayCall`` candidates, at most eight per site.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Set
 
 from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
 from orchestrator.kg.python.evaluate import Evaluator
 from orchestrator.kg.python.modules import ModuleIndex
+from orchestrator.kg.python.surface import Key, changed_keys, surface
 from orchestrator.kg.python.symbols import External, Found, Instance, Namespace, Opaque, Symbol, Value
+from orchestrator.kg.python.tree_index import TreeIndex
+from orchestrator.kg.readers import Readers
 
 MAX_CANDIDATES = 8
 _TEST_FILE = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)test_[^/]*\.py$|_test\.py$")
 
 
 class Linker:
-    """Makes the links of every file of a tree."""
+    """Makes the links of every file of a tree, and knows after a change which of them to make again."""
 
-    def __init__(self, facts: Mapping[str, FileFacts], everything: Iterable[str]) -> None:
-        self._facts = facts
-        modules = ModuleIndex(everything, facts)
-        self._evaluator = Evaluator(facts, modules)
-        self._modules = modules
-        self._methods: dict[str, list[Symbol]] = {}
-        self._subclasses: dict[int, list[Symbol]] = {}
-        for symbols in self._evaluator.symbols.values():
-            for symbol in symbols:
-                self._index(symbol)
+    def __init__(self, facts: Mapping[str, FileFacts], everything: Collection[str]) -> None:
+        self._facts = dict(facts)
+        self._everything = set(everything)
+        self._evaluator = Evaluator(facts, ModuleIndex(everything, facts))
+        self._index = TreeIndex(self._evaluator)
 
-    def _index(self, symbol: Symbol) -> None:
-        if symbol.definition.kind == "class":
-            for ancestor in self._evaluator.mro(symbol)[0][1:]:
-                self._subclasses.setdefault(id(ancestor), []).append(symbol)
-        elif symbol.parent is not None and symbol.parent.definition.kind == "class":
-            self._methods.setdefault(symbol.definition.name, []).append(symbol)
+    @property
+    def consulted(self) -> Set[Hashable]:
+        """What the last ``link`` read outside of its file."""
+        return self._evaluator.consulted
+
+    def update(
+        self, changed: Mapping[str, FileFacts | None], everything: Collection[str], readers: Readers
+    ) -> set[str]:
+        """Take new facts; returns the files whose links may differ now. See ``indexing.languages.UpdatableLinker``."""
+        keys: set[Key] = set()
+        for path, facts in changed.items():
+            before = surface(path, self._facts[path]) if path in self._facts else {}
+            keys |= changed_keys(before, surface(path, facts) if facts is not None else {})
+            self._evaluator.replace(path, facts)
+            if facts is None:
+                self._facts.pop(path, None)
+            else:
+                self._facts[path] = facts
+        affected = set(changed)
+        if self._everything != set(everything):
+            self._everything = set(everything)
+            modules = ModuleIndex(everything, self._facts)
+            keys |= self._evaluator.modules.changed_keys(modules, readers)
+            affected |= {
+                path for path, name in modules.names.items() if self._evaluator.modules.names.get(path) != name
+            }
+            self._evaluator.modules = modules
+        affected |= readers.of(keys)
+        ancestors = {key for path in sorted(affected) for key in self._index.replace(path)}
+        return affected | readers.of(ancestors)
 
     def link(self, path: str) -> FileLinks:
-        """The links that start in one file."""
+        """The links that start in one file: a function of the facts alone, whatever was linked before."""
+        self._evaluator.begin(path)
         facts, symbols = self._facts[path], self._evaluator.symbols[path]
         edges: list[Edge] = []
         names: dict[tuple[int, str], None] = {}
@@ -52,7 +75,7 @@ class Linker:
                 names[call.scope, _last_name(call.callee)] = None
                 sites[call.scope] = sites.get(call.scope, 0) + 1
         return FileLinks(
-            module_name=self._modules.names[path],
+            module_name=self._evaluator.modules.names[path],
             edges=tuple(edges),
             unresolved=tuple(names),
             unresolved_sites=tuple(sites.items()),
@@ -125,11 +148,12 @@ class Linker:
         receiver = self._evaluator.evaluate(scope, call.callee.rpartition(".")[0], call.line)
         if len(receiver.values) != 1 or not isinstance(receiver.values[0], Instance):
             return ()
-        found = (self._own_method(one, name) for one in self._subclasses.get(id(receiver.values[0].of), ()))
+        found = (self._own_method(one, name) for one in self._index.subclasses(receiver.values[0].of))
         methods = tuple(dict.fromkeys(one.ref for one in found if one is not None))
         return methods if len(methods) <= MAX_CANDIDATES else ()
 
     def _own_method(self, of: Symbol, name: str) -> Symbol | None:
+        self._evaluator.consult(of, name)
         for binding in of.names.get(name, ()):
             if binding.kind == "def":
                 return of.siblings[int(binding.value)]
@@ -137,7 +161,7 @@ class Linker:
 
     def _same_name(self, name: str, arguments: int) -> tuple[SymbolRef, ...]:
         """All methods of that name that take so many arguments; none when they are too many to mean anything."""
-        fitting = [one.ref for one in self._methods.get(name, ()) if _takes(one, arguments)]
+        fitting = [one.ref for one in self._index.methods(name) if _takes(one, arguments)]
         return tuple(fitting) if len(fitting) <= MAX_CANDIDATES and not name.startswith("__") else ()
 
     # Everything else
@@ -162,11 +186,11 @@ class Linker:
                 yield one.scope, found
 
     def _imported_module(self, path: str, written: str, name: str) -> SymbolRef | None:
-        absolute = self._modules.relative(written, path) if written.startswith(".") else written
+        absolute = self._evaluator.relative(written, path) if written.startswith(".") else written
         if absolute is None:
             return None
-        submodule = self._modules.find(f"{absolute}.{name}" if absolute else name, path) if name else None
-        target = submodule or self._modules.find(absolute, path)
+        submodule = self._evaluator.find(f"{absolute}.{name}" if absolute else name, path) if name else None
+        target = submodule or self._evaluator.find(absolute, path)
         if target is not None:
             return SymbolRef(target, 0)
         return SymbolRef("", -1, absolute) if not written.startswith(".") and absolute else None

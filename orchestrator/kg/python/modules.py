@@ -5,9 +5,11 @@ packages, scripts that import their neighbours. Two files that both fit an impor
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from itertools import takewhile
 from posixpath import dirname
+
+from orchestrator.kg.python.surface import Key
 
 _ROOT_NAMES = frozenset({"src", "lib", "python"})
 _BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py")
@@ -67,6 +69,21 @@ class ModuleIndex:
     def is_namespace(self, name: str) -> bool:
         """Whether modules of this tree lie below the name, without a module of that very name."""
         return name in self._prefixes and name not in self._by_name
+
+    def changed_keys(self, later: "ModuleIndex", asked: Iterable[Hashable]) -> set[Key]:
+        """Which of the keys that were asked read differently in a later index."""
+        changed: set[Key] = set()
+        for key in asked:
+            match key:
+                case ("", str(importer), str(name)) if importer:
+                    seen_from = importer.removeprefix("/")
+                    if self._all_of(name, seen_from) != later._all_of(name, seen_from):
+                        changed.add(("", importer, name))
+        changed |= {(path, "", "module-name") for path, name in self.names.items() if later.names.get(path) != name}
+        return changed
+
+    def _all_of(self, name: str, importer: str) -> tuple[str | None, bool, bool]:
+        return self.find(name, importer), self.is_namespace(name), self.is_ours(name)
 
     def _source_roots(self, paths: set[str]) -> set[str]:
         roots = {""}

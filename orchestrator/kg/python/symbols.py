@@ -5,15 +5,20 @@ Used by the Python resolver only; nothing is resolved here."""
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.kg.facts import AttributeBinding, Binding, Definition, FileFacts, SymbolRef
+from orchestrator.kg.facts import AttributeBinding, Binding, Definition, FileFacts, SymbolRef, local_names
 
 
 @dataclass(eq=False, slots=True)
 class Symbol:
-    """A module, class or function with the names bound in it. As a value it is the object itself."""
+    """A module, class or function with the names bound in it. As a value it is the object itself.
+
+    ``local`` is its name in the file, the same as in its IRI. Tables of symbols of other files are read through the
+    evaluator, which records what was read.
+    """
 
     path: str
     index: int
+    local: str
     definition: Definition
     parent: "Symbol | None"
     names: dict[str, list[Binding]] = field(default_factory=dict)
@@ -87,11 +92,27 @@ def union(parts: list[Found]) -> Found:
 def symbols_of(path: str, facts: FileFacts) -> list[Symbol]:
     """The symbols of a file, by index; the first is the module."""
     symbols: list[Symbol] = []
+    locals_ = local_names(facts)
     for index, definition in enumerate(facts.definitions):
         parent = symbols[definition.parent] if definition.parent >= 0 else None
-        symbols.append(Symbol(path, index, definition, parent, siblings=symbols))
+        symbols.append(Symbol(path, index, locals_[index], definition, parent, siblings=symbols))
     for binding in facts.bindings:
         symbols[binding.scope].names.setdefault(binding.name, []).append(binding)
     for attribute in facts.attributes:
         symbols[attribute.owner].attributes.setdefault(attribute.name, []).append(attribute)
     return symbols
+
+
+def merged(lists: list[list[Symbol]]) -> list[Symbol]:
+    """Python's C3 order; where there is none, each class once in order of first mention."""
+    plain = list(dict.fromkeys(one for part in lists for one in part))
+    order: list[Symbol] = []
+    lists = [part for part in lists if part]
+    while lists:
+        tails = {id(one) for part in lists for one in part[1:]}
+        head = next((part[0] for part in lists if id(part[0]) not in tails), None)
+        if head is None:
+            return plain
+        order.append(head)
+        lists = [rest for part in lists if (rest := part[1:] if part[0] is head else part)]
+    return order

@@ -7,7 +7,7 @@ an edit of one file leaves the IRIs of everything else, and the edges that point
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.core.errors import InvalidInput
-from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef
+from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef, local_names
 from orchestrator.kg.rdf.terms import iri, literal, path_part
 from orchestrator.kg.rdf.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
 
@@ -181,22 +181,9 @@ class TripleWriter:
         if names is None:
             prefix = f"<{self._base}/symbol/{path_part(path)}"
             names = self._names[path] = [
-                f"{prefix}#{path_part(name)}>" if name else f"{prefix}>" for name in _local_names(self._facts[path])
+                f"{prefix}#{path_part(name)}>" if name else f"{prefix}>" for name in local_names(self._facts[path])
             ]
         return names[index]
-
-
-def _local_names(facts: FileFacts) -> list[str]:
-    """A unique name per definition inside its file; a name defined again gets ``~2``, in source order."""
-    names: list[str] = []
-    seen: dict[str, int] = {}
-    for definition in facts.definitions:
-        parent = names[definition.parent] if definition.parent > 0 else ""
-        name = f"{parent}.{definition.name}" if parent else definition.name
-        if name:
-            seen[name] = seen.get(name, 0) + 1
-        names.append(f"{name}~{seen[name]}" if name and seen[name] > 1 else name)
-    return names
 
 
 def _qualified_names(facts: FileFacts, module: str) -> list[str]:
