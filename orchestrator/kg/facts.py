@@ -17,6 +17,7 @@ DefinitionKind = Literal["module", "class", "function"]
 BindingKind = Literal["def", "import", "from", "value", "type", "self", "cls", "parameter", "unknown"]
 CompoundKind = Literal["list", "tuple", "dict", "each", "any"]
 Certainty = Literal["calls", "mayCall"]
+Visibility = Literal["", "public", "internal"]
 
 
 class NotExtractedError(Exception):
@@ -49,6 +50,8 @@ class Definition(NamedTuple):
     yields: tuple[str, ...] = ()
     parameters: str = ""
     decorated: str = ""
+    owner: str = ""
+    visibility: Visibility = ""
 
 
 class Binding(NamedTuple):
@@ -192,9 +195,27 @@ class Edge(NamedTuple):
     made: SymbolRef | None = None
 
 
+class Dependency(NamedTuple):
+    """A package that a manifest asks for, or a lock file fixes; "" where the file does not say.
+
+    ``ecosystem`` is the type of a package URL (``pypi``, ``npm``); ``constraint`` as written, ``locked`` one version.
+    """
+
+    ecosystem: str
+    name: str
+    constraint: str
+    locked: str
+    scope: str
+    package_url: str
+
+
 @dataclass(frozen=True, slots=True)
 class FileLinks:
-    """What resolution adds to one file; every link starts in this file."""
+    """What resolution adds to one file; every link starts in this file.
+
+    ``prefix``: what the names of its definitions start with, where that is not the module's name. ``members``: methods
+    that stand outside of their class, perhaps in another file than it. ``dependencies``: what a manifest declares.
+    """
 
     module_name: str
     edges: tuple[Edge, ...]
@@ -206,6 +227,9 @@ class FileLinks:
     overrides: tuple[tuple[int, SymbolRef], ...]
     decorated: tuple[tuple[int, SymbolRef], ...]
     tests: frozenset[int]
+    prefix: str | None = None
+    members: tuple[tuple[int, SymbolRef], ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
 
 
 def local_names(facts: FileFacts) -> list[str]:
@@ -214,7 +238,7 @@ def local_names(facts: FileFacts) -> list[str]:
     seen: dict[str, int] = {}
     for definition in facts.definitions:
         parent = names[definition.parent] if definition.parent > 0 else ""
-        name = f"{parent}.{definition.name}" if parent else definition.name
+        name = ".".join(filter(None, (parent, definition.owner, definition.name)))
         if name:
             seen[name] = seen.get(name, 0) + 1
         names.append(f"{name}~{seen[name]}" if name and seen[name] > 1 else name)

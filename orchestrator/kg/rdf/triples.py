@@ -4,6 +4,7 @@ Used by the build. An edge lies in the graph of the file it starts in, and IRIs 
 an edit of one file leaves the IRIs of everything else, and the edges that point to them, as they are.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.core.errors import InvalidInput
@@ -107,22 +108,25 @@ class TripleWriter:
 
     def _definitions(self, file: SourceFile, facts: FileFacts, links: FileLinks) -> Iterator[str]:
         file_node = f"<{self._base}/file/{path_part(file.path)}>"
-        qualified = _qualified_names(facts, links.module_name)
+        qualified = _qualified_names(facts, links)
+        members = dict(links.members)
+        internal = _internal(facts, qualified)
         unresolved = dict(links.unresolved_sites)
         for index, definition in enumerate(facts.definitions):
             node = self._symbol(file.path, index)
-            yield f"{node} {_TYPE} {_c(_kind(facts, definition))}"
+            kind = "Method" if index in members else _kind(facts, definition)
+            yield f"{node} {_TYPE} {_c(kind)}"
             if index in links.tests:
                 yield f"{node} {_TYPE} {_c('TestCase')}"
-            yield f"{node} {_LABEL} {literal(definition.name or links.module_name.rpartition('.')[2] or file.path)}"
+            yield f"{node} {_LABEL} {literal(definition.name or _last(links.module_name) or file.path)}"
             yield f"{node} {_c('qualifiedName')} {literal(qualified[index])}"
             yield f"{node} {_c('definedIn')} {file_node}"
             yield f"{node} {_c('startLine')} {_number(definition.start_line)}"
             yield f"{node} {_c('endLine')} {_number(definition.end_line)}"
-            visibility = "internal" if _is_internal(qualified[index]) else "public"
-            yield f"{node} {_c('visibility')} {_c(visibility)}"
+            yield f"{node} {_c('visibility')} {_c('internal' if internal[index] else 'public')}"
             if definition.parent >= 0:
-                yield f"{node} {_c('memberOf')} {self._symbol(file.path, definition.parent)}"
+                parent = members.get(index, SymbolRef(file.path, definition.parent))
+                yield f"{node} {_c('memberOf')} {self._symbol(parent.path, parent.at)}"
             if definition.signature:
                 yield f"{node} {_c('signature')} {literal(definition.signature)}"
             if definition.doc:
@@ -186,19 +190,34 @@ class TripleWriter:
         return names[index]
 
 
-def _qualified_names(facts: FileFacts, module: str) -> list[str]:
+def _qualified_names(facts: FileFacts, links: FileLinks) -> list[str]:
     """Dotted names as people write them; definitions of the same name share one."""
     names: list[str] = []
+    prefix = links.module_name if links.prefix is None else links.prefix
     for definition in facts.definitions:
-        parent = names[definition.parent] if definition.parent >= 0 else ""
-        names.append(f"{parent}.{definition.name}" if definition.parent >= 0 else module)
-    return names
+        parent = names[definition.parent] if definition.parent > 0 else prefix
+        names.append(".".join(filter(None, (parent, definition.owner, definition.name))))
+    return [links.module_name, *names[1:]]
+
+
+def _last(module: str) -> str:
+    """The last part of a module's name."""
+    return re.split(r"[./]", module)[-1]
 
 
 def _kind(facts: FileFacts, definition: Definition) -> str:
     if definition.kind != "function":
         return definition.kind.capitalize()
     return "Method" if facts.definitions[definition.parent].kind == "class" else "Function"
+
+
+def _internal(facts: FileFacts, qualified: Sequence[str]) -> list[bool]:
+    """For each definition whether it is internal, as it says itself or by its name, or inside something that is."""
+    found: list[bool] = []
+    for definition, name in zip(facts.definitions, qualified, strict=True):
+        own = definition.visibility == "internal" or (not definition.visibility and _is_internal(name))
+        found.append(own or (definition.parent >= 0 and found[definition.parent]))
+    return found
 
 
 def _is_internal(qualified: str) -> bool:
