@@ -81,9 +81,9 @@ async def test_graphs_come_in_every_format(build: Build, folder: Path, queries: 
     build()
     text = f"{PREFIXES} CONSTRUCT {{ ?a c:calls ?b }} WHERE {{ ?a c:calls ?b }}"
     answer = await queries.query(folder, text, accept=media_type)
-    assert (answer.kind, answer.rows) == ("construct", 10)
     told = {quad.triple for quad in ox.parse(answer.body, format=GRAPH_FORMATS[answer.media_type])}
     assert told == set(load(folder).query(text, use_default_graph_as_union=True))
+    assert (answer.kind, answer.rows) == ("construct", len(told))
     described = await queries.query(folder, f"DESCRIBE <{PROJECT}>", accept="*/*")
     assert (described.kind, described.media_type) == ("describe", "text/turtle")
 

@@ -199,7 +199,7 @@ class GraphQueries:
 
 def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str]:
     """The command line of a query server."""
-    module = "orchestrator.kg.query.server"
+    module = "orchestrator.kg.query.launch"
     return [sys.executable, "-m", module, str(folder.resolve()), snapshot, str(idle_seconds)]
 
 

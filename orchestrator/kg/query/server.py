@@ -7,13 +7,11 @@ gone. Single-threaded, because it forks; it parses no SPARQL and computes no ans
 """
 
 import contextlib
-import fcntl
 import gc
 import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -22,8 +20,6 @@ from typing import Any
 
 from orchestrator.core.errors import BadQuery, OrchestratorError, TimedOut, Unavailable
 from orchestrator.kg.query.guard import admit
-from orchestrator.kg.query.runtime_dir import socket_path
-from orchestrator.kg.query.sandbox import forbid_sockets_and_programs
 from orchestrator.kg.query.store import OxigraphStore
 from orchestrator.kg.query.wire import pack, unpack
 from orchestrator.kg.query.worker import ADMITTED, FREE, answer_queries, fingerprint, memory_exceeded
@@ -33,8 +29,7 @@ _TICK = 1.0
 _SEND_SECONDS = 30.0
 _REFUSING_SECONDS = 2.0
 _MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
-_WARM = 2
-_BACKLOG = 512
+_SPARE_SECONDS = 20.0
 _REMEMBERED = 2000
 
 
@@ -227,10 +222,9 @@ class QueryServer:
         self._selector.unregister(child.channel)
         caller.child = None
         self._drop(caller)
-        if self._stopping:
-            self._reap(child)
-        else:
-            self._warm.append(child)
+        self._warm.append(child)
+        if len(self._warm) > (0 if self._stopping else _MAX_RUNNING):
+            self._reap(self._warm.popleft())
 
     def _remember(self, request: dict[str, Any], told: bytes) -> None:
         """A text that was admitted once need not be parsed for admission again: it depends on nothing but the text."""
@@ -286,8 +280,11 @@ class QueryServer:
         return [caller for caller in self._callers if caller.child is not None]
 
     def _refill(self) -> None:
-        while len(self._warm) < _WARM and not self._stopping:
+        """Keep one child ahead. One that has worked holds memory of its own, so spare ones go once nobody asks."""
+        if not self._warm and not self._stopping:
             self._fork()
+        while len(self._warm) > 1 and time.monotonic() - self._last_used > _SPARE_SECONDS:
+            self._reap(self._warm.popleft())
 
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()
@@ -326,75 +323,3 @@ def _send(connection: socket.socket, frame: bytes) -> None:
     """Send a small frame without ever waiting for a caller that does not read."""
     with contextlib.suppress(OSError):
         connection.send(frame, socket.MSG_DONTWAIT)
-
-
-def main(arguments: list[str]) -> int:
-    """``FOLDER SNAPSHOT IDLE_SECONDS``: leave a server behind; returns once its socket listens."""
-    folder, snapshot, idle_seconds = Path(arguments[0]), arguments[1], float(arguments[2])
-    path = socket_path(folder, snapshot)
-    lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return 0  # another one serves, or is about to
-    if not _is_named(lock, path.with_suffix(".lock")):
-        return 0  # the server before us removed this lock while ending; the client tries again
-    listener = _listen(path)
-    if os.fork() != 0:
-        return 0
-    _detach(lock, listener.fileno())
-    listener.listen(_BACKLOG)  # again, so that the kernel names this process to who asks for its peer
-    forbid_sockets_and_programs()
-    server = QueryServer(folder, snapshot, listener, path, idle_seconds)
-    try:
-        server.serve()
-    except OrchestratorError as error:
-        server.refuse_all(error)
-        return 1
-    except Exception as error:  # noqa: BLE001 - the process edge: callers are told, there is nobody else to tell
-        server.refuse_all(Unavailable(f"the query server failed: {error!r}"[:500]))
-        return 1
-    finally:
-        path.unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)
-    return 0
-
-
-def _is_named(handle: int, path: Path) -> bool:
-    try:
-        return path.stat().st_ino == os.fstat(handle).st_ino
-    except FileNotFoundError:
-        return False
-
-
-def _listen(path: Path) -> socket.socket:
-    """A listening socket that appears under its name only when it listens."""
-    draft = path.with_suffix(f".{os.getpid()}")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(draft))
-    listener.listen(_BACKLOG)
-    draft.rename(path)
-    return listener
-
-
-def _detach(*kept: int) -> None:
-    """Leave the terminal, the process group, the working folder and the open files of whoever started us.
-
-    uvloop hands its end of a child's standard error down under a second number: held open, it would keep the caller
-    of the launcher waiting for its end.
-    """
-    os.setsid()
-    low = 3
-    for handle in sorted(kept):
-        os.closerange(low, handle)
-        low = handle + 1
-    os.closerange(low, os.sysconf("SC_OPEN_MAX"))
-    os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for handle in (0, 1, 2):
-        os.dup2(nothing, handle)
-    os.close(nothing)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
