@@ -36,8 +36,15 @@ class ToolResult:
             wire.get("_meta"), extra,
         )  # fmt: skip
 
+    @property
+    def needs_input(self) -> bool:
+        """Whether this is no answer yet: the server asks the client something first and wants to be called again."""
+        return self.extra.get("resultType") == "input_required"
+
     def to_wire(self) -> dict[str, Any]:
         """The ``CallToolResult`` in wire names, unknown fields included."""
+        if self.needs_input:
+            return self.extra | ({"_meta": self.meta} if self.meta is not None else {})
         wire: dict[str, Any] = {**self.extra, "content": self.content, "isError": self.is_error}
         if self.structured is not None:
             wire["structuredContent"] = self.structured

@@ -7,39 +7,27 @@ waits and closes. A session never restarts itself: when it has ended, the superv
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, cast
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from typing import Any
 
-from mcp import Client, MCPError
-from mcp_types import (
-    CallToolRequest,
-    CallToolRequestParams,
-    Implementation,
-    ListToolsRequest,
-    PaginatedRequestParams,
-    ToolListChangedNotification,
-)
-from pydantic import RootModel, ValidationError
+from mcp import MCPError
+from pydantic import ValidationError
 
 from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
+from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.translate import SessionExpired, translate
 from orchestrator.mcp.transport_http import http_transport
 from orchestrator.mcp.transport_stdio import StdioTransport
 
-_CLIENT = Implementation(name="orchestrator", version="1")
 _MAX_PAGES = 100
 _MAX_TOOLS = 10_000
 _TOOLS_TTL_SECONDS = (5.0, 60.0, 300.0)
 """How long a tool list is trusted: at least, where the server says nothing, at most."""
 _CLOSE_SECONDS = 6.0
 _CHECK_SECONDS = 5.0
-
-
-class _Wire(RootModel[dict[str, Any]]):
-    """A result as it came: the SDK checks it against the protocol, and nothing of it is dropped."""
 
 
 class Session:
@@ -52,6 +40,8 @@ class Session:
         max_answer_bytes: int,
         start_seconds: float,
         on_end: Callable[["Session"], None],
+        capabilities: Mapping[str, Any] | None = None,
+        on_change: OnChange | None = None,
     ) -> None:
         self.definition = definition
         self.why: str | None = None
@@ -61,6 +51,8 @@ class Session:
         self.opened_at = time.monotonic()
         self._start_seconds = start_seconds
         self._on_end = on_end
+        self._capabilities = capabilities or {}
+        self._on_change = on_change
         self._stdio: StdioTransport | None = None
         self._transport: AbstractAsyncContextManager[Any]
         if definition.transport == "stdio":
@@ -68,7 +60,7 @@ class Session:
             self._transport = self._stdio
         else:
             self._transport = http_transport(definition, max_message_bytes=max_answer_bytes)
-        self._client: Client | None = None
+        self._client: RelaySession | None = None
         self._wake = asyncio.Event()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Looked at here too, since whoever started the session may have gone.
@@ -91,19 +83,17 @@ class Session:
     async def _own(self) -> None:
         """Enter, wait, leave: all in this one task, as the SDK's cancel scopes demand."""
         try:
-            client = Client(
-                self._transport, mode="auto", cache=None, message_handler=self._on_message, client_info=_CLIENT
-            )
-            async with asyncio.timeout(self._start_seconds) as clock:
-                await client.__aenter__()
-            try:
-                self._client = client
-                self.answered = False
-                self._ready.set_result(None)
-                await self._wake.wait()
-            finally:
-                self._mark_ended("was closed")
-                await client.__aexit__(None, None, None)
+            async with AsyncExitStack() as stack:
+                opening = connected(self._transport, self._capabilities, self._hear)
+                async with asyncio.timeout(self._start_seconds) as clock:
+                    client = await stack.enter_async_context(opening)
+                try:
+                    self._client = client
+                    self.answered = False
+                    self._ready.set_result(None)
+                    await self._wake.wait()
+                finally:
+                    self._mark_ended("was closed")
         except TimeoutError as error:
             late = f"did not answer within {self._start_seconds:g} s of its start"
             self._fail(late if clock.expired() else f"timed out: {error}", error)
@@ -184,24 +174,32 @@ class Session:
     @property
     def protocol_version(self) -> str | None:
         """The agreed revision."""
-        return None if self._client is None else self._client.session.protocol_version
+        return None if self._client is None else self._client.protocol_version
 
     @property
     def era(self) -> str | None:
         """``modern`` (no handshake) or ``legacy``."""
         if self._client is None:
             return None
-        return "legacy" if self._client.session.initialize_result is not None else "modern"
+        return "modern" if self._client.modern else "legacy"
 
     @property
     def server_info(self) -> tuple[str | None, str | None]:
         """Name and version, where the server tells them."""
-        info = None if self._client is None else self._client.session.server_info
+        info = None if self._client is None else self._client.server_info
         return (None, None) if info is None else (info.name, info.version)
 
-    async def _on_message(self, message: object) -> None:
-        if isinstance(message, ToolListChangedNotification):
+    @property
+    def server_capabilities(self) -> Mapping[str, Any]:
+        """What the server offers, in wire form."""
+        offered = None if self._client is None else self._client.server_capabilities
+        return {} if offered is None else offered.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+    def _hear(self, method: str, params: Mapping[str, Any]) -> None:
+        if method == "notifications/tools/list_changed":
             self._tools_until = 0.0
+        if self._on_change is not None:
+            self._on_change(method, params)
 
     # Requests.
 
@@ -230,14 +228,13 @@ class Session:
 
     async def _fetch_tools(self) -> tuple[ToolInfo, ...]:
         capabilities = self._live().server_capabilities
-        if capabilities.tools is None:
+        if capabilities is None or capabilities.tools is None:
             return ()
         found: dict[str, ToolInfo] = {}
         cursor: str | None = None
         mirrored = False
         for _ in range(_MAX_PAGES):
-            params = None if cursor is None else PaginatedRequestParams(cursor=cursor)
-            page = await self._request(ListToolsRequest(params=params), "tools/list")
+            page = await self.request("tools/list", None if cursor is None else {"cursor": cursor})
             self._tools_ttl = _ttl(page.get("ttlMs"))
             for wire in page.get("tools", ()):
                 tool = ToolInfo.from_wire(wire)
@@ -253,21 +250,20 @@ class Session:
             await self._live().list_tools()
         return tuple(found.values())
 
-    async def call_tool(self, name: str, arguments: dict[str, Any], *, on_progress: ProgressFn | None) -> ToolResult:
-        """Call a tool; the time limit is the caller's."""
-        request = CallToolRequest(params=CallToolRequestParams(name=name, arguments=arguments))
-        wire = await self._request(request, name, on_progress)
-        if wire.get("resultType") == "input_required":
-            raise ServerMisbehaved(
-                f"Tool {name!r} of {self.definition.name!r} asks for input in the middle of a call, "
-                "though this client did not offer to give any."
-            )
-        return ToolResult.from_wire(wire)
-
-    async def _request(self, request: Any, what: str, on_progress: ProgressFn | None = None) -> Mapping[str, Any]:
+    async def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        behind: Conversation | None = None,
+        on_progress: ProgressFn | None = None,
+        during: str = "",
+    ) -> Mapping[str, Any]:
+        """Any request, its result in wire form. ``during`` is what an error says was asked, the method by default."""
+        what = during or method
         client = self._live()
         try:
-            answer = await client.session.send_request(request, _Wire, progress_callback=cast("Any", on_progress))
+            answer = await client.relay(method, params, behind=behind, on_progress=on_progress)
         except MCPError as error:
             ours = translate(error, self.definition, self.tail(), during=what)
             if isinstance(ours, SessionExpired):
@@ -282,9 +278,9 @@ class Session:
                 f"MCP server {self.definition.name!r} answered {what!r} against the protocol: {place}: {first['msg']}"
             ) from error
         self.answered = True
-        return answer.root
+        return answer
 
-    def _live(self) -> Client:
+    def _live(self) -> RelaySession:
         if self._client is None or self.ended:
             raise self.death()
         return self._client

@@ -6,19 +6,22 @@ here stays here.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from orchestrator.core.errors import NotFound, OrchestratorError, ServerUnreachable, TimedOut
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.relay import Conversation, OnChange
 from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.rounds import Patient, answered
 from orchestrator.mcp.schema import check_arguments, check_structured
 from orchestrator.mcp.session import Session
 from orchestrator.mcp.translate import SessionExpired
 
+Result = TypeVar("Result")
 Status = Literal["idle", "starting", "ready", "failed"]
 
 
@@ -51,10 +54,20 @@ class ServerState:
 class Supervisor:
     """The one way to a server: ``call``, ``list_tools``, ``session``."""
 
-    def __init__(self, definition: ServerDefinition, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        definition: ServerDefinition,
+        limits: Limits,
+        clock: Callable[[], float],
+        *,
+        capabilities: Mapping[str, Any] | None = None,
+        on_change: OnChange | None = None,
+    ) -> None:
         self.definition = definition
         self._limits = limits
         self._clock = clock
+        self._capabilities = capabilities
+        self._on_change = on_change
         self._slots = asyncio.Semaphore(definition.max_concurrency)
         self._session: Session | None = None
         self._starting: asyncio.Task[Session] | None = None
@@ -73,27 +86,73 @@ class Supervisor:
     # Calls.
 
     async def call(
-        self, tool: str, arguments: dict[str, Any], *, timeout: float, on_progress: ProgressFn | None
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        *,
+        timeout: float,
+        on_progress: ProgressFn | None = None,
+        behind: Conversation | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> ToolResult:
-        """Call a tool within the time limit, waiting for a free slot included."""
+        """Call a tool within the time limit, waiting for a free slot included. ``more``: further wire parameters."""
+        params = {**(more or {}), "name": tool, "arguments": arguments}
+
+        async def on(session: Session, patient: Conversation | None) -> ToolResult:
+            info = await self._checked(session, tool, arguments)
+            wire = await answered(session, "tools/call", params, behind=patient, on_progress=on_progress, during=tool)
+            self._failures = 0
+            result = ToolResult.from_wire(wire)
+            if info.output_schema is not None and not result.is_error and not result.needs_input:
+                await check_structured(info, result.structured)
+            return result
+
+        return await self._within(timeout, tool, behind, on)
+
+    async def request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        *,
+        timeout: float,
+        behind: Conversation | None = None,
+        on_progress: ProgressFn | None = None,
+    ) -> Mapping[str, Any]:
+        """Any other request, its result in wire form."""
+
+        async def on(session: Session, patient: Conversation | None) -> Mapping[str, Any]:
+            wire = await answered(session, method, params, behind=patient, on_progress=on_progress)
+            self._failures = 0
+            return wire
+
+        return await self._within(timeout, method, behind, on)
+
+    async def _within(
+        self,
+        timeout: float,
+        what: str,
+        behind: Conversation | None,
+        on: Callable[[Session, Conversation | None], Awaitable[Result]],
+    ) -> Result:
+        """Do it on the live session, once more on a new one when the server forgot the session before it looked."""
         session: Session | None = None
         with self._use():
             try:
                 async with asyncio.timeout(timeout) as clock, self._slots:
+                    patient = Patient(behind, clock) if behind is not None else None
                     session = await self.session()
                     try:
-                        return await self._call_on(session, tool, arguments, on_progress)
+                        return await on(session, patient)
                     except SessionExpired:
                         session = await self.session()
-                        return await self._call_on(session, tool, arguments, on_progress)
+                        return await on(session, patient)
             except TimeoutError as error:
                 if session is not None and clock.expired():
                     session.suspect()
-                raise self._late(clock, tool, timeout, error) from error
+                raise self._late(clock, what, timeout, error) from error
 
-    async def _call_on(
-        self, session: Session, tool: str, arguments: dict[str, Any], on_progress: ProgressFn | None
-    ) -> ToolResult:
+    async def _checked(self, session: Session, tool: str, arguments: dict[str, Any]) -> ToolInfo:
+        """The tool, which exists and takes these arguments."""
         await session.list_tools()
         info = session.known_tool(tool)
         if info is None:
@@ -102,11 +161,7 @@ class Supervisor:
             if info is None:
                 raise _unknown(tools, tool, self.definition.name)
         await check_arguments(info, arguments)
-        result = await session.call_tool(tool, arguments, on_progress=on_progress)
-        self._failures = 0
-        if info.output_schema is not None and not result.is_error:
-            await check_structured(info, result.structured)
-        return result
+        return info
 
     async def list_tools(self, *, refresh: bool, timeout: float) -> tuple[ToolInfo, ...]:
         """The server's tools, from memory while they are fresh."""
@@ -197,6 +252,8 @@ class Supervisor:
             max_answer_bytes=self._limits.max_answer_bytes,
             start_seconds=self._limits.start_seconds,
             on_end=self._ended,
+            capabilities=self._capabilities,
+            on_change=self._on_change,
         )
         self._starts += 1
         self._opening = session

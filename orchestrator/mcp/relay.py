@@ -1,0 +1,151 @@
+"""The client side of one MCP connection, in wire form: nothing is lost, and whoever is behind a call can be asked.
+
+Used by ``session``. The SDK negotiates the era, correlates and carries; its typed models, which drop fields they do not
+know, stay out of the way. Four inner methods of the SDK's session are relied upon: its version is pinned exactly, and
+the tests of both eras fail when one of them changes.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Protocol, cast
+
+import structlog
+from mcp import ClientSession, MCPError
+from mcp.client._probe import negotiate_auto
+from mcp.shared.dispatcher import CallOptions
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    ClientCapabilities,
+    Implementation,
+)
+from mcp_types import methods as wire_methods
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from orchestrator.mcp.builtin import ProgressFn
+
+log = structlog.get_logger(__name__)
+
+_ASKS = {"sampling/createMessage": "sampling", "elicitation/create": "elicitation", "roots/list": "roots"}
+"""What a server may ask of a client, and the capability by which a client says that it can be asked."""
+_CHANGES = frozenset(
+    f"notifications/{what}"
+    for what in ("tools/list_changed", "prompts/list_changed", "resources/list_changed", "resources/updated")
+)
+_CLIENT = Implementation(name="orchestrator", version="1")
+_UNKNOWN_VERSION = "2025-11-25"
+
+OnChange = Callable[[str, Mapping[str, Any]], None]
+"""Told the method and the parameters of a notice that belongs to no call."""
+
+
+class Conversation(Protocol):
+    """Whoever is behind a call: a client of ours that may be asked and told things while the call runs."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client declared, in wire form."""
+
+    @property
+    def info(self) -> Mapping[str, Any] | None:
+        """Who the client says it is, in wire form."""
+
+    @property
+    def answers_rounds(self) -> bool:
+        """Whether it takes ``input_required`` for a result and calls again with the answers."""
+
+    async def ask(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Its answer to a question of the server. Raises MCPError where it refuses."""
+
+    async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """Pass on a notification that belongs to the call."""
+
+
+class RelaySession(ClientSession):
+    """One connection. Open it with ``connected``."""
+
+    def __init__(self, read: Any, write: Any, capabilities: Mapping[str, Any], on_change: OnChange) -> None:
+        super().__init__(read, write, client_info=_CLIENT)
+        self._declared = ClientCapabilities.model_validate(capabilities)
+        self._on_change = on_change
+        self._behind: dict[object, Conversation] = {}
+
+    @property
+    def modern(self) -> bool:
+        """Whether the server speaks the revisions without a handshake."""
+        return self.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    async def relay(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        behind: Conversation | None = None,
+        on_progress: ProgressFn | None = None,
+    ) -> dict[str, Any]:
+        """The result as it came, checked against the protocol. Raises MCPError, pydantic's ValidationError."""
+        data: dict[str, Any] = {"method": method, "params": dict(params or {})}
+        options: CallOptions = {}
+        self._stamp(data, options)
+        if behind is not None and self.modern:
+            meta = data["params"]["_meta"]
+            meta[CLIENT_CAPABILITIES_META_KEY] = dict(behind.capabilities)
+            meta[CLIENT_INFO_META_KEY] = behind.info or meta[CLIENT_INFO_META_KEY]
+        if on_progress is not None:
+            options["on_progress"] = cast("Any", on_progress)
+        with self._speaking_for(behind):
+            result = await self._dispatcher.send_raw_request(method, data["params"] or None, options)
+        with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
+            wire_methods.validate_server_result(method, self.protocol_version or _UNKNOWN_VERSION, result)
+        return result
+
+    @contextmanager
+    def _speaking_for(self, behind: Conversation | None) -> Iterator[None]:
+        if behind is None:
+            yield
+            return
+        key = object()
+        self._behind[key] = behind
+        try:
+            yield
+        finally:
+            del self._behind[key]
+
+    # What the SDK calls.
+
+    def _build_capabilities(self, version: str) -> ClientCapabilities:
+        return self._declared
+
+    async def _on_request(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """A question of the server goes to the latest call whose client can be asked."""
+        if method == "ping":
+            return {}
+        capability = _ASKS.get(method)
+        if capability is None:
+            raise MCPError(METHOD_NOT_FOUND, "Method not found", method)
+        for one in reversed(self._behind.values()):
+            if one.capabilities.get(capability) is not None:
+                return await one.ask(method, params)
+        raise MCPError(INVALID_REQUEST, f"Nobody is there to be asked: no call under way declared {capability}.")
+
+    async def _on_notify(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> None:
+        """Changes concern everybody. The rest belongs to a call: with several under way nobody knows to which."""
+        if method in _CHANGES:
+            self._on_change(method, params or {})
+        elif method not in ("notifications/cancelled", "notifications/progress") and len(self._behind) == 1:
+            try:
+                await next(iter(self._behind.values())).tell(method, params)
+            except Exception:  # the edge of the SDK's receive loop: one notice must not end it
+                log.warning("mcp_notice_lost", method=method[:100], exc_info=True)
+
+
+@asynccontextmanager
+async def connected(
+    transport: Any, capabilities: Mapping[str, Any], on_change: OnChange
+) -> AsyncIterator[RelaySession]:
+    """A session over a transport's stream pair, its era agreed on."""
+    async with transport as (read, write), RelaySession(read, write, capabilities, on_change) as session:
+        await negotiate_auto(session)
+        yield session
