@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orchestrator.core.errors import Conflict, InvalidInput
 from orchestrator.kg.indexing.build import BuildReport, build_graph
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
-from orchestrator.kg.snapshot import GRAPH, current_folder, current_snapshot, new_snapshot
+from orchestrator.kg.snapshot import FACTS, GRAPH, current_folder, current_snapshot, new_snapshot
 from tests.kg.conftest import PROJECT, Build
 from tests.kg.sample import SAMPLE, load, write_tree
 
@@ -173,7 +173,7 @@ def test_two_builds_of_one_folder_do_not_mix(build: Build, folder: Path) -> None
 
 def test_a_damaged_cache_of_facts_only_costs_time(build: Build, folder: Path) -> None:
     build()
-    (current_folder(folder) / "facts.json").write_bytes(b'{"version": 1, "facts": {"x": [1]}}')
+    (current_folder(folder) / FACTS).write_bytes(b"\x81\xa1x\x93\x01\x02\x03")
     assert build().reused == 0
 
 
