@@ -5,11 +5,10 @@ the answer is incomplete, never a guess. Works on facts of the whole tree, in me
 """
 
 import builtins
-import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 from orchestrator.kg.facts import AttributeBinding, Binding, FileFacts
+from orchestrator.kg.python import steps as expressions
 from orchestrator.kg.python.modules import ModuleIndex
 from orchestrator.kg.python.recording import Tree
 from orchestrator.kg.python.symbols import (
@@ -28,7 +27,6 @@ from orchestrator.kg.python.symbols import (
 
 _MAX_DEPTH = 24
 _BUILTINS = frozenset(dir(builtins))
-_STEP = re.compile(r"\(\)|\.[^.()]+")
 _PROPERTIES = frozenset({"property", "cached_property", "functools.cached_property"})
 _SELF_TYPES = frozenset({"typing.Self", "typing_extensions.Self"})
 # Decorators under which a call still returns what the function returns.
@@ -64,7 +62,7 @@ class Evaluator(Tree):
 
     def evaluate(self, scope: Symbol, expression: str, line: int = 0) -> Found:
         """What an expression can be in a scope. ``line`` tells apart names bound more than once; 0 = any."""
-        head, steps = _parts(expression)
+        head, steps = expressions.parts(expression)
         if line and len(scope.names.get(head, ())) < 2:
             line = 0
         key = (id(scope), expression, line)
@@ -81,7 +79,9 @@ class Evaluator(Tree):
                 if not found.values:
                     found = UNKNOWN
                     break
-                if step == "()":
+                if step[0] == "[":
+                    found = UNKNOWN
+                elif step[0] == "(":
                     receiver = self._receiver(scope, head, steps[:position], line)
                     found = self._each(found, lambda value, receiver=receiver: self.call(value, receiver))  # type: ignore[misc]
                 else:
@@ -99,6 +99,10 @@ class Evaluator(Tree):
             return self._super(scope)
         if head.startswith("@"):
             return NOTHING if head == "@None" else Found((Opaque(head),), True)
+        if head.startswith("$"):
+            return Found((scope.siblings[int(head[1:])],), True)
+        if head.startswith("#"):
+            return Found((Opaque(head),), True)
         return UNKNOWN if head == "?" else self.lookup(scope, head, line)
 
     def lookup(self, scope: Symbol, name: str, line: int) -> Found:
@@ -173,7 +177,7 @@ class Evaluator(Tree):
             return self.imported(scope.path, module, name)
         if kind == "value":
             return self.evaluate(scope, value, binding.line)
-        return self.declared(scope, value) if kind == "type" else UNKNOWN
+        return self.declared(scope, value) if kind in ("type", "parameter") and value else UNKNOWN
 
     def declared(self, scope: Symbol, annotation: str) -> Found:
         """An instance of the class an annotation names."""
@@ -386,11 +390,3 @@ def enclosing_class(scope: Symbol | None) -> Symbol | None:
 
 def _symbol(scope: Symbol, binding: Binding) -> Symbol:
     return scope.siblings[int(binding.value)]
-
-
-@lru_cache(maxsize=50_000)
-def _parts(expression: str) -> tuple[str, tuple[str, ...]]:
-    """Head and steps of an expression."""
-    start = len("super()") if expression.startswith("super()") else 0
-    cut = start or next((at for at, char in enumerate(expression) if char in ".("), len(expression))
-    return expression[:cut], tuple(_STEP.findall(expression, cut))

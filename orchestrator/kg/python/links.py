@@ -10,6 +10,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping, Set
 from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
 from orchestrator.kg.python.evaluate import Evaluator
 from orchestrator.kg.python.modules import ModuleIndex
+from orchestrator.kg.python.steps import parts
 from orchestrator.kg.python.surface import Key, changed_keys, surface
 from orchestrator.kg.python.symbols import External, Found, Instance, Namespace, Opaque, Symbol, Value
 from orchestrator.kg.python.tree_index import TreeIndex
@@ -71,7 +72,7 @@ class Linker:
             found = self._evaluator.evaluate(scope, call.callee, call.line)
             made = list(self._edges(scope, call, found))
             edges += made
-            if not any(edge.certainty == "calls" for edge in made) and not _is_builtin(found):
+            if not call.implicit and not any(edge.certainty == "calls" for edge in made) and not _is_builtin(found):
                 names[call.scope, _last_name(call.callee)] = None
                 sites[call.scope] = sites.get(call.scope, 0) + 1
         return FileLinks(
@@ -102,7 +103,7 @@ class Linker:
                 yield Edge(call.scope, "mayCall", overriding, "override", call.line, name)
         elif targets:
             yield Edge(call.scope, "mayCall", tuple(targets[:MAX_CANDIDATES]), "several", call.line, name)
-        elif not found.complete and "." in call.callee and not call.callee.endswith(")"):
+        elif not found.complete and "." in call.callee and call.callee[-1] not in ")]" and not call.implicit:
             candidates = self._same_name(name, call.args)
             if candidates:
                 yield Edge(call.scope, "mayCall", candidates, "sameName", call.line, name)
@@ -258,4 +259,6 @@ def _is_builtin(found: Found) -> bool:
 
 
 def _last_name(callee: str) -> str:
-    return callee.removesuffix("()").rpartition(".")[2].removesuffix("()")
+    head, steps = parts(callee)
+    named = [step for step in steps if step[0] == "."]
+    return named[-1][1:] if named else head

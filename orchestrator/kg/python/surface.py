@@ -4,6 +4,7 @@ Used by the linker's ``update``. A key that is missing reads as "not there", so 
 of its key. Whatever the evaluator can read of a foreign file must be below some key here.
 """
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -16,28 +17,33 @@ from orchestrator.kg.facts import Binding, Definition, FileFacts, local_names
 Key = tuple[str, str, str]
 Surface = dict[Key, Any]
 
+_NUMBERED = re.compile(r"([$#])(\d+)")
+# Compounds are not written into one another any deeper.
+_MAX_DEPTH = 8
+
 
 def surface(path: str, facts: FileFacts) -> Surface:
     """The content of every key of one file."""
     names = local_names(facts)
     found: Surface = {(path, "", "*"): (facts.exports, tuple(one.module for one in facts.imports if one.star))}
     turns = _turns(facts)
+    stable = _Stable(facts, names)
     for index, definition in enumerate(facts.definitions):
         if definition.kind == "class":
             place = bisect_right(turns.get(definition.parent, []), definition.start_line)
-            found[path, names[index], "bases"] = (definition.bases, place)
+            found[path, names[index], "bases"] = (stable.all(definition.bases), place)
         elif definition.kind == "function":
             if facts.definitions[definition.parent].kind == "class":
                 entry = ("", "", f"method:{definition.name}")
-                found.setdefault(entry, []).append((path, names[index], _header(definition)))
+                found.setdefault(entry, []).append((path, names[index], stable.header(definition)))
             found[path, names[index], "()"] = (
-                definition.returns, definition.returns_type, definition.has_yield, definition.decorators,
+                stable.all(definition.returns), definition.returns_type, definition.has_yield,
+                stable.all(definition.yields), stable.header(definition),
             )  # fmt: skip
-    for key, content in _bindings(facts, names, turns):
+    for key, content in _bindings(facts, names, turns, stable):
         found.setdefault((path, *key), []).append(content)
     for bound in facts.attributes:
-        value = names[int(bound.value)] if bound.kind in ("def", "self", "cls") else bound.value
-        content = (names[bound.scope], bound.kind, value)
+        content = (names[bound.scope], bound.kind, stable.expression(bound.value))
         found.setdefault((path, names[bound.owner], f".{bound.name}"), []).append(content)
     return found
 
@@ -62,22 +68,50 @@ def _turns(facts: FileFacts) -> dict[int, list[int]]:
     return {scope: sorted(lines) for scope, lines in turns.items()}
 
 
-def _bindings(facts: FileFacts, names: list[str], turns: dict[int, list[int]]) -> Iterator[tuple[tuple[str, str], Any]]:
+def _bindings(
+    facts: FileFacts, names: list[str], turns: dict[int, list[int]], stable: "_Stable"
+) -> Iterator[tuple[tuple[str, str], Any]]:
     """Every binding by scope and name, with its place among the turns of the scope."""
     for one in facts.bindings:
         place = bisect_right(turns.get(one.scope, []), one.line)
-        yield (names[one.scope], one.name), (one.kind, _value(facts, names, one), one.conditional, place)
+        yield (names[one.scope], one.name), (one.kind, stable.value(one), one.conditional, place)
 
 
-def _value(facts: FileFacts, names: list[str], binding: Binding) -> Any:
-    if binding.kind not in ("def", "self", "cls"):
-        return binding.value
-    target = int(binding.value)
-    return names[target], _header(facts.definitions[target])
+class _Stable:
+    """Facts without the numbers of definitions and compounds, which change when something is put before them."""
 
+    def __init__(self, facts: FileFacts, names: list[str]) -> None:
+        self._facts = facts
+        self._names = names
 
-def _header(definition: Definition) -> Definition:
-    """What a use of a definition can see without looking into it."""
-    return definition._replace(
-        parent=0, start_line=0, end_line=0, signature="", doc="", returns=(), returns_type="", bases=(),
-    )  # fmt: skip
+    def expression(self, written: str, depth: int = 0) -> str:
+        """An expression with the names of definitions and the content of compounds in it."""
+        if "$" not in written and "#" not in written:
+            return written
+        return _NUMBERED.sub(lambda found: self._named(found[1], int(found[2]), depth), written)
+
+    def _named(self, sign: str, number: int, depth: int) -> str:
+        if sign == "$":
+            return f"${self._names[number]}"
+        compound = self._facts.compounds[number]
+        if depth > _MAX_DEPTH:
+            return f"#{compound.kind}"
+        return f"#{compound.kind}{[self.expression(part, depth + 1) for part in compound.parts]}"
+
+    def all(self, written: tuple[str, ...]) -> tuple[str, ...]:
+        """Several expressions."""
+        return tuple(map(self.expression, written))
+
+    def value(self, binding: Binding) -> Any:
+        """What a binding binds."""
+        if binding.kind not in ("def", "self", "cls"):
+            return self.expression(binding.value)
+        target = int(binding.value)
+        return self._names[target], self.header(self._facts.definitions[target])
+
+    def header(self, definition: Definition) -> Definition:
+        """What a use of a definition can see without looking into it."""
+        return definition._replace(
+            parent=0, start_line=0, end_line=0, signature="", doc="", returns=(), returns_type="", bases=(), yields=(),
+            parameters=self.expression(definition.parameters), decorated=self.expression(definition.decorated),
+        )  # fmt: skip

@@ -1,0 +1,137 @@
+"""What the names, attributes and elements of a Python file are bound to, target by target. Used by the extractor only.
+
+Knows the scope the walk is in and what it binds; which definition or value that is, is resolved elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tree_sitter import Node
+
+from orchestrator.kg.facts import AttributeBinding, Binding, BindingKind, Definition, Store
+from orchestrator.kg.python.expressions import MAX_WRITTEN, Expressions, can_matter
+from orchestrator.kg.python.syntax import text
+
+_TUPLES = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
+_VALUE_TUPLES = frozenset({"expression_list", "tuple", "list"})
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A definition whose body the walk is in: byte ``start`` to ``end``."""
+
+    index: int
+    start: int
+    end: int = 0
+    branches: int = 0
+    self_name: str = ""
+    owner: int = -1
+    global_names: set[str] = field(default_factory=set)
+    outer_names: set[str] = field(default_factory=set)
+
+
+class Names:
+    """Collects bindings. ``branches`` are the ends of the branches and loops the walk is in."""
+
+    def __init__(self, root: Node, definitions: Sequence[Definition], define: Callable[[Node, int], int]) -> None:
+        self.scope = Scope(0, 0, root.end_byte + 1)
+        self.branches: list[int] = []
+        self.expressions = Expressions(define)
+        self.bindings: list[Binding] = []
+        self.attributes: list[AttributeBinding] = []
+        self.stores: list[Store] = []
+        self._definitions = definitions
+        self._scopes = [self.scope]
+
+    def enter(self, scope: Scope) -> None:
+        """The walk goes into a definition."""
+        scope.branches = len(self.branches)
+        self._scopes.append(scope)
+        self.scope = scope
+        self.expressions.scope = scope.index
+
+    def leave(self, position: int) -> None:
+        """Close the scopes, branches and comprehensions that end before a byte."""
+        while self.scope.end <= position:
+            self._scopes.pop()
+            self.scope = self._scopes[-1]
+            self.expressions.scope = self.scope.index
+        while self.branches and self.branches[-1] <= position:
+            self.branches.pop()
+        self.expressions.leave(position)
+
+    def bind(self, name: str, kind: BindingKind, value: str, node: Node) -> None:
+        """Bind a name in the scope, or where ``global`` and ``nonlocal`` say."""
+        scope, conditional = self.scope.index, len(self.branches) > self.scope.branches
+        if name in self.scope.global_names:
+            scope, conditional = 0, True
+        elif name in self.scope.outer_names:
+            scope, conditional = max(0, self._definitions[scope].parent), True
+        self.bindings.append(Binding(scope, name, kind, value, node.start_point[0] + 1, conditional))
+
+    def target(self, target: Node, kind: BindingKind, value: str) -> None:
+        """Bind all that a target of an assignment, loop or ``with`` names, parts of it to parts of the value."""
+        stack = [(target, value)]
+        while stack:
+            node, value = stack.pop()
+            known: BindingKind = "unknown" if value[:1] in ("", "?") else kind
+            if node.type == "identifier":
+                self.bind(self.expressions.name(node), known, "" if known == "unknown" else value, node)
+            elif node.type == "attribute":
+                self._attribute(node, known, "" if known == "unknown" else value)
+            elif node.type == "subscript":
+                self._element(node, value)
+            elif node.type in _TUPLES:
+                stack += reversed(self._parts(node, value))
+            elif node.named_child_count:
+                stack.append((node.named_children[0], value))
+
+    def unpack(self, left: Node, right: Node) -> None:
+        """Bind a target to a value; a tuple to a tuple of the same length one by one."""
+        stack = [(left, right)]
+        while stack:
+            target, value = stack.pop()
+            targets, values = target.named_children, value.named_children
+            if target.type in _TUPLES and value.type in _VALUE_TUPLES and _match(targets, values):
+                stack += reversed(list(zip(targets, values, strict=True)))
+            else:
+                self.target(target, "value", self.expressions.of(value))
+
+    def _parts(self, node: Node, value: str) -> list[tuple[Node, str]]:
+        """The targets of a tuple with what each takes of the value; what follows a star counts from the end."""
+        parts, children = [], node.named_children
+        starred = next((at for at, one in enumerate(children) if "splat" in one.type), len(children))
+        for position, child in enumerate(children):
+            place = position if position < starred else position - len(children)
+            taken = (
+                ""
+                if not value or len(value) > MAX_WRITTEN
+                else f"{value}[{position}:]"
+                if position == starred
+                else f"{value}[@{place}]"
+            )
+            parts.append((child, taken))
+        return parts
+
+    def _attribute(self, target: Node, kind: BindingKind, value: str) -> None:
+        receiver, name = target.child_by_field_name("object"), target.child_by_field_name("attribute")
+        if receiver is None or name is None:
+            return
+        scope, line = self.scope, target.start_point[0] + 1
+        if scope.owner >= 0 and text(receiver) == scope.self_name:
+            self.attributes.append(AttributeBinding(scope.owner, scope.index, text(name), kind, value, line))
+        elif value and can_matter(value):
+            base = self.expressions.of(receiver)
+            if can_matter(base):
+                self.stores.append(Store(scope.index, base, f".{text(name)}", value, line))
+
+    def _element(self, target: Node, value: str) -> None:
+        if value and can_matter(value):
+            base = self.expressions.of(target.child_by_field_name("value"))
+            if can_matter(base):
+                key, line = self.expressions.key(target), target.start_point[0] + 1
+                self.stores.append(Store(self.scope.index, base, key, value, line))
+
+
+def _match(targets: Sequence[Node], values: Sequence[Node]) -> bool:
+    return len(targets) == len(values) and not any("splat" in one.type for one in (*targets, *values))
