@@ -85,7 +85,7 @@ class Language:
 
 
 LANGUAGES = (
-    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=1),
+    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=2),
 )
 BY_NAME = {language.name: language for language in LANGUAGES}
 
@@ -107,16 +107,3 @@ def language_of(path: str, head: bytes) -> Language | None:
     if found is None:
         return None
     return next((one for one in LANGUAGES if found[1].decode() in one.interpreters), None)
-
-
-def linkers(
-    facts: Mapping[str, FileFacts], languages: Mapping[str, str], everything: Collection[str]
-) -> dict[str, Linker]:
-    """A linker for every path with facts; paths of one family share theirs. ``languages`` is the language by path."""
-    families: dict[Callable[[Mapping[str, FileFacts], Collection[str]], Linker], dict[str, FileFacts]] = {}
-    for path, one in facts.items():
-        families.setdefault(BY_NAME[languages[path]].linker, {})[path] = one
-    made: dict[str, Linker] = {}
-    for make, members in families.items():
-        made |= dict.fromkeys(members, make(members, everything))
-    return made
