@@ -6,6 +6,7 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     OrchestratorError
     ├── InvalidInput 422            the request is wrong; ``field`` names the part
     │   ├── BadQuery 400            a SPARQL text that cannot be answered
+    │   │   └── QueryRefused 403    one that is understood and not allowed
     │   └── TooLarge 413            over a size limit
     ├── NotAuthenticated 401        no, wrong or expired credentials
     ├── Forbidden 403               known caller, not allowed
@@ -61,6 +62,12 @@ class BadQuery(InvalidInput):
     """A SPARQL text that cannot be parsed, or asks for what is not allowed."""
 
     code, status = "bad_query", 400
+
+
+class QueryRefused(BadQuery):
+    """A SPARQL text that was understood and may not run: it writes, or reaches for what is not here."""
+
+    code, status = "query_refused", 403
 
 
 class TooLarge(InvalidInput):

@@ -16,9 +16,9 @@ import pytest
 from orchestrator.core.errors import BadQuery, InvalidInput, NotFound, TimedOut, TooLarge, Unavailable
 from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.kg.query.formats import GRAPH_FORMATS, RESULT_FORMATS
+from orchestrator.kg.query.limits import give_up_files
 from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.query.sandbox import forbid_sockets_and_programs
-from orchestrator.kg.query.worker import give_up_files
 from orchestrator.kg.rdf.terms import iri, literal
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.snapshot import current_snapshot

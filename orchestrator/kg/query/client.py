@@ -22,6 +22,7 @@ from orchestrator.core.errors import (
     InvalidInput,
     NotFound,
     OrchestratorError,
+    QueryRefused,
     TimedOut,
     TooLarge,
     Unavailable,
@@ -32,7 +33,7 @@ from orchestrator.kg.query.wire import read_answer, write_request
 from orchestrator.kg.snapshot import current_snapshot
 
 _ERRORS: dict[str, type[OrchestratorError]] = {
-    error.code: error for error in (BadQuery, TimedOut, TooLarge, Unavailable, NotFound, InvalidInput)
+    error.code: error for error in (BadQuery, QueryRefused, TimedOut, TooLarge, Unavailable, NotFound, InvalidInput)
 }
 
 
@@ -85,6 +86,7 @@ class GraphQueries:
         substitutions: Mapping[str, str] | None = None,
         default_graphs: Sequence[str] = (),
         named_graphs: Sequence[str] = (),
+        base_iri: str | None = None,
     ) -> QueryAnswer:
         """Run one read-only query on the current snapshot below ``folder``.
 
@@ -100,11 +102,22 @@ class GraphQueries:
             "substitutions": dict(substitutions or {}),
             "default_graphs": list(default_graphs),
             "named_graphs": list(named_graphs),
-            "queue_seconds": self._queue_seconds,
+            "base_iri": base_iri,
         }
-        seconds = self._start_seconds + self._queue_seconds + limits.seconds + 5
-        snapshot, head, body = await self._ask(folder, request, seconds)
+        snapshot, head, body = await self._ask(folder, request, limits)
         return QueryAnswer(body=body, snapshot=snapshot, **head["answer"])
+
+    async def scratch(
+        self, folder: Path, dataset: Path, action: str, *, limits: QueryLimits = QueryLimits(), **given: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """Ask or change a scratch dataset in a query process of the graph below ``folder``; the answer's head and body.
+
+        Actions and what they take: ``query`` (as above), ``update`` (update, default_graphs, named_graphs, base_iri),
+        ``read`` (graph, accept), ``put`` and ``post`` (graph, data, media_type, base_iri), ``remove`` (graph).
+        """
+        request = {"op": "scratch", "dataset": str(dataset), "action": action, "limits": asdict(limits), **given}
+        _, head, body = await self._ask(folder, request, limits)
+        return head["answer"], body
 
     async def warm(self, folder: Path) -> None:
         """Start the folder's query server and wait until its graph is loaded."""
@@ -134,8 +147,12 @@ class GraphQueries:
             launch.cancel()
         await asyncio.gather(*launches, return_exceptions=True)
 
-    async def _ask(self, folder: Path, request: dict[str, Any], seconds: float) -> tuple[str, dict[str, Any], bytes]:
+    async def _ask(
+        self, folder: Path, request: dict[str, Any], limits: QueryLimits
+    ) -> tuple[str, dict[str, Any], bytes]:
         """The answer to a request, from the server of the snapshot that is current when it answers."""
+        request["queue_seconds"] = self._queue_seconds
+        seconds = self._start_seconds + self._queue_seconds + limits.seconds + 5
         while True:
             snapshot, reader, writer = await self._connect(folder)
             try:

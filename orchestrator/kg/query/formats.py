@@ -21,6 +21,8 @@ GRAPH_FORMATS: dict[str, RdfFormat] = {
     "application/n-triples": RdfFormat.N_TRIPLES,
     "application/rdf+xml": RdfFormat.RDF_XML,
     "application/ld+json": RdfFormat.JSON_LD,
+    "application/trig": RdfFormat.TRIG,
+    "application/n-quads": RdfFormat.N_QUADS,
 }
 _ALIASES = {
     "application/json": "application/sparql-results+json",

@@ -2,19 +2,21 @@
 
 Runs inside the query process, before the engine sees the text: both engines would send requests for SERVICE and LOAD.
 Decides on rdflib's parse tree. A text that rdflib cannot read (it misses some of SPARQL 1.1) is admitted only if no
-forbidden keyword occurs in it as a token; the engine then reports the syntax error, or answers.
+forbidden keyword occurs in it as a token; the engine then reports the syntax error, or answers. Updates are for scratch
+datasets only, and admitted by ``admit_update``.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pyparsing import ParseBaseException, ParseResults
-from rdflib.plugins.sparql.parser import parseQuery
+from rdflib.plugins.sparql.parser import parseQuery, parseUpdate
 from rdflib.plugins.sparql.parserutils import CompValue
 from rdflib.term import URIRef
 
-from orchestrator.core.errors import BadQuery
+from orchestrator.core.errors import BadQuery, QueryRefused
 from orchestrator.kg.query.formats import Kind
 
 MAX_QUERY = 256 * 1024
@@ -51,15 +53,16 @@ class Admitted:
     own_dataset: bool = False
 
 
+_UNREADABLE = (ParseBaseException, RecursionError, ValueError, TypeError, AttributeError, KeyError)
+"""What rdflib's parser raises at texts it cannot read; among them some that are right."""
+
+
 def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
     """Admit a query or raise BadQuery saying what is refused and where. ``has_graph`` knows what graphs there are."""
-    if len(sparql) > MAX_QUERY:
-        raise BadQuery(f"the query is longer than {MAX_QUERY} characters", field="query")
-    _check_nesting(sparql)
+    _check_size(sparql)
     try:
         tree = parseQuery(sparql)
-    except (ParseBaseException, RecursionError, ValueError, TypeError, AttributeError, KeyError):
-        # rdflib misses some of SPARQL 1.1 and raises what it likes: the words decide, the engine reports.
+    except _UNREADABLE:
         return _admit_by_words(sparql)
     query = tree[1]
     kind = _KINDS.get(query.name)
@@ -73,6 +76,40 @@ def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
             own_dataset = True
             _check_dataset(sparql, node, has_graph)
     return Admitted(kind, own_dataset)
+
+
+def admit_update(sparql: str) -> None:
+    """Admit an update of a scratch dataset or raise BadQuery. What would fetch is refused, unless it says SILENT.
+
+    ``LOAD SILENT`` promises success whatever happens; without a network it does nothing.
+    """
+    _check_size(sparql)
+    try:
+        tree = parseUpdate(sparql)
+    except _UNREADABLE:
+        words = [word for text in _readings(sparql) for word, _ in words_of(text)]
+        if "SERVICE" in words or any(a == "LOAD" and b != "SILENT" for a, b in pairwise([*words, ""])):
+            raise BadQuery("the update cannot be read, and has SERVICE or LOAD in it", field="update") from None
+        return
+    for node in _walk(tree):
+        if node.name == "ServiceGraphPattern":
+            raise _refused(sparql, "SERVICE", "SERVICE is refused: updates reach this dataset only")
+        if node.name == "Load" and not node.silent:
+            raise _refused(sparql, "LOAD", "LOAD is refused: send the triples themselves")
+
+
+def words_of(sparql: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Keywords and other bare words in capitals, in order, with their places; brackets too, as they are."""
+    for match in _TOKEN.finditer(sparql):
+        word = match.group("word")
+        if word or match.group() in "{}":
+            yield (word or match.group()).upper(), match
+
+
+def _check_size(sparql: str) -> None:
+    if len(sparql) > MAX_QUERY:
+        raise BadQuery(f"the query is longer than {MAX_QUERY} characters", field="query")
+    _check_nesting(sparql)
 
 
 def _walk(root: object) -> Iterator[CompValue]:
@@ -109,12 +146,11 @@ def _check_nesting(sparql: str) -> None:
 
 def _admit_by_words(sparql: str) -> Admitted:
     kind: Kind | None = None
-    # SPARQL allows \\uXXXX anywhere, so a keyword may hide there: both readings count.
-    plain = _CODE_POINT.sub(lambda match: chr(int(match.group(1) or match.group(2), 16) % 0x110000), sparql)
-    for match in [*_TOKEN.finditer(sparql), *(_TOKEN.finditer(plain) if plain != sparql else ())]:
-        word = (match.group("word") or "").upper()
-        if word in ("SERVICE", "FROM") or word in _UPDATES:
-            raise _refused(sparql, word, f"{word} is refused: queries only read, and reach this graph only")
+    for word, _ in (found for text in _readings(sparql) for found in words_of(text)):
+        if word in _UPDATES:
+            raise _refused(sparql, word, f"{word} is refused: queries only read")
+        if word in ("SERVICE", "FROM"):
+            raise BadQuery(f"the query cannot be read, and has {word} in it", field="query")
         if kind is None and word in ("SELECT", "ASK", "CONSTRUCT", "DESCRIBE"):
             kind = word.lower()  # type: ignore[assignment]  # one of Kind by the line above
     if kind is None:
@@ -122,12 +158,18 @@ def _admit_by_words(sparql: str) -> Admitted:
     return Admitted(kind)
 
 
-def _refused(sparql: str, keyword: str, message: str) -> BadQuery:
-    """BadQuery with the place of the first such keyword."""
-    for match in _TOKEN.finditer(sparql):
-        if (match.group("word") or "").upper() == keyword:
+def _readings(sparql: str) -> tuple[str, ...]:
+    """The text, and the text with its code point escapes resolved: a keyword may hide in them, so both count."""
+    plain = _CODE_POINT.sub(lambda match: chr(int(match.group(1) or match.group(2), 16) % 0x110000), sparql)
+    return (sparql, plain) if plain != sparql else (sparql,)
+
+
+def _refused(sparql: str, keyword: str, message: str) -> QueryRefused:
+    """The refusal with the place of the first such keyword."""
+    for word, match in words_of(sparql):
+        if word == keyword:
             line = sparql.count("\n", 0, match.start()) + 1
             column = match.start() - (sparql.rfind("\n", 0, match.start()) + 1) + 1
             where = {"line": line, "column": column}
-            return BadQuery(f"{message} (line {line}, column {column})", field="query", details=where)
-    return BadQuery(message, field="query")
+            return QueryRefused(f"{message} (line {line}, column {column})", field="query", details=where)
+    return QueryRefused(message, field="query")

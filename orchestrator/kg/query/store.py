@@ -30,6 +30,7 @@ class GraphStore(Protocol):
         default_graphs: Sequence[str],
         named_graphs: Sequence[str],
         own_dataset: bool = False,
+        base_iri: str | None = None,
     ) -> Results:
         """Answers of a query that was admitted. Raises BadQuery where the text cannot be understood."""
 
@@ -61,6 +62,7 @@ class OxigraphStore:
         default_graphs: Sequence[str],
         named_graphs: Sequence[str],
         own_dataset: bool = False,
+        base_iri: str | None = None,
     ) -> Results:
         """Answers of a query; without graphs named by the caller or the text, the union is the default graph."""
         chosen: list[Graph] | None = [_node(name) for name in default_graphs] or None
@@ -70,6 +72,7 @@ class OxigraphStore:
         try:
             return self._store.query(
                 sparql,
+                base_iri=base_iri,
                 use_default_graph_as_union=not (default_graphs or named_graphs or own_dataset),
                 default_graph=chosen if chosen or not named_graphs else [],
                 named_graphs=named,

@@ -7,28 +7,31 @@ Wall time is the server's business: it kills this process.
 
 import hashlib
 import os
-import resource
 import signal
 import socket
 import time
 from ctypes import CDLL
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.errors import BadQuery, OrchestratorError, TooLarge
+from orchestrator.core.errors import BadQuery, OrchestratorError, QueryRefused, TooLarge
 from orchestrator.kg.query.answers import serialise
 from orchestrator.kg.query.formats import Kind, negotiate
 from orchestrator.kg.query.guard import Admitted, admit
+from orchestrator.kg.query.limits import data_bytes, give_up_files, lift_limits, limit_memory
+from orchestrator.kg.query.scratch import ScratchStore, admit_writing, one_writer
 from orchestrator.kg.query.store import GraphStore
 from orchestrator.kg.query.wire import pack, unpack
 
-# The byte a child sends the server before it answers: what was admitted (capitals: with FROM), or that it failed.
+# The byte a child sends the server before it answers: what was admitted (capitals: with FROM), that it failed, or
+# that something else than a query is done.
 _KINDS: tuple[Kind, ...] = ("select", "ask", "construct", "describe")
 ADMITTED = {kind[0].encode(): Admitted(kind) for kind in _KINDS} | {
     kind[0].upper().encode(): Admitted(kind, own_dataset=True) for kind in _KINDS
 }
 _CODES = {admitted: code for code, admitted in ADMITTED.items()}
-_FAILED = b"-"
+_FAILED, _DONE = b"-", b"."
 # The byte it sends once the answer is out and it can take the next query.
 FREE = b"+"
 _REUSABLE_GROWTH = 64 * 1024 * 1024
@@ -37,13 +40,14 @@ _PR_SET_PDEATHSIG = 1
 
 def fingerprint(request: dict[str, Any]) -> str:
     """What the server remembers an admitted text by."""
-    return hashlib.sha256(request["query"].encode(errors="surrogatepass")).hexdigest()
+    text = f"{request['op']} {request.get('query', '')}"
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def answer_queries(channel: socket.socket, store: GraphStore) -> None:
     """The whole life of a child: requests come on ``channel``, each with the socket its answer goes to."""
     _die_with_parent()
-    fresh = _data_bytes()
+    fresh = data_bytes()
     while (received := _receive(channel)) is not None:
         request, connection = received
         with connection:
@@ -53,7 +57,7 @@ def answer_queries(channel: socket.socket, store: GraphStore) -> None:
             channel.sendall(told)
             connection.sendall(frame)
         lift_limits()
-        if _data_bytes() > fresh + _REUSABLE_GROWTH:
+        if data_bytes() > fresh + _REUSABLE_GROWTH:
             return
         channel.sendall(FREE)
 
@@ -91,54 +95,53 @@ def memory_exceeded(request: dict[str, Any]) -> TooLarge:
 
 
 def _run(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes, bytes]:
-    began = time.perf_counter()
-    limits = request["limits"]
-    limit_memory(limits["memory_bytes"])
+    limit_memory(request["limits"]["memory_bytes"])
+    if request["op"] == "scratch":
+        return *_run_scratch(request), _DONE
     known = request["admitted"]
     admitted = ADMITTED[known.encode()] if known else admit(request["query"], store.has_graph)
-    kind = admitted.kind
+    for name in (*request["default_graphs"], *request["named_graphs"]):
+        if not store.has_graph(name):
+            raise QueryRefused(f"there is no graph <{name[:200]}> here", field="default-graph-uri")
+    return *_run_query(request, store, admitted), _CODES[admitted]
+
+
+def _run_query(request: dict[str, Any], store: GraphStore, admitted: Admitted) -> tuple[dict[str, Any], bytes]:
+    """An admitted query's answer."""
+    began = time.perf_counter()
     give_up_files()
-    media_type = negotiate(request["accept"], kind)
+    media_type = negotiate(request["accept"], admitted.kind)
     results = store.query(
         request["query"],
         substitutions=request["substitutions"],
         default_graphs=request["default_graphs"],
         named_graphs=request["named_graphs"],
         own_dataset=admitted.own_dataset,
+        base_iri=request["base_iri"],
     )
+    limits = request["limits"]
     body, rows, truncated = serialise(results, media_type, limits["rows"], limits["bytes"])
-    answer = {"media_type": media_type, "kind": kind, "rows": rows, "truncated": truncated}
-    return {"answer": answer | {"seconds": round(time.perf_counter() - began, 6)}}, body, _CODES[admitted]
+    answer = {"media_type": media_type, "kind": admitted.kind, "rows": rows, "truncated": truncated}
+    return {"answer": answer | {"seconds": round(time.perf_counter() - began, 6)}}, body
 
 
-def limit_memory(memory_bytes: int) -> None:
-    """Bound the private memory this process may take beyond what it has."""
-    _soft(resource.RLIMIT_DATA, _data_bytes() + memory_bytes)
-    _soft(resource.RLIMIT_CORE, 0)
-
-
-def give_up_files() -> None:
-    """From now on no file and no socket can be opened; what is open stays usable."""
-    _soft(resource.RLIMIT_NOFILE, 0)
-
-
-def lift_limits() -> None:
-    """What limit_memory and give_up_files set is over, until the next query."""
-    for kind in (resource.RLIMIT_DATA, resource.RLIMIT_NOFILE):
-        _soft(kind, resource.getrlimit(kind)[1])
-
-
-def _soft(kind: int, limit: int) -> None:
-    """Set a limit that this process may lift again; nothing a query's text can do sets limits."""
-    resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
-
-
-def _data_bytes() -> int:
-    """Private writable memory of this process, which RLIMIT_DATA counts."""
-    for line in Path("/proc/self/status").read_text("ascii").splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    raise BadQuery("query limits need Linux's /proc")
+def _run_scratch(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Ask or change a scratch dataset."""
+    path, action = Path(request["dataset"]), request["action"]
+    if action == "query":
+        scratch = ScratchStore(path)
+        return _run_query(request, scratch, replace(admit(request["query"], scratch.has_graph), own_dataset=True))
+    if action == "read":
+        media_type, body = ScratchStore(path).read(request["graph"], request["accept"])
+        return {"answer": {"media_type": media_type}}, body
+    admit_writing(request)
+    with one_writer(path):
+        scratch = ScratchStore(path)
+        give_up_files()
+        made = scratch.change(request)
+        lift_limits()
+        scratch.save()
+    return {"answer": {"made": made}}, b""
 
 
 def _die_with_parent() -> None:

@@ -1,0 +1,39 @@
+"""What a query process may use while it runs one query: memory, and no files. Set and lifted by the query worker.
+
+Soft limits of the kernel: nothing a query's text can do lifts them. Wall time is not among them; the server kills.
+"""
+
+import resource
+from pathlib import Path
+
+from orchestrator.core.errors import NotConfigured
+
+
+def limit_memory(memory_bytes: int) -> None:
+    """Bound the private memory this process may take beyond what it has."""
+    _soft(resource.RLIMIT_DATA, data_bytes() + memory_bytes)
+    _soft(resource.RLIMIT_CORE, 0)
+
+
+def give_up_files() -> None:
+    """From now on no file and no socket can be opened; what is open stays usable."""
+    _soft(resource.RLIMIT_NOFILE, 0)
+
+
+def lift_limits() -> None:
+    """What limit_memory and give_up_files set is over, until the next query."""
+    for kind in (resource.RLIMIT_DATA, resource.RLIMIT_NOFILE):
+        _soft(kind, resource.getrlimit(kind)[1])
+
+
+def _soft(kind: int, limit: int) -> None:
+    """Set a limit that this process may lift again; nothing a query's text can do sets limits."""
+    resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
+
+
+def data_bytes() -> int:
+    """Private writable memory of this process, which RLIMIT_DATA counts."""
+    for line in Path("/proc/self/status").read_text("ascii").splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    raise NotConfigured("query limits need Linux's /proc")
