@@ -2,6 +2,7 @@
 
     <folder>/current                    the id of the snapshot that queries see
     <folder>/snapshots/<id>/graph.nq    the triples, one named graph per file version
+    <folder>/snapshots/<id>/names.txt   the names of these graphs
     <folder>/snapshots/<id>/facts.bin   extracted facts by content, so unchanged files are not parsed again
     <folder>/snapshots/<id>/report.json what the build did and skipped
 
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import Conflict, NotFound
 
-GRAPH, FACTS, REPORT = "graph.nq", "facts.bin", "report.json"
+GRAPH, NAMES, FACTS, REPORT = "graph.nq", "names.txt", "facts.bin", "report.json"
 _KEPT = 2
 _ID = re.compile(r"[0-9A-Za-z-]{1,80}")
 

@@ -21,7 +21,7 @@ def file_graphs(folder: Path) -> dict[str, list[str]]:
     graphs: dict[str, list[str]] = {}
     for line in (current_folder(folder) / GRAPH).read_text().splitlines():
         graph = line.rsplit(" ", 2)[1]
-        if not graph.endswith("/index>"):
+        if "/index@" not in graph:
             graphs.setdefault(graph, []).append(line)
     return graphs
 

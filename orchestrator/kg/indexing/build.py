@@ -5,21 +5,24 @@ graph. Files whose content was seen by the previous build are not parsed again. 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
 from orchestrator.core.errors import InvalidInput
-from orchestrator.kg.facts import FileFacts, NotExtractedError, Skipped, SourceFile
+from orchestrator.kg.facts import FileFacts, Skipped
 from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
-from orchestrator.kg.indexing.files import list_files, read_files
-from orchestrator.kg.indexing.languages import BY_NAME, linkers
-from orchestrator.kg.rdf.triples import TripleWriter
-from orchestrator.kg.snapshot import FACTS, GRAPH, REPORT, current_snapshot, new_snapshot, snapshot_folder
+from orchestrator.kg.indexing.files import list_files
+from orchestrator.kg.indexing.reading import facts_by_key, read_contents
+from orchestrator.kg.indexing.tree_state import Content, TreeState
+from orchestrator.kg.rdf.graphs import NamedGraph
+from orchestrator.kg.snapshot import FACTS, GRAPH, NAMES, REPORT, current_snapshot, new_snapshot, snapshot_folder
 
 _SKIPPED_SHOWN = 1000
 _PROGRESS_EVERY = 0.2
@@ -64,16 +67,6 @@ class BuildReport:
         return asdict(self)
 
 
-@dataclass(slots=True)
-class _Tree:
-    """What reading found."""
-
-    files: list[SourceFile] = field(default_factory=list)
-    facts: dict[str, FileFacts] = field(default_factory=dict)
-    skipped: list[Skipped] = field(default_factory=list)
-    reused: int = 0
-
-
 class _Ticker:
     """Tells progress a few times a second at most."""
 
@@ -109,22 +102,20 @@ def build_graph(
     out.mkdir(parents=True, exist_ok=True)
     with new_snapshot(out, commit) as (snapshot, folder):
         paths = sorted(set(files)) if files is not None else list_files(root)
-        tree = _read(root, paths, _previous_facts(out), ticker)
+        known = _previous_facts(out)
+        contents, parsed = _read(root, paths, known, ticker)
         read_at = time.perf_counter()
-        counts = _write(tree, folder / GRAPH, project_iri, commit, ticker)
+        state = TreeState(project_iri, contents, recording=False)
+        triples = _write(state, folder, commit, ticker)
         written_at = time.perf_counter()
-        kept = {_facts_key(file): tree.facts[file.path] for file in tree.files if file.path in tree.facts}
-        save_facts(folder / FACTS, kept)
+        save_facts(folder / FACTS, facts_by_key(contents))
         ended = time.perf_counter()
         phases = {"read": read_at - began, "resolve_and_write": written_at - read_at, "save": ended - written_at}
-        report = _report(snapshot, commit, tree, counts, {name: round(value, 3) for name, value in phases.items()})
+        report = report_of(
+            snapshot, commit, state, triples, parsed, {name: round(value, 3) for name, value in phases.items()}
+        )
         (folder / REPORT).write_bytes(orjson.dumps(report.as_dict()))
     return report
-
-
-def _facts_key(file: SourceFile) -> str:
-    """What facts are kept by: the same text means something else in another language, or to a newer extractor."""
-    return f"{file.language}:{BY_NAME[file.language].version}:{file.blob}"
 
 
 def _previous_facts(out: Path) -> dict[str, FileFacts]:
@@ -132,85 +123,67 @@ def _previous_facts(out: Path) -> dict[str, FileFacts]:
     return load_facts(snapshot_folder(out, snapshot) / FACTS) if snapshot is not None else {}
 
 
-def _read(root: Path, paths: Sequence[str], known: Mapping[str, FileFacts], ticker: _Ticker) -> _Tree:
-    tree = _Tree()
-    for position, read in enumerate(read_files(root, paths), start=1):
+def _read(
+    root: Path, paths: Sequence[str], known: Mapping[str, FileFacts], ticker: _Ticker
+) -> tuple[dict[str, Content], int]:
+    """Every path's content, and how many files had to be parsed."""
+    contents: dict[str, Content] = {}
+    parsed = 0
+    for position, (path, content, fresh) in enumerate(read_contents(root, paths, known), start=1):
         ticker.tell("read", position, len(paths))
-        if isinstance(read, Skipped):
-            tree.skipped.append(read)
-            continue
-        tree.files.append(read.file)
-        if read.skipped is not None:
-            tree.skipped.append(read.skipped)
-        if read.text is None:
-            continue
-        facts = known.get(_facts_key(read.file))
-        tree.reused += facts is not None
-        try:
-            tree.facts[read.file.path] = facts or BY_NAME[read.file.language].extract(read.text)
-        except NotExtractedError as error:
-            tree.skipped.append(Skipped(read.file.path, error.reason))
-    return tree
+        contents[path] = content
+        parsed += fresh
+    return contents, parsed
 
 
-@dataclass(slots=True)
-class _Counts:
-    calls: int = 0
-    may_call: int = 0
-    unresolved: int = 0
-    tests: int = 0
-    triples: int = 0
+def _write(state: TreeState, folder: Path, commit: str, ticker: _Ticker) -> int:
+    """Link and write file by file, so that only facts stay in memory, never triples. Returns the number of triples."""
+    triples = 0
+    total = sum(one.file is not None for one in state.contents.values())
+    with (folder / GRAPH).open("w", encoding="utf-8") as stream, (folder / NAMES).open("w", encoding="utf-8") as names:
+        index = index_graph(state, commit)
+        for position, graph in enumerate(chain(state.link_all(), (index,)), start=1):
+            stream.write(graph.quads)
+            names.write(graph.name + "\n")
+            triples += graph.size
+            ticker.tell("resolve", min(position, total), total)
+    return triples
 
 
-def _write(tree: _Tree, target: Path, project_iri: str, commit: str, ticker: _Ticker) -> _Counts:
-    """Resolve and write file by file, so that only facts stay in memory, never triples."""
-    everything = [file.path for file in tree.files]
-    linked_by = linkers(tree.facts, {file.path: file.language for file in tree.files}, everything)
-    writer = TripleWriter(project_iri, tree.facts)
-    counts, externals = _Counts(), set[str]()
-    with target.open("w", encoding="utf-8") as stream:
-
-        def put(lines: list[str]) -> None:
-            counts.triples += len(lines)
-            stream.write("\n".join(lines) + "\n" if lines else "")
-
-        for position, file in enumerate(tree.files, start=1):
-            facts = tree.facts.get(file.path)
-            links = linked_by[file.path].link(file.path) if facts is not None else None
-            put(list(writer.file(file, facts, links)))
-            if links is not None:
-                externals |= writer.external_names(links)
-                counts.calls += sum(edge.certainty == "calls" for edge in links.edges)
-                counts.may_call += sum(edge.certainty == "mayCall" for edge in links.edges)
-                counts.unresolved += sum(number for _, number in links.unresolved_sites)
-                counts.tests += len(links.tests)
-            ticker.tell("resolve", position, len(tree.files))
-        put(list(writer.externals(externals)))
-        put(list(writer.index(commit, tree.files, tree.skipped, datetime.now(UTC).isoformat())))
-    return counts
+def index_graph(state: TreeState, commit: str) -> NamedGraph:
+    """The graph about a state of the tree and when it was made."""
+    files = [one.file for one in state.contents.values() if one.file is not None]
+    skipped = [one.skipped for one in state.contents.values() if one.skipped is not None]
+    return state.writer.index(commit, files, skipped, datetime.now(UTC).isoformat())
 
 
-def _report(snapshot: str, commit: str, tree: _Tree, counts: _Counts, phases: dict[str, float]) -> BuildReport:
-    kinds = [definition.kind for facts in tree.facts.values() for definition in facts.definitions]
+def report_of(
+    snapshot: str, commit: str, state: TreeState, triples: int, parsed: int, phases: Mapping[str, float]
+) -> BuildReport:
+    """What there is to say of a state of the tree and how it was made."""
+    facts = state.facts.values()
+    skipped = [one.skipped for one in state.contents.values() if one.skipped is not None]
+    kinds = Counter(definition.kind for one in facts for definition in one.definitions)
+    counts = [one.counts for one in state.written.values()]
     return BuildReport(
         snapshot=snapshot,
         commit=commit,
-        files=len(tree.files),
-        parsed=len(tree.facts) - tree.reused,
-        reused=tree.reused,
-        lines=sum(facts.lines for facts in tree.facts.values()),
-        modules=kinds.count("module"),
-        classes=kinds.count("class"),
-        functions=kinds.count("function"),
-        tests=counts.tests,
-        call_sites=sum(len(facts.calls) for facts in tree.facts.values()),
-        calls=counts.calls,
-        may_call=counts.may_call,
-        unresolved_sites=counts.unresolved,
-        triples=counts.triples,
-        skipped_total=len(tree.skipped),
-        skipped=tuple(tree.skipped[:_SKIPPED_SHOWN]),
-        broken=tuple(path for path, facts in tree.facts.items() if facts.problems)[:_SKIPPED_SHOWN],
+        files=sum(one.file is not None for one in state.contents.values()),
+        parsed=parsed,
+        reused=len(facts) - parsed,
+        lines=sum(one.lines for one in facts),
+        modules=kinds["module"],
+        classes=kinds["class"],
+        functions=kinds["function"],
+        tests=sum(one.tests for one in counts),
+        call_sites=sum(len(one.calls) for one in facts),
+        calls=sum(one.calls for one in counts),
+        may_call=sum(one.may_call for one in counts),
+        unresolved_sites=sum(one.unresolved for one in counts),
+        triples=triples,
+        skipped_total=len(skipped),
+        skipped=tuple(skipped[:_SKIPPED_SHOWN]),
+        broken=tuple(path for path, one in state.facts.items() if one.problems)[:_SKIPPED_SHOWN],
         seconds=round(sum(phases.values()), 3),
         phases=phases,
     )

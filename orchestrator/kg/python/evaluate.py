@@ -371,7 +371,7 @@ class Evaluator(Tree):
     def bases(self, of: Symbol) -> list[Symbol | External | Opaque | None]:
         """Each base class: ours, outside, builtin, or None where the code does not say."""
         result: list[Symbol | External | Opaque | None] = []
-        self.consult(of, "bases")
+        self.consult(of, "bases()")
         for expression in of.definition.bases:
             scope = of.parent or of
             found = self.evaluate(scope, expression, of.definition.start_line)

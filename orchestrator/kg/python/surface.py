@@ -31,7 +31,7 @@ def surface(path: str, facts: FileFacts) -> Surface:
     for index, definition in enumerate(facts.definitions):
         if definition.kind == "class":
             place = bisect_right(turns.get(definition.parent, []), definition.start_line)
-            found[path, names[index], "bases"] = (stable.all(definition.bases), place)
+            found[path, names[index], "bases()"] = (stable.all(definition.bases), place)
         elif definition.kind == "function":
             if facts.definitions[definition.parent].kind == "class":
                 entry = ("", "", f"method:{definition.name}")

@@ -1,6 +1,6 @@
-"""Facts and links as N-Quads: one named graph per file version, the same text for the same input.
+"""Facts and links as triples, by file: the same text for the same input. ``graphs`` puts them into named graphs.
 
-Used by the build. An edge lies in the graph of the file it starts in, and IRIs are made of path and qualified name, so
+Used by the build and by updates. An edge belongs to the file it starts in; IRIs are made of path and qualified name, so
 an edit of one file leaves the IRIs of everything else, and the edges that point to them, as they are.
 """
 
@@ -35,44 +35,39 @@ class TripleWriter:
         self._facts = facts
         self._names: dict[str, list[str]] = {}
 
-    def file_graph(self, file: SourceFile) -> str:
-        """The IRI of a file version's named graph."""
-        return f"<{self._base}/file/{path_part(file.path)}@{file.blob}>"
+    def forget(self, path: str) -> None:
+        """The facts of a file are about to be others."""
+        self._names.pop(path, None)
 
     def file(self, file: SourceFile, facts: FileFacts | None, links: FileLinks | None) -> Iterator[str]:
-        """The quads of one file version, as lines without a newline."""
-        tail = f" {self.file_graph(file)} ."
-        for triple in self._file(file, facts):
-            yield triple + tail
+        """The triples of one file, as text without the graph and the full stop."""
+        yield from self._file(file, facts)
         if facts is not None and links is not None:
-            for triple in self._definitions(file, facts, links):
-                yield triple + tail
-            for triple in self._links(file, links):
-                yield triple + tail
+            yield from self._definitions(file, facts, links)
+            yield from self._links(file, links)
 
     def index(
         self, commit: str, files: Sequence[SourceFile], skipped: Sequence[Skipped], ended_at: str
     ) -> Iterator[str]:
-        """The quads about the repository and this run, in a graph of their own."""
-        tail = f" <{self._base}/index> ."
+        """The triples about the repository and this run."""
         repository, run = f"<{self._base}>", f"<{self._base}/index-run>"
-        yield f"{repository} {_TYPE} {_c('Repository')}{tail}"
-        yield f"{repository} {_TYPE} <{SCHEMA}SoftwareSourceCode>{tail}"
+        yield f"{repository} {_TYPE} {_c('Repository')}"
+        yield f"{repository} {_TYPE} <{SCHEMA}SoftwareSourceCode>"
         for language in sorted({file.language for file in files if file.language}):
-            yield f"{repository} <{SCHEMA}programmingLanguage> {literal(language)}{tail}"
-        yield f"{run} {_TYPE} {_c('IndexRun')}{tail}"
-        yield f"{run} {_TYPE} <{PROV}Activity>{tail}"
-        yield f"{run} <{PROV}used> {repository}{tail}"
-        yield f"{run} {_c('commit')} {literal(commit)}{tail}"
-        yield f'{run} <{PROV}endedAtTime> "{ended_at}"^^<{XSD}dateTime>{tail}'
+            yield f"{repository} <{SCHEMA}programmingLanguage> {literal(language)}"
+        yield f"{run} {_TYPE} {_c('IndexRun')}"
+        yield f"{run} {_TYPE} <{PROV}Activity>"
+        yield f"{run} <{PROV}used> {repository}"
+        yield f"{run} {_c('commit')} {literal(commit)}"
+        yield f'{run} <{PROV}endedAtTime> "{ended_at}"^^<{XSD}dateTime>'
         for name, confidence in RULES.items():
             rule = _c(f"rule-{name}")
-            yield f"{rule} {_TYPE} {_c('ResolutionRule')}{tail}"
-            yield f'{rule} {_c("confidence")} "{confidence}"^^<{XSD}decimal>{tail}'
+            yield f"{rule} {_TYPE} {_c('ResolutionRule')}"
+            yield f'{rule} {_c("confidence")} "{confidence}"^^<{XSD}decimal>'
         for one in sorted(skipped, key=lambda one: (one.path, one.reason)):
             file = f"<{self._base}/file/{path_part(one.path)}>"
             reason = f"{one.reason}: {one.detail}" if one.detail else one.reason
-            yield f"{file} {_c('skippedBecause')} {literal(reason)}{tail}"
+            yield f"{file} {_c('skippedBecause')} {literal(reason)}"
 
     def external_names(self, links: FileLinks) -> set[str]:
         """Names outside the tree that a file's links point to."""
@@ -81,14 +76,12 @@ class TripleWriter:
             refs += [ref for _, ref in pairs]
         return {ref.external for ref in refs if ref.external}
 
-    def externals(self, names: set[str]) -> Iterator[str]:
-        """The quads of things outside the tree."""
-        tail = f" <{self._base}/external> ."
-        for name in sorted(names):
-            node = self._external(name)
-            yield f"{node} {_TYPE} {_c('External')}{tail}"
-            yield f"{node} {_LABEL} {literal(name.rpartition('.')[2])}{tail}"
-            yield f"{node} {_c('qualifiedName')} {literal(name)}{tail}"
+    def external(self, name: str) -> Iterator[str]:
+        """The triples of one thing outside the tree."""
+        node = self._external(name)
+        yield f"{node} {_TYPE} {_c('External')}"
+        yield f"{node} {_LABEL} {literal(name.rpartition('.')[2])}"
+        yield f"{node} {_c('qualifiedName')} {literal(name)}"
 
     def _file(self, file: SourceFile, facts: FileFacts | None) -> Iterator[str]:
         node = f"<{self._base}/file/{path_part(file.path)}>"

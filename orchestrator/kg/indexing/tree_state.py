@@ -1,0 +1,140 @@
+"""The state of a tree in memory: its files, their facts, the graph each file has, and how all that follows changes.
+
+Used by the build, and by the indexer for the project and every view of it. After any sequence of changes the graphs are
+those of a clean build, name by name. It reads no disk and writes none.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.kg.facts import FileFacts, FileLinks, Skipped, SourceFile
+from orchestrator.kg.indexing.families import Families
+from orchestrator.kg.rdf.graphs import GraphWriter, NamedGraph
+
+
+class Content(NamedTuple):
+    """What a path is: a file with facts where its language is read, or nothing but a reason why it is skipped."""
+
+    file: SourceFile | None
+    facts: FileFacts | None
+    skipped: Skipped | None
+
+
+class Counts(NamedTuple):
+    """What one file adds to the report."""
+
+    calls: int = 0
+    may_call: int = 0
+    unresolved: int = 0
+    tests: int = 0
+    triples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is remembered of a file's graph: its name, the outside names it points to, and its counts."""
+
+    name: str
+    externals: tuple[str, ...]
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From one set of graphs to another: names that go, and graphs that come."""
+
+    removed: frozenset[str]
+    added: Mapping[str, NamedGraph]
+
+
+class TreeState:
+    """One state of a tree. Exhaust ``link_all`` once, then ``change`` it as often as needed (where ``recording``)."""
+
+    def __init__(self, project_iri: str, contents: Mapping[str, Content], *, recording: bool) -> None:
+        self.contents = dict(contents)
+        self.facts = {path: one.facts for path, one in contents.items() if one.facts is not None}
+        self.written: dict[str, Written] = {}
+        self.writer = GraphWriter(project_iri, self.facts)
+        self._outside: dict[str, int] = {}
+        self._families = Families(self.facts, _languages(contents), self._paths(), recording=recording)
+
+    def link_all(self) -> Iterator[NamedGraph]:
+        """The graph of every file in the order of paths, then those of what is outside."""
+        for path in sorted(self.contents):
+            graph = self._write(path)
+            if graph is not None:
+                yield graph
+        for name in sorted(self._outside):
+            yield self.writer.external(name)
+
+    def change(self, changed: Mapping[str, Content | None]) -> Change:
+        """Take new contents; None: the path is gone."""
+        for path, one in changed.items():
+            self.writer.forget(path)
+            if one is None:
+                self.contents.pop(path, None)
+            else:
+                self.contents[path] = one
+            if one is None or one.facts is None:
+                self.facts.pop(path, None)
+            else:
+                self.facts[path] = one.facts
+        facts = {path: self.facts.get(path) for path in changed}
+        affected = self._families.update(facts, _languages(changed), self._paths()) | changed.keys()
+        outside = set(self._outside)
+        before = {self.written[path].name for path in affected if path in self.written}
+        graphs = [graph for path in sorted(affected) if (graph := self._write(path)) is not None]
+        graphs += [self.writer.external(name) for name in self._outside.keys() - outside]
+        before |= {self.writer.external(name).name for name in outside - self._outside.keys()}
+        after = {graph.name: graph for graph in graphs}
+        return Change(
+            frozenset(before - after.keys()), {name: one for name, one in after.items() if name not in before}
+        )
+
+    def names(self) -> set[str]:
+        """The names of all graphs of this state. Costs as much as the tree is large."""
+        outside = {self.writer.external(name).name for name in self._outside}
+        return {one.name for one in self.written.values()} | outside
+
+    def _write(self, path: str) -> NamedGraph | None:
+        """Link a file and write its graph; None where the path is none any more."""
+        old = self.written.pop(path, None)
+        self._count_outside(old.externals if old is not None else (), -1)
+        content = self.contents.get(path)
+        if content is None or content.file is None:
+            return None
+        links = self._families.link(path) if content.facts is not None else None
+        graph = self.writer.file(content.file, content.facts, links)
+        externals = tuple(self.writer.external_names(links)) if links is not None else ()
+        self._count_outside(externals, 1)
+        self.written[path] = Written(graph.name, externals, _counts(links, graph))
+        return graph
+
+    def _count_outside(self, names: Iterable[str], by: int) -> None:
+        for name in names:
+            users = self._outside.get(name, 0) + by
+            if users:
+                self._outside[name] = users
+            else:
+                del self._outside[name]
+
+    def _paths(self) -> list[str]:
+        return [path for path, one in self.contents.items() if one.file is not None]
+
+
+def _languages(contents: Mapping[str, Content | None]) -> dict[str, str]:
+    return {path: one.file.language for path, one in contents.items() if one is not None and one.file is not None}
+
+
+def _counts(links: FileLinks | None, graph: NamedGraph) -> Counts:
+    if links is None:
+        return Counts(triples=graph.size)
+    certain = sum(edge.certainty == "calls" for edge in links.edges)
+    return Counts(
+        calls=certain,
+        may_call=len(links.edges) - certain,
+        unresolved=sum(number for _, number in links.unresolved_sites),
+        tests=len(links.tests),
+        triples=graph.size,
+    )
