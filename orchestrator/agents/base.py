@@ -91,28 +91,12 @@ class Tools(Protocol):
 class Graph(Protocol):
     """Questions to the project's knowledge graph; every answer is a JSON object."""
 
-    async def find_symbol(self, name: str, limit: int) -> dict[str, Any]:
-        """Symbols whose name or qualified name is, ends with or contains the name."""
+    async def ask(self, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a prepared question of ``core.graph_questions``."""
         ...
 
-    async def callers(self, symbol: str) -> dict[str, Any]:
-        """Who calls the symbol, with how certain that is."""
-        ...
-
-    async def callees(self, symbol: str) -> dict[str, Any]:
-        """What the symbol calls, with how certain that is."""
-        ...
-
-    async def impact(self, symbol: str, depth: int) -> dict[str, Any]:
-        """What a change of the symbol may reach, following callers up to a depth."""
-        ...
-
-    async def tests_reaching(self, symbol: str) -> dict[str, Any]:
-        """Tests from which the symbol is reached."""
-        ...
-
-    async def outline(self, path: str) -> dict[str, Any]:
-        """The symbols of a file."""
+    async def sparql(self, query: str) -> dict[str, Any]:
+        """The answer to a read-only SPARQL query."""
         ...
 
     async def commit(self) -> str | None:

@@ -19,8 +19,6 @@ from orchestrator.core.events import EventKind
 
 _MOST_QUESTIONS = 10
 _SHOWN = 20
-_IMPACT_DEPTH = 5
-_FOUND = 20
 
 _SUBJECT = r"[`'\"]?(?P<subject>[^\s`'\"?]+)[`'\"]?(?:\(\))?"
 _NOUN = r"(?:the\s+)?(?:(?:function|class|method|symbol|module|file)\s+)?"
@@ -45,9 +43,35 @@ _FORMS: tuple[tuple[str, str, str], ...] = (
     ("tests_reaching", "tests for X", rf"(?:the\s+)?tests\s+(?:for|of|reaching|covering)\s+{_NOUN}{_SUBJECT}"),
     ("outline", "outline of FILE", rf"(?:show\s+)?(?:the\s+|an\s+)?outline\s+(?:of\s+|for\s+)?{_NOUN}{_SUBJECT}"),
     ("outline", "what is in FILE", rf"what(?:'s|\s+is)\s+in\s+{_NOUN}{_SUBJECT}"),
+    ("owners", "who owns FILE", rf"who\s+(?:owns|maintains)\s+{_NOUN}{_SUBJECT}"),
+    ("who_changed", "who changed X", rf"(?:who|which\s+tasks?|what)\s+(?:has\s+)?changed\s+{_NOUN}{_SUBJECT}"),
+    (
+        "co_changing",
+        "what changes with FILE",
+        rf"(?:what|which\s+files)\s+changes?\s+(?:together\s+)?with\s+{_NOUN}{_SUBJECT}",
+    ),
+    (
+        "overrides",
+        "what overrides X",
+        rf"(?:what|who)\s+(?:overrides|extends|subclasses|implements)\s+{_NOUN}{_SUBJECT}",
+    ),
+    ("config_reads", "where is KEY read", rf"where\s+is\s+{_NOUN}{_SUBJECT}\s+read"),
+    ("users_of_dependency", "who imports X", rf"(?:who|what)\s+imports\s+{_NOUN}{_SUBJECT}"),
+    (
+        "import_cycles",
+        "import cycles",
+        r"(?:find\s+|list\s+|show\s+)?(?:the\s+)?(?:import\s+(?:cycles|circles)|circular\s+imports)",
+    ),
+    ("dead_code", "dead code", r"(?:find\s+|list\s+|show\s+|what\s+is\s+)?(?:the\s+)?dead\s+code"),
     ("find_symbol", "where is X", rf"where(?:'s|\s+is|\s+are)\s+{_NOUN}{_SUBJECT}(?:\s+(?:defined|declared|located))?"),
     ("find_symbol", "find X", rf"(?:find|locate|look\s+up)\s+{_NOUN}{_SUBJECT}"),
 )
+# The parameter that the subject is; the others are symbols.
+_PARAMETERS = {
+    "outline": "path", "owners": "path", "co_changing": "path", "config_reads": "key", "users_of_dependency": "name",
+    "find_symbol": "name",
+}  # fmt: skip
+_ALONE = frozenset({"import_cycles", "dead_code"})
 _PATTERNS = [(kind, re.compile(pattern, re.IGNORECASE)) for kind, _, pattern in _FORMS]
 _HINT = "It understands: " + "; ".join(form for _, form, _ in _FORMS) + "."
 
@@ -116,6 +140,8 @@ def understand(text: str) -> tuple[list[Question], list[str]]:
 def _match(part: str) -> Question | None:
     for kind, pattern in _PATTERNS:
         if match := pattern.fullmatch(part):
+            if kind in _ALONE:
+                return Question(part, kind, "")
             subject = match["subject"].removesuffix("()")
             return Question(part, kind, subject) if subject else None
     return None
@@ -135,17 +161,8 @@ async def _ask(graph: Graph, question: Question) -> dict[str, Any]:
 
 
 async def _call(graph: Graph, question: Question) -> dict[str, Any]:
-    if question.kind == "find_symbol":
-        return await graph.find_symbol(question.subject, _FOUND)
-    if question.kind == "impact":
-        return await graph.impact(question.subject, _IMPACT_DEPTH)
-    asked = {
-        "callers": graph.callers,
-        "callees": graph.callees,
-        "tests_reaching": graph.tests_reaching,
-        "outline": graph.outline,
-    }
-    return await asked[question.kind](question.subject)
+    given = {_PARAMETERS.get(question.kind, "symbol"): question.subject} if question.kind not in _ALONE else {}
+    return await graph.ask(question.kind, given)
 
 
 _WORDS = {
@@ -155,6 +172,14 @@ _WORDS = {
     "tests_reaching": "tests that reach {}",
     "outline": "symbols in {}",
     "find_symbol": "symbols named {}",
+    "owners": "authors of {}",
+    "who_changed": "tasks and commits that changed {}",
+    "co_changing": "files that change with {}",
+    "overrides": "classes and methods below {}",
+    "config_reads": "configuration keys {}",
+    "users_of_dependency": "users of {}",
+    "import_cycles": "groups of modules that import each other",
+    "dead_code": "functions that nothing known uses",
 }
 
 
@@ -176,11 +201,14 @@ def _rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from (row for row in value if isinstance(row, dict))
 
 
+_NAMES = ("symbol", "circle", "key", "author", "title", "path")
+_TOLD = ("commits", "together", "agent", "tests", "at", "last")
+
+
 def _row(row: dict[str, Any]) -> str:
-    name = next(
-        (str(row[key]) for key in ("symbol", "qualified_name", "name", "caller", "callee") if row.get(key)), "?"
-    )
-    line = row.get("line") or row.get("start_line")
-    place = f" at {row['path']}" + (f":{line}" if line else "") if row.get("path") else ""
+    name = next((str(row[key]) for key in _NAMES if row.get(key)), "?")
+    line = row.get("line")
+    place = f" at {row['path']}" + (f":{line}" if line else "") if row.get("path") and row["path"] != name else ""
+    place += "".join(f", {key} {row[key]}" for key in _TOLD if row.get(key))
     certainty = " (perhaps)" if row.get("certainty") == "mayCall" else ""
     return f"{name}{place}{certainty}"

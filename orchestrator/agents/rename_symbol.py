@@ -104,7 +104,7 @@ async def _resolved(context: AgentContext, symbol: str) -> Resolved:
     try:
         if context.base_commit is None or await context.graph.commit() != context.base_commit:
             return frozenset()
-        answer = await context.graph.callers(symbol)
+        answer = await context.graph.ask("callers", {"symbol": symbol})
     except NotFound:
         return frozenset()
     rows = [row for row in answer.get("callers", ()) if row.get("certainty") == "calls"]

@@ -1,15 +1,16 @@
-"""The built-in server ``graph``: questions to a project's knowledge graph, as tools.
+"""The built-in server ``graph``: SPARQL and every prepared question to a project's knowledge graph, as tools.
 
 Used through the pool like any server. It answers nothing itself: the container injects a ``GraphQuestions``, since the
-graph is another folder of this floor.
+graph is another folder of this floor. The tools are those of the catalogue of questions.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import Field
+from pydantic import BaseModel, Field, create_model
 
+from orchestrator.core.graph_questions import GRAPH_QUESTIONS, GraphQuestion, Parameter
 from orchestrator.mcp.builtin import Arguments, BuiltinServer, BuiltinTool, CallContext
 
 
@@ -20,28 +21,8 @@ class GraphQuestions(Protocol):
         """The result of a read-only SPARQL query, as SPARQL JSON or, for CONSTRUCT, as text."""
         ...
 
-    async def find_symbol(self, folder: Path, name: str, limit: int) -> dict[str, Any]:
-        """Symbols whose name or qualified name is, ends with or contains the name."""
-        ...
-
-    async def callers(self, folder: Path, symbol: str) -> dict[str, Any]:
-        """Who calls the symbol, with how certain that is."""
-        ...
-
-    async def callees(self, folder: Path, symbol: str) -> dict[str, Any]:
-        """What the symbol calls, with how certain that is."""
-        ...
-
-    async def impact(self, folder: Path, symbol: str, depth: int) -> dict[str, Any]:
-        """What a change of the symbol may reach, following callers up to a depth."""
-        ...
-
-    async def tests_reaching(self, folder: Path, symbol: str) -> dict[str, Any]:
-        """Tests from which the symbol is reached."""
-        ...
-
-    async def outline(self, folder: Path, path: str) -> dict[str, Any]:
-        """The symbols of a file as the graph knows them."""
+    async def ask(self, folder: Path, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a prepared question of the catalogue."""
         ...
 
 
@@ -51,69 +32,42 @@ class SparqlArguments(Arguments):
     query: str = Field(min_length=1, max_length=100_000, description="A SELECT, ASK, CONSTRUCT or DESCRIBE query.")
 
 
-class FindArguments(Arguments):
-    """A name to look for."""
-
-    name: str = Field(min_length=1, max_length=500, description="A symbol's name, whole or in part.")
-    limit: int = Field(20, ge=1, le=500, description="How many symbols at most.")
-
-
-class SymbolArguments(Arguments):
-    """One symbol."""
-
-    symbol: str = Field(min_length=1, max_length=2000, description="Qualified name or IRI of a symbol.")
-
-
-class ImpactArguments(SymbolArguments):
-    """One symbol and how far to look."""
-
-    depth: int = Field(5, ge=1, le=50, description="How many steps of calls to follow.")
-
-
-class PathArguments(Arguments):
-    """One file."""
-
-    path: str = Field(min_length=1, max_length=4096, description="A file's path in the project.")
-
-
 def graph_server(questions: GraphQuestions) -> BuiltinServer:
     """The server, ready for the pool, asking the given graph reader."""
 
     async def sparql(context: CallContext, given: SparqlArguments) -> dict[str, Any]:
         return await questions.sparql(context.require_graph(), given.query)
 
-    async def find_symbol(context: CallContext, given: FindArguments) -> dict[str, Any]:
-        return await questions.find_symbol(context.require_graph(), given.name, given.limit)
-
-    async def impact(context: CallContext, given: ImpactArguments) -> dict[str, Any]:
-        return await questions.impact(context.require_graph(), given.symbol, given.depth)
-
-    async def outline(context: CallContext, given: PathArguments) -> dict[str, Any]:
-        return await questions.outline(context.require_graph(), given.path)
-
-    query, lookup, reach = ("graph_query",), ("symbol_lookup",), ("impact_analysis",)
-    return BuiltinServer(
-        "graph",
-        [
-            BuiltinTool("sparql", "Ask the project's knowledge graph in SPARQL.", SparqlArguments, sparql, query),
-            BuiltinTool("find_symbol", "Find classes and functions by name.", FindArguments, find_symbol, lookup),
-            BuiltinTool("callers", "Who calls a symbol.", SymbolArguments, _about(questions.callers), reach),
-            BuiltinTool("callees", "What a symbol calls.", SymbolArguments, _about(questions.callees), reach),
-            BuiltinTool("impact", "What a change of a symbol may reach.", ImpactArguments, impact, reach),
-            BuiltinTool(
-                "tests_reaching", "Tests that reach a symbol.", SymbolArguments, _about(questions.tests_reaching), reach
-            ),
-            BuiltinTool("outline", "The symbols of a file, as the graph knows them.", PathArguments, outline, lookup),
-        ],
-    )
+    said = "Ask the project's knowledge graph in SPARQL."
+    tools = [BuiltinTool("sparql", said, SparqlArguments, sparql, ("graph_query",))]
+    for question in GRAPH_QUESTIONS.values():
+        run, model = _asking(questions, question.name), arguments_of(question)
+        tools.append(BuiltinTool(question.name, question.description, model, run, (question.capability,)))
+    return BuiltinServer("graph", tools)
 
 
-def _about(
-    question: Callable[[Path, str], Awaitable[dict[str, Any]]],
-) -> Callable[[CallContext, SymbolArguments], Awaitable[dict[str, Any]]]:
-    """A tool that asks one question about one symbol."""
+def arguments_of(question: GraphQuestion) -> type[BaseModel]:
+    """The parameters of a question as a model that refuses unknown ones."""
+    fields: dict[str, Any] = {parameter.name: _field(parameter) for parameter in question.parameters}
+    name = "".join(part.capitalize() for part in question.name.split("_"))
+    return create_model(f"{name}Arguments", __base__=Arguments, **fields)
 
-    async def ask(context: CallContext, given: SymbolArguments) -> dict[str, Any]:
-        return await question(context.require_graph(), given.symbol)
+
+def _field(parameter: Parameter) -> tuple[type, Any]:
+    default = ... if parameter.default is None else parameter.default
+    if parameter.kind == "flag":
+        return bool, Field(default, description=parameter.description)
+    if parameter.kind == "count":
+        return int, Field(default, ge=parameter.least, le=parameter.most, description=parameter.description)
+    # A text that has a default may be left empty even where it is to have a least length when given.
+    least = parameter.least if parameter.default is None else 0
+    return str, Field(default, min_length=least, max_length=parameter.most, description=parameter.description)
+
+
+def _asking(questions: GraphQuestions, name: str) -> Callable[[CallContext, BaseModel], Awaitable[dict[str, Any]]]:
+    """A tool that asks one question."""
+
+    async def ask(context: CallContext, given: BaseModel) -> dict[str, Any]:
+        return await questions.ask(context.require_graph(), name, given.model_dump())
 
     return ask

@@ -3,14 +3,15 @@
 Made by ``run_agent`` for one run each. Access was checked when the task was made; only what its user may see is here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from orchestrator.agents.base import AgentTool, ToolAnswer
 from orchestrator.core.errors import NotFound
+from orchestrator.core.graph_questions import TOKENS
 from orchestrator.core.routing import Health
-from orchestrator.kg.questions.ask import commit
+from orchestrator.kg.questions.overall import commit
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.capabilities import capabilities_of_tool
@@ -92,29 +93,13 @@ class ProjectGraph:
         self._questions = questions
         self._folder = folder
 
-    async def find_symbol(self, name: str, limit: int) -> dict[str, Any]:
-        """Symbols by name."""
-        return await self._questions.find_symbol(self._there(), name, limit)
+    async def ask(self, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a prepared question; as long as it is, unless ``tokens`` says otherwise."""
+        return await self._questions.ask(self._there(), question, {"tokens": TOKENS.most, **given})
 
-    async def callers(self, symbol: str) -> dict[str, Any]:
-        """Who calls the symbol."""
-        return await self._questions.callers(self._there(), symbol)
-
-    async def callees(self, symbol: str) -> dict[str, Any]:
-        """What the symbol calls."""
-        return await self._questions.callees(self._there(), symbol)
-
-    async def impact(self, symbol: str, depth: int) -> dict[str, Any]:
-        """What a change of the symbol may reach."""
-        return await self._questions.impact(self._there(), symbol, depth)
-
-    async def tests_reaching(self, symbol: str) -> dict[str, Any]:
-        """Tests from which the symbol is reached."""
-        return await self._questions.tests_reaching(self._there(), symbol)
-
-    async def outline(self, path: str) -> dict[str, Any]:
-        """The symbols of a file."""
-        return await self._questions.outline(self._there(), path)
+    async def sparql(self, query: str) -> dict[str, Any]:
+        """The answer to a read-only SPARQL query."""
+        return await self._questions.sparql(self._there(), query)
 
     async def commit(self) -> str | None:
         """The commit the graph was built from."""

@@ -1,5 +1,6 @@
 """The graph analyst: which sentences it understands and what it answers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -7,34 +8,35 @@ import pytest
 from orchestrator.agents.graph_analyst import GraphAnalyst, understand
 from orchestrator.core.errors import InvalidInput, NotFound
 from orchestrator.core.events import EventKind
+from orchestrator.core.graph_questions import checked
 from tests.agents.support import Told, context
 
 AGENT = GraphAnalyst()
 
 
+_SURE = {"symbol": "b.g", "path": "b.py", "line": 7, "certainty": "calls"}
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "callers": {"callers": [_SURE, {**_SURE, "symbol": "b.h", "certainty": "mayCall"}]},
+    "impact": {"reached": [{"symbol": f"s{n}", "path": "c.py", "line": n} for n in range(25)]},
+    "outline": {"symbols": [{"symbol": "f", "line": 1}]},
+    "find_symbol": {"symbols": [{"symbol": "main", "path": "a.py", "line": 3}]},
+    "who_changed": {"tasks": [{"title": "Faster", "agent": "Coder", "tests": "failed"}]},
+}
+
+
 class KnownGraph:
     """A graph of one function with two callers; everything else is unknown."""
 
-    async def find_symbol(self, name: str, limit: int) -> dict[str, Any]:
-        return {"name": name, "symbols": [{"name": name, "path": "a.py", "start_line": 3}]}
+    async def ask(self, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        checked(question, given)
+        if question == "tests_reaching":
+            raise NotFound("this project has no knowledge graph yet")
+        if question == "callers" and given["symbol"] != "a.f":
+            raise NotFound(f"no symbol {given['symbol']}", field="symbol")
+        return {**given, **_ANSWERS.get(question, {"rows": []})}
 
-    async def callers(self, symbol: str) -> dict[str, Any]:
-        if symbol != "a.f":
-            raise NotFound(f"no symbol {symbol}", field="symbol")
-        sure = {"symbol": "b.g", "path": "b.py", "line": 7, "certainty": "calls"}
-        return {"symbol": symbol, "callers": [sure, {**sure, "symbol": "b.h", "certainty": "mayCall"}]}
-
-    async def callees(self, symbol: str) -> dict[str, Any]:
-        return {"symbol": symbol, "callees": []}
-
-    async def impact(self, symbol: str, depth: int) -> dict[str, Any]:
-        return {"symbol": symbol, "reached": [{"symbol": f"s{n}", "path": "c.py", "line": n} for n in range(25)]}
-
-    async def tests_reaching(self, symbol: str) -> dict[str, Any]:
-        raise NotFound("this project has no knowledge graph yet")
-
-    async def outline(self, path: str) -> dict[str, Any]:
-        return {"path": path, "symbols": [{"name": "f", "start_line": 1}]}
+    async def sparql(self, query: str) -> dict[str, Any]:
+        raise AssertionError(query)
 
     async def commit(self) -> str | None:
         return None
@@ -58,6 +60,15 @@ async def ask(question: str, told: Told | None = None) -> Any:
         ("tests for a.f", "tests_reaching", "a.f"),
         ("outline of src/a.py", "outline", "src/a.py"),
         ("what is in src/a.py?", "outline", "src/a.py"),
+        ("who owns src/a.py", "owners", "src/a.py"),
+        ("who changed a.f?", "who_changed", "a.f"),
+        ("which task changed a.f", "who_changed", "a.f"),
+        ("what changes with a.py", "co_changing", "a.py"),
+        ("what overrides a.C.m", "overrides", "a.C.m"),
+        ("where is HOME read?", "config_reads", "HOME"),
+        ("who imports requests", "users_of_dependency", "requests"),
+        ("import cycles", "import_cycles", ""),
+        ("find dead code", "dead_code", ""),
         ("where is main", "find_symbol", "main"),
         ("where is main defined?", "find_symbol", "main"),
         ("find main", "find_symbol", "main"),

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ class Graph:
     def __init__(self, commit: str) -> None:
         self._commit = commit
 
-    async def callers(self, symbol: str) -> dict[str, Any]:
+    async def ask(self, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        assert question == "callers"
         return {"callers": [{"path": "a.py", "line": 7, "certainty": "calls"},
                             {"path": "a.py", "line": 8, "certainty": "mayCall"}]}  # fmt: skip
 

@@ -1,16 +1,21 @@
 """Sample trees, built graphs, and queries whose servers end with the test."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.core.graph_questions import GRAPH_QUESTIONS
 from orchestrator.kg.indexing.build import BuildReport, build_graph
 from orchestrator.kg.query.client import GraphQueries
+from orchestrator.kg.questions.ask import ask
+from orchestrator.kg.questions.asking import Asker
 from tests.kg.sample import SAMPLE, write_tree
 
 PROJECT = "urn:orchestrator:project:test"
 Build = Callable[..., BuildReport]
+Asked = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -37,3 +42,14 @@ async def queries(folder: Path) -> AsyncIterator[GraphQueries]:
     finally:
         await asked.stop(folder)
         await asked.aclose()
+
+
+@pytest.fixture
+def asked(folder: Path, queries: GraphQueries) -> Asked:
+    """Asks a prepared question; a value without a name is the question's first parameter."""
+
+    async def run(question: str, *first: Any, **given: Any) -> dict[str, Any]:
+        names = [parameter.name for parameter in GRAPH_QUESTIONS[question].parameters]
+        return await ask(Asker(queries, folder), question, dict(zip(names, first, strict=False)) | given)
+
+    return run

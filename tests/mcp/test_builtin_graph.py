@@ -1,11 +1,13 @@
 """The built-in ``graph`` server hands questions to whoever answers them, with the folder of the call's project."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.core.errors import BadQuery
+from orchestrator.core.errors import BadQuery, InvalidInput
+from orchestrator.core.graph_questions import GRAPH_QUESTIONS, checked
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions, graph_server
 
@@ -20,23 +22,9 @@ class Recorder:
             raise BadQuery("This is no SPARQL.", field="query")
         return {"asked": ["sparql", str(folder), query]}
 
-    async def find_symbol(self, folder: Path, name: str, limit: int) -> dict[str, Any]:
-        return {"asked": ["find_symbol", str(folder), name, limit]}
-
-    async def callers(self, folder: Path, symbol: str) -> dict[str, Any]:
-        return {"asked": ["callers", str(folder), symbol]}
-
-    async def callees(self, folder: Path, symbol: str) -> dict[str, Any]:
-        return {"asked": ["callees", str(folder), symbol]}
-
-    async def impact(self, folder: Path, symbol: str, depth: int) -> dict[str, Any]:
-        return {"asked": ["impact", str(folder), symbol, depth]}
-
-    async def tests_reaching(self, folder: Path, symbol: str) -> dict[str, Any]:
-        return {"asked": ["tests_reaching", str(folder), symbol]}
-
-    async def outline(self, folder: Path, path: str) -> dict[str, Any]:
-        return {"asked": ["outline", str(folder), path]}
+    async def ask(self, folder: Path, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        assert checked(question, given) == given
+        return {"asked": [question, str(folder), dict(given)]}
 
 
 QUESTIONS: GraphQuestions = Recorder()
@@ -47,12 +35,11 @@ SERVER = graph_server(QUESTIONS)
     ("tool", "arguments", "rest"),
     [
         ("sparql", {"query": "ASK {}"}, ["ASK {}"]),
-        ("find_symbol", {"name": "Pool"}, ["Pool", 20]),
-        ("callers", {"symbol": "a.b"}, ["a.b"]),
-        ("callees", {"symbol": "a.b"}, ["a.b"]),
-        ("impact", {"symbol": "a.b", "depth": 2}, ["a.b", 2]),
-        ("tests_reaching", {"symbol": "a.b"}, ["a.b"]),
-        ("outline", {"path": "a.py"}, ["a.py"]),
+        ("find_symbol", {"name": "Pool"}, [{"name": "Pool", "limit": 20, "tokens": 2000}]),
+        ("callers", {"symbol": "a.b", "tokens": 300}, [{"symbol": "a.b", "tokens": 300}]),
+        ("impact", {"symbol": "a.b", "depth": 2}, [{"symbol": "a.b", "depth": 2, "tokens": 2000}]),
+        ("dead_code", {"public": True}, [{"path": "", "limit": 50, "public": True, "tokens": 2000}]),
+        ("summary", {}, [{"tokens": 2000}]),
     ],
 )
 async def test_each_tool_asks_its_question_of_the_right_graph(
@@ -73,5 +60,23 @@ async def test_a_project_without_a_graph_is_told_to_make_one() -> None:
     assert "generate it first" in result.text
 
 
+def test_every_question_is_a_tool_that_says_what_it_wants() -> None:
+    tools = {tool.name: tool for tool in SERVER.tools}
+    assert set(tools) == {"sparql", *GRAPH_QUESTIONS}
+    for name, question in GRAPH_QUESTIONS.items():
+        schema = tools[name].input_schema
+        assert set(schema["properties"]) == {parameter.name for parameter in question.parameters}
+        assert all("description" in field for field in schema["properties"].values())
+        assert schema.get("required", []) == [one.name for one in question.parameters if one.default is None]
+
+
+@pytest.mark.parametrize("given", [{}, {"symbol": ""}, {"symbol": "a", "tokens": 1}, {"symbol": "a", "more": 1}])
+async def test_wrong_arguments_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        await SERVER.call("callers", given, CallContext(graph_folder=FOLDER))
+
+
 def test_the_capabilities_are_declared() -> None:
-    assert SERVER.capabilities == {"graph_query", "symbol_lookup", "impact_analysis"}
+    assert SERVER.capabilities == {
+        "graph_query", "symbol_lookup", "impact_analysis", "code_history", "code_review",
+    }  # fmt: skip

@@ -6,6 +6,16 @@ the engine wants such a variable in the projection. Definitions and call sites b
 
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 
+# What the graph holds at all, a row for each thing there is.
+KNOWLEDGE = f"""{PREFIXES}
+SELECT ?what ?value WHERE {{
+  {{ SELECT ("skipped" AS ?what) (COUNT(DISTINCT ?f) AS ?value) WHERE {{ ?f c:skippedBecause ?why }} }}
+  UNION {{ SELECT ("observed" AS ?what) (1 AS ?value) WHERE {{ ?a c:observedCall|c:covers ?b }} LIMIT 1 }}
+  UNION {{ SELECT ("history" AS ?what) (1 AS ?value) WHERE {{ ?k a c:Commit }} LIMIT 1 }}
+  UNION {{ SELECT ("work" AS ?what) (1 AS ?value) WHERE {{ ?t a c:Task }} LIMIT 1 }}
+  UNION {{ SELECT ("cut" AS ?what) ?value WHERE {{ ?r c:historyCut ?value }} LIMIT 1 }}
+}}"""
+
 _KIND = """
   VALUES (?type ?kind) { (c:Class "class") (c:Function "function") (c:Method "method") (c:Module "module") }
 """
@@ -66,6 +76,19 @@ SELECT ?x ?iri ?symbol ?path ?line ?certainty ?rule WHERE {{
   UNION {{ {_OWN_SITE} ?site c:candidate ?iri . {_CALLED} BIND("mayCall" AS ?certainty) }}
 }}"""
 
+_SEEN = "?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path"
+OBSERVED_CALLERS = f"""{PREFIXES}
+SELECT ?x ?iri ?symbol ?path ?line WHERE {{ ?iri c:observedCall ?x . {_SEEN} }}"""
+OBSERVED_CALLEES = f"""{PREFIXES}
+SELECT ?x ?iri ?symbol ?path ?line WHERE {{ ?x c:observedCall ?iri . {_SEEN} }}"""
+
+UNSEEN = f"""{PREFIXES}
+SELECT ?path ?caller ?callee ?file WHERE {{
+  ?a c:observedCall ?b FILTER NOT EXISTS {{ ?a c:calls ?b }}
+  ?a c:qualifiedName ?caller ; c:definedIn/c:path ?file FILTER(STRSTARTS(?file, ?path))
+  ?b c:qualifiedName ?callee
+}} ORDER BY ?caller ?callee"""
+
 UNRESOLVED_BY_NAME = f"""{PREFIXES}
 SELECT ?name ?symbol WHERE {{ ?iri c:unresolvedName ?name ; c:qualifiedName ?symbol }} ORDER BY ?symbol LIMIT 200"""
 
@@ -81,10 +104,21 @@ _DEPENDENT = "?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:p
 
 DEPENDENTS = f"""{PREFIXES}
 SELECT DISTINCT ?target ?iri ?symbol ?path ?line ?certainty WHERE {{
-  {{ {_TARGETS} ?iri c:calls|c:overrides|c:extends|c:instantiates ?target . {_DEPENDENT} BIND("calls" AS ?certainty) }}
+  {{ {_TARGETS} ?iri c:calls|c:observedCall|c:overrides|c:extends|c:instantiates ?target . {_DEPENDENT}
+     BIND("calls" AS ?certainty) }}
   UNION {{ {_TARGETS} ?iri c:mayCall|c:references ?target . {_DEPENDENT} BIND("mayCall" AS ?certainty) }}
 }}"""
 
+_SOURCES = "VALUES ?source { #VALUES# }"
+_STEP = (
+    f'{{ {_SOURCES} ?source c:calls|c:observedCall|c:instantiates ?iri . {_DEPENDENT} BIND("calls" AS ?certainty) }}'
+)
+_STEP_CAUTIOUS = f'{{ {_SOURCES} ?source c:mayCall|c:references ?iri . {_DEPENDENT} BIND("mayCall" AS ?certainty) }}'
+_WAY = "SELECT DISTINCT ?source ?iri ?symbol ?path ?line ?certainty WHERE"
+STEPS = f"{PREFIXES}{_WAY} {{ {_STEP} }} ORDER BY ?symbol"
+STEPS_CAUTIOUS = f"{PREFIXES}{_WAY} {{ {_STEP} UNION {_STEP_CAUTIOUS} }} ORDER BY ?certainty ?symbol"
+
+# The path binds its end first and the type is only tested: the engine would start from all tests otherwise.
 _TESTS = """
 SELECT ?x ?iri ?symbol ?path ?line WHERE {
   { SELECT DISTINCT ?x ?iri WHERE { { ?iri %s+ ?x } UNION { ?member c:memberOf ?x . ?iri %s+ ?member } } }
@@ -92,8 +126,8 @@ SELECT ?x ?iri ?symbol ?path ?line WHERE {
   ?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path .
 } ORDER BY ?symbol"""
 
-TESTS = PREFIXES + _TESTS.replace("%s", "(c:calls|c:instantiates)")
-TESTS_CAUTIOUS = PREFIXES + _TESTS.replace("%s", "(c:calls|c:instantiates|c:mayCall)")
+TESTS = PREFIXES + _TESTS.replace("%s", "(c:calls|c:instantiates|c:observedCall|c:covers)")
+TESTS_CAUTIOUS = PREFIXES + _TESTS.replace("%s", "(c:calls|c:instantiates|c:observedCall|c:covers|c:mayCall)")
 
 KINDS = f"""{PREFIXES}
 SELECT ?kind (COUNT(?iri) AS ?n) WHERE {{
