@@ -122,6 +122,15 @@ class Reference(NamedTuple):
     line: int
 
 
+class ConfigRead(NamedTuple):
+    """A configuration key that a scope reads; ``origin`` is ``env`` or ``settings``."""
+
+    scope: int
+    key: str
+    origin: str
+    line: int
+
+
 class ImportFact(NamedTuple):
     """A module named by an import: dots for relative ones kept. ``star`` for ``from m import *``."""
 
@@ -151,6 +160,7 @@ class FileFacts:
     program: str = ""
     compounds: tuple[Compound, ...] = ()
     stores: tuple[Store, ...] = ()
+    config: tuple[ConfigRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

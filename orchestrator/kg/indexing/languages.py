@@ -85,7 +85,7 @@ class Language:
 
 
 LANGUAGES = (
-    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=2),
+    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=3),
 )
 BY_NAME = {language.name: language for language in LANGUAGES}
 

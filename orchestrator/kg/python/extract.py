@@ -6,10 +6,12 @@ Says only what the file itself says: nothing is resolved here.
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from tree_sitter import Node
 
 from orchestrator.kg.facts import Call, Definition, FileFacts, Reference
+from orchestrator.kg.python.config_reads import config_reads
 from orchestrator.kg.python.expressions import can_matter
 from orchestrator.kg.python.imports import Imports
 from orchestrator.kg.python.names import Names, Scope
@@ -42,7 +44,8 @@ def extract(source: bytes) -> FileFacts:
     deadline = time.monotonic() + PARSE_SECONDS
     tree = parse(source, deadline)
     extractor = _Extractor(tree.root_node)
-    return extractor.run(walk(tree, deadline, extractor.wanted))
+    facts = extractor.run(walk(tree, deadline, extractor.wanted))
+    return replace(facts, config=config_reads(source, tree, deadline, facts.definitions, facts.bindings))
 
 
 class _Extractor:

@@ -44,6 +44,7 @@ class TripleWriter:
         yield from self._file(file, facts)
         if facts is not None and links is not None:
             yield from self._definitions(file, facts, links)
+            yield from self._config(file.path, facts)
             yield from self._links(file, links)
 
     def index(
@@ -126,6 +127,15 @@ class TripleWriter:
                 yield f"{node} {_COMMENT} {literal(definition.doc)}"
             if index in unresolved:
                 yield f"{node} {_c('unresolvedCalls')} {_number(unresolved[index])}"
+
+    def _config(self, path: str, facts: FileFacts) -> Iterator[str]:
+        for key, origin in dict.fromkeys((read.key, read.origin) for read in facts.config):
+            node = f"<{self._base}/config/{origin}/{path_part(key)}>"
+            yield f"{node} {_TYPE} {_c('ConfigKey')}"
+            yield f"{node} {_LABEL} {literal(key)}"
+            yield f"{node} {_c('configSource')} {literal(origin)}"
+        for scope, key, origin in dict.fromkeys((read.scope, read.key, read.origin) for read in facts.config):
+            yield f"{self._symbol(path, scope)} {_c('readsConfig')} <{self._base}/config/{origin}/{path_part(key)}>"
 
     def _links(self, file: SourceFile, links: FileLinks) -> Iterator[str]:
         path = file.path
