@@ -38,6 +38,8 @@ from orchestrator.services.hf_service import HFService
 from orchestrator.services.keyfile import read_or_make
 from orchestrator.services.limits import RequestLimit
 from orchestrator.services.mcp_catalogue import McpCatalogue
+from orchestrator.services.mcp_endpoints import McpEndpoints
+from orchestrator.services.mcp_offers import McpOffers
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
@@ -50,6 +52,7 @@ from orchestrator.services.reaper import Reaper
 from orchestrator.services.relay import Relay
 from orchestrator.services.run_agent import AgentExecutor
 from orchestrator.services.run_tool import RegistryServers, ToolExecutor
+from orchestrator.services.scratch_graphs import ScratchGraphs
 from orchestrator.services.sessions import Sessions
 from orchestrator.services.space_service import SpaceService
 from orchestrator.services.stored_tokens import StoredTokens
@@ -88,6 +91,8 @@ class Container:
     pool: ServerPool
     registry: McpRegistry
     catalogue: McpCatalogue
+    offers: McpOffers
+    endpoints: McpEndpoints
     agents: AgentService
     questions: PreparedQuestions
     targets: TargetDirectory
@@ -98,6 +103,7 @@ class Container:
     events: EventStream
     projects: ProjectService
     graphs: GraphService
+    scratch: ScratchGraphs
     tool_calls: ToolCalls
     reaper: Reaper
     pending: Pending
@@ -173,6 +179,8 @@ def build_container(settings: Settings) -> Container:
     passwords = Passwords()
     oauth = _oauth(settings, database, secretbox)
     huggingface = HFService(settings.hf_url)
+    catalogue = McpCatalogue(registry, pool)
+    graphs = GraphService(database, access, views, tasks, queries, limits)
     container = Container(
         settings=settings,
         database=database,
@@ -196,7 +204,9 @@ def build_container(settings: Settings) -> Container:
         queries=queries,
         pool=pool,
         registry=registry,
-        catalogue=McpCatalogue(registry, pool),
+        catalogue=catalogue,
+        offers=McpOffers(registry, pool, catalogue),
+        endpoints=McpEndpoints(database, registry),
         agents=agents,
         questions=questions,
         targets=targets,
@@ -206,7 +216,8 @@ def build_container(settings: Settings) -> Container:
         spaces=SpaceService(database, pool, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),
         events=EventStream(database, wake),
         projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
-        graphs=GraphService(database, access, views, tasks, queries, limits),
+        graphs=graphs,
+        scratch=ScratchGraphs(graphs, access, views, queries, limits),
         tool_calls=ToolCalls(registry, pool, access, views),
         reaper=Reaper(database, writer),
         pending=Pending(database, tasks, targets),

@@ -1,18 +1,19 @@
-"""The MCP endpoint ``/mcp``: every tool of every server the caller may use, and our own, over streamable HTTP.
+"""The MCP endpoints: ``/mcp`` with everything a caller may use, ``/mcp/{name}`` with a chosen part, streamable HTTP.
 
 Used by MCP clients of both eras of the protocol; the official SDK speaks it. Each request carries a bearer token; what
-its scopes do not allow is neither listed nor called. Schemas and results of other servers go through in wire form.
-What a tool does is not known here: ours are in ``mcp_tools``, the others behind the services.
+its scopes do not allow is neither listed nor called. Everything of other servers goes through in wire form. What a
+tool does is not known here: ours are in ``mcp_tools``; resources, prompts and the rest are in ``mcp_relay``.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import orjson
 import structlog
 from mcp import MCPError
 from mcp.server import Server
@@ -24,8 +25,14 @@ from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     SERVER_INFO_META_KEY,
-    CallToolRequestParams,
-    PaginatedRequestParams,
+    CompletionsCapability,
+    LoggingCapability,
+    PromptsCapability,
+    ResourcesCapability,
+    ServerCapabilities,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+    ToolsCapability,
 )
 from mcp_types.methods import validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -35,21 +42,30 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from orchestrator import __version__
+from orchestrator.api.mcp_changes import Changes
+from orchestrator.api.mcp_conversation import Rounds
+from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on
 from orchestrator.api.mcp_tools import OWN_TOOLS, Call
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import Forbidden, InvalidInput, NotAuthenticated, NotFound, OrchestratorError
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.result import ToolResult
+from orchestrator.mcp.translate import original_error
 from orchestrator.services.mcp_catalogue import OfferedTool
+from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 
 log = structlog.get_logger(__name__)
 
 REFUSED = -32010
 """Our JSON-RPC code for what no other argument would change: the token lacks a scope. ``data`` is our error."""
-_LIST_TTL_MS = 5000
+_MODERN_ONLY = frozenset({"resultType", "_meta", "ttlMs", "cacheScope"})
+_MENDABLE = frozenset({INVALID_PARAMS, INTERNAL_ERROR})
+"""Errors of a server that a model may do something about, if it reads of them."""
+_MOST_LEVELS = 10_000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_CALLER = "orchestrator.caller"
+_CALLER, _ENDPOINT = "orchestrator.caller", "orchestrator.endpoint"
 _INSTRUCTIONS = """\
 Tools named server__tool belong to MCP servers registered with this orchestrator; the others are its own. Work that
 takes long, changes code or needs an agent is a task: create_task, then wait_task. list_servers says why the tools of a
@@ -59,6 +75,22 @@ _PROJECT_ID = {"type": "string", "format": "uuid", "description": "The project t
 Context = ServerRequestContext[Any, Request]
 
 _caller: ContextVar[Caller] = ContextVar("mcp_caller")
+_endpoint: ContextVar[Endpoint] = ContextVar("mcp_endpoint", default=EVERYTHING)
+
+
+class _Face(Server[Any]):
+    """The SDK's server, which would derive from its handlers what is offered; here every method is relayed."""
+
+    def get_capabilities(self, *_: Any, protocol_version: str | None = None, **__: Any) -> ServerCapabilities:
+        """All there is: a method that no server behind us knows answers with an empty list or an error."""
+        modern = protocol_version in MODERN_PROTOCOL_VERSIONS
+        return ServerCapabilities(
+            tools=ToolsCapability(list_changed=True),
+            prompts=PromptsCapability(list_changed=True),
+            resources=ResourcesCapability(subscribe=True, list_changed=True),
+            completions=CompletionsCapability(),
+            logging=None if modern else LoggingCapability(),
+        )
 
 
 class McpDoor:
@@ -66,15 +98,13 @@ class McpDoor:
 
     def __init__(self, container: Container) -> None:
         self._container = container
-        # listChanged stays unadvertised: nobody is told of changes yet, and lists say how long they hold.
-        server: Server[Any] = Server(
+        server = _Face(
             "orchestrator",
             version=__version__,
             title="Orchestrator",
             instructions=_INSTRUCTIONS,
             get_tool_input_schema=self._schema_with_headers,
-            on_list_tools=cast("Any", self._list_tools),
-            on_call_tool=cast("Any", self._call_tool),
+            on_subscriptions_listen=self._listen,
         )
         # Without the SDK's tracing, which costs a sixth of a call and has no exporter here.
         server.middleware = [self._unsieved]
@@ -82,9 +112,16 @@ class McpDoor:
         self._manager = StreamableHTTPSessionManager(
             server, max_request_body_size=container.settings.max_body_bytes, session_idle_timeout=1800.0
         )
-        self._methods: Mapping[str, Callable[[Context, Any], Awaitable[dict[str, Any]]]] = {
+        self._rounds = Rounds()
+        self._changes = Changes(container)
+        self._levels: dict[str, str] = {}
+        self._methods: Mapping[str, Callable[[Exchange, ProgressFn | None], Awaitable[dict[str, Any]]]] = {
             "tools/list": self._list_tools,
             "tools/call": self._call_tool,
+            "logging/setLevel": self._set_level,
+            "resources/subscribe": lambda exchange, _: self._changes.subscribe(exchange, wanted=True),
+            "resources/unsubscribe": lambda exchange, _: self._changes.subscribe(exchange, wanted=False),
+            **Relay(container, self._rounds).methods,
         }
         named = urlsplit(container.settings.base_url).hostname
         self._hosts = _LOOPBACK | {container.settings.host} | ({named} if named else set())
@@ -93,8 +130,15 @@ class McpDoor:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["McpDoor"]:
         """Serve; at the end every session and every call in flight is cancelled."""
-        async with self._manager.run():
-            yield self
+        telling = asyncio.create_task(self._changes.run(), name="mcp changes")
+        try:
+            async with self._manager.run():
+                yield self
+        finally:
+            self._rounds.close()
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
 
     # HTTP.
 
@@ -110,7 +154,10 @@ class McpDoor:
             token="", client_id=str(caller.session_id or caller.via), scopes=[], subject=str(caller.user_id)
         )
         scope["user"] = AuthenticatedUser(owner)
+        endpoint = await self._container.endpoints.find(caller, request.path_params.get("name", ""))
+        scope[_ENDPOINT] = endpoint
         _caller.set(caller)
+        _endpoint.set(endpoint)
         await self._manager.handle_request(scope, receive, send)
 
     def _refuse_rebinding(self, request: Request) -> None:
@@ -134,15 +181,28 @@ class McpDoor:
     # Protocol.
 
     async def _unsieved(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        """Answer lists and calls past the SDK's typed models, which would drop every field they do not know."""
+        """Answer past the SDK's typed models, which would drop every field they do not know."""
+        exchange = self._exchange(ctx)
+        if ctx.method == "notifications/initialized":
+            self._changes.join(exchange)
         handler = self._methods.get(ctx.method)
-        modern = ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
-        if handler is None or not (modern or ctx.session.client_params):
+        if handler is None or not (exchange.modern or ctx.session.client_params):
             return await call_next(ctx)
-        validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
-        known = PaginatedRequestParams if ctx.method == "tools/list" else CallToolRequestParams
-        wire = await handler(ctx, known.model_validate(ctx.params or {}, by_name=False))
-        return self._for_era(wire, modern)
+        try:
+            validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
+        except KeyError:
+            return await call_next(ctx)  # not in this revision: the SDK says so
+        if not exchange.wants_progress:
+            return self._for_era(await handler(exchange, None), exchange.modern)
+        async with _relayed(ctx.session.report_progress) as progress:
+            return self._for_era(await handler(exchange, progress), exchange.modern)
+
+    def _exchange(self, ctx: Context) -> Exchange:
+        """Who sent this very request, and through which endpoint: a session outlives tokens."""
+        scope = ctx.request.scope  # type: ignore[union-attr]
+        session = ctx.request.headers.get("mcp-session-id", "")  # type: ignore[union-attr]
+        level = self._levels.get(session, "debug")
+        return Exchange(ctx, scope[_CALLER], scope[_ENDPOINT], ctx.params or {}, level)
 
     def _for_era(self, wire: dict[str, Any], modern: bool) -> dict[str, Any]:
         """The envelope of the client's era; the one of the server behind us is between it and us."""
@@ -150,23 +210,24 @@ class McpDoor:
         if modern:
             meta[SERVER_INFO_META_KEY] = self._server.server_info_stamp
             return {"resultType": "complete", **wire, "_meta": meta}
-        wire = {key: value for key, value in wire.items() if key not in ("resultType", "_meta", "ttlMs", "cacheScope")}
+        wire = {key: value for key, value in wire.items() if key not in _MODERN_ONLY}
         if not isinstance(wire.get("structuredContent", {}), dict):
             # Only an object is allowed there in this era; the text says the same.
             del wire["structuredContent"]
         return wire | ({"_meta": meta} if meta else {})
 
-    async def _list_tools(self, ctx: Context, params: PaginatedRequestParams | None) -> dict[str, Any]:
+    async def _list_tools(self, exchange: Exchange, _: ProgressFn | None) -> dict[str, Any]:
         """Every tool the token may call, and beside them how each server stands."""
-        if params is not None and params.cursor is not None:
+        if exchange.params.get("cursor") is not None:
             raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
-        caller = _caller_of(ctx)
-        legacy = ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS
-        tools = [tool.info.to_wire() for tool in OWN_TOOLS.values() if tool.scope in caller.scopes]
-        answer: dict[str, Any] = {"tools": tools, "ttlMs": _LIST_TTL_MS, "cacheScope": "private"}
+        caller, endpoint = exchange.caller, exchange.endpoint
+        own = OWN_TOOLS.values() if endpoint.own_tools else ()
+        tools = [tool.info.to_wire() for tool in own if tool.scope in caller.scopes]
+        answer: dict[str, Any] = {"tools": tools, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
         if Scope.MCPS_EXECUTE in caller.scopes:
-            listing = await self._container.catalogue.listing(caller)
-            tools += [_offered(tool, caller, legacy=legacy) for tool in listing.tools]
+            listing = await self._container.catalogue.listing(caller, endpoint)
+            offered = (_offered(tool, caller, legacy=not exchange.modern) for tool in listing.tools)
+            tools += [endpoint.annotated(tool["name"], tool) for tool in offered]
             standings = [
                 {"server": one.server, "status": one.status, "tools": one.tools}
                 | ({"error": one.error} if one.error else {})
@@ -175,51 +236,68 @@ class McpDoor:
             answer["_meta"] = {"orchestrator/servers": standings}
         return answer
 
-    async def _call_tool(self, ctx: Context, params: CallToolRequestParams) -> dict[str, Any]:
+    async def _call_tool(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
         """Call a tool. What a model can mend is a result that says so; unknown tools and missing scopes are errors."""
-        caller = _caller_of(ctx)
-        token = ((ctx.params or {}).get("_meta") or {}).get("progressToken")
+        name, arguments = str(exchange.params["name"]), dict(exchange.params.get("arguments") or {})
         try:
-            if token is None:
-                result = await self._run(caller, params.name, params.arguments or {}, None)
-            else:
-                async with _relayed(ctx.session.report_progress) as progress:
-                    result = await self._run(caller, params.name, params.arguments or {}, progress)
+            return await self._run(exchange, name, arguments, on_progress)
         except OrchestratorError as error:
-            result = ToolResult.failure(error.message, error.as_dict())
+            if (refused := original_error(error)) is not None and refused[0] not in _MENDABLE:
+                raise passed_on(error) from error
+            return ToolResult.failure(error.message, error.as_dict()).to_wire()
         except (MCPError, asyncio.CancelledError):
             raise
         except Exception as error:  # the edge of a request: internals must not reach the client
-            log.exception("mcp_call_crashed", tool=params.name[:200])
+            log.exception("mcp_call_crashed", tool=name[:200])
             raise MCPError(INTERNAL_ERROR, "Something went wrong on our side; the log has it.") from error
-        return result.to_wire()
 
     async def _run(
-        self, caller: Caller, name: str, arguments: dict[str, Any], progress: ProgressFn | None
-    ) -> ToolResult:
-        own = OWN_TOOLS.get(name)
+        self, exchange: Exchange, name: str, arguments: dict[str, Any], on_progress: ProgressFn | None
+    ) -> dict[str, Any]:
+        caller = exchange.caller
+        own = OWN_TOOLS.get(name) if exchange.endpoint.own_tools else None
         if own is not None:
             _require(caller, own.scope)
-            return await own(Call(self._container, caller, progress), arguments)
+            return (await own(Call(self._container, caller, on_progress), arguments)).to_wire()
         _require(caller, Scope.MCPS_EXECUTE)
-        offered = await self._container.catalogue.find(caller, name)
+        offered = await self._container.catalogue.find(caller, name, exchange.endpoint)
         if offered is None:
             raise _unknown(name)
         project_id = caller.project_id
         if offered.entry.reads_project:
             project_id, arguments = _project_of(caller, arguments)
+
+        async def run(behind: Behind | None) -> dict[str, Any]:
+            result = await self._container.tool_calls.call_on(
+                caller, offered.entry, offered.tool.name, arguments, project_id=project_id, on_progress=on_progress,
+                behind=behind, more=_more(exchange),
+            )  # fmt: skip
+            return result.to_wire()
+
         try:
-            return await self._container.tool_calls.call_on(
-                caller, offered.entry, offered.tool.name, arguments, project_id=project_id, on_progress=progress
-            )
+            if offered.entry.transport == "builtin":
+                return await run(None)
+            return await conversing(self._rounds, exchange, ("tools/call", name, orjson.dumps(arguments)), run)
         except NotFound as error:
             if error.field == "tool":
                 raise _unknown(name) from error
             raise
 
+    async def _set_level(self, exchange: Exchange, _: ProgressFn | None) -> dict[str, Any]:
+        """From which severity on this session wants to hear what servers log."""
+        session = exchange.ctx.request.headers.get("mcp-session-id", "")  # type: ignore[union-attr]
+        if len(self._levels) >= _MOST_LEVELS:
+            self._levels.clear()
+        self._levels[session] = str(exchange.params["level"])
+        return {}
+
+    async def _listen(self, ctx: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
+        exchange = self._exchange(ctx)
+        return await self._changes.listen(ctx, params, exchange.caller, exchange.endpoint)
+
     def _schema_with_headers(self, name: str) -> Mapping[str, Any] | None:
         """The schema of a tool whose arguments clients repeat in headers; the SDK compares them."""
-        offered = self._container.catalogue.known_tool(_caller.get(), name)
+        offered = self._container.catalogue.known_tool(_caller.get(), name, _endpoint.get())
         return offered.tool.input_schema if offered is not None and offered.mirrors_arguments else None
 
 
@@ -249,10 +327,9 @@ async def _relayed(send: ProgressFn) -> AsyncIterator[ProgressFn]:
         pumping.cancel()
 
 
-def _caller_of(ctx: Context) -> Caller:
-    """Whoever sent this very request: a session outlives tokens."""
-    caller: Caller = ctx.request.scope[_CALLER]  # type: ignore[union-attr]
-    return caller
+def _more(exchange: Exchange) -> dict[str, Any]:
+    """All further parameters of a call, for the server behind us."""
+    return {key: value for key, value in exchange.forwarded.items() if key not in ("name", "arguments")}
 
 
 def _require(caller: Caller, scope: Scope) -> None:
@@ -310,5 +387,5 @@ class _Endpoint:
         await door.handle(scope, receive, send)
 
 
-_endpoint: ASGIApp = _Endpoint()
-ROUTE = Route("/mcp", endpoint=_endpoint, methods=None, include_in_schema=False)
+_found: ASGIApp = _Endpoint()
+ROUTES = [Route(path, endpoint=_found, methods=None, include_in_schema=False) for path in ("/mcp", "/mcp/{name}")]

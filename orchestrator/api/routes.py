@@ -11,12 +11,14 @@ from orchestrator.api import (
     console,
     kg,
     mcp_door,
+    mcp_endpoints,
     mcps,
     oauth,
     projects,
     reference,
     service,
     spaces,
+    sparql,
     stream,
     tasks,
     tokens,
@@ -26,9 +28,11 @@ from orchestrator.api.problems import Problem
 
 ROUTERS: tuple[APIRouter, ...] = (
     tasks.router,
+    mcp_endpoints.router,
     mcps.router,
     stream.router,
     kg.router,
+    sparql.router,
     projects.router,
     agents.router,
     auth.router,
@@ -56,7 +60,7 @@ def mount(app: FastAPI) -> None:
     asked before anything else: FastAPI builds a router when a request first comes by it, and readiness should not
     wait for all of them.
     """
-    app.router.routes.insert(0, mcp_door.ROUTE)
+    app.router.routes[:0] = mcp_door.ROUTES
     busiest, *others = ROUTERS
     app.include_router(busiest, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
     app.include_router(service.router)

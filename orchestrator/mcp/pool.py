@@ -1,19 +1,23 @@
 """The pool: every call to every MCP server goes through here, built-in ones included.
 
-Used by services and workers, one pool for each process. It holds one supervised session for each server definition and
-decides nothing about who may call what; definitions, secrets and policy come from above.
+Used by services and workers, one pool for each process. It holds one supervised session for each server definition,
+and one more for each lane: a client that a server of the older era may ask things gets a session of its own, because
+such a server asks the session and not the call. Who may call what is decided above.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from orchestrator.core.errors import NotFound, OrchestratorError, TimedOut
+import orjson
+
+from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, TimedOut, Unavailable
 from orchestrator.mcp.builtin import BuiltinServer, CallContext, ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.result import ToolInfo, ToolResult
 from orchestrator.mcp.supervisor import Limits, ServerState, Supervisor
 
@@ -41,6 +45,22 @@ class ServerTools:
     error: dict[str, Any] | None = field(default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Who is behind a request, and the key of the lane its questions travel in. Keys are not shared between clients."""
+
+    conversation: Conversation
+    lane: str
+
+
+Listener = Callable[[UUID, str, Mapping[str, Any]], None]
+"""Told the definition, the method and the parameters of every change a server announces."""
+
+
+_Key = tuple[UUID, str]
+_SHARED = ""
+
+
 class ServerPool:
     """Calls tools, lists tools, probes servers; make it inside a running event loop and close it with ``aclose``."""
 
@@ -54,7 +74,8 @@ class ServerPool:
         self._builtins = {server.name: server for server in builtins}
         self._limits = limits or Limits()
         self._clock = clock
-        self._supervisors: dict[UUID, Supervisor] = {}
+        self._supervisors: dict[_Key, Supervisor] = {}
+        self._listeners: list[Listener] = []
         self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._last_probe: dict[UUID, tuple[str, Probe]] = {}
@@ -65,6 +86,10 @@ class ServerPool:
         """The servers that run in this process."""
         return tuple(self._builtins.values())
 
+    def listen(self, listener: Listener) -> None:
+        """Tell it of every change that a server announces."""
+        self._listeners.append(listener)
+
     async def call_tool(
         self,
         definition: ServerDefinition,
@@ -74,16 +99,63 @@ class ServerPool:
         context: CallContext,
         timeout: float | None = None,
         on_progress: ProgressFn | None = None,
+        behind: Behind | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> ToolResult:
         """Call a tool within ``timeout`` seconds (default: the definition's). A tool's own failure is a result.
 
         Raises InvalidInput (arguments), NotFound (tool), TimedOut, ServerUnreachable (try again), ServerMisbehaved.
+        ``more`` are further parameters of the call in wire form.
         """
         limit = definition.timeout_seconds if timeout is None else timeout
         if definition.transport == "builtin":
             return await self._call_builtin(definition, tool, arguments, context.listening(on_progress), limit)
-        supervisor = self._supervisor(definition)
-        return await supervisor.call(tool, arguments, timeout=limit, on_progress=on_progress or context.on_progress)
+        supervisor = await self._lane(definition, behind)
+        return await supervisor.call(
+            tool, arguments, timeout=limit, on_progress=on_progress or context.on_progress,
+            behind=behind.conversation if behind else None, more=more,
+        )  # fmt: skip
+
+    async def request(
+        self,
+        definition: ServerDefinition,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        behind: Behind | None = None,
+        on_progress: ProgressFn | None = None,
+    ) -> Mapping[str, Any]:
+        """Any other request to a server that is not built in, its result in wire form."""
+        if definition.transport == "builtin":
+            raise InvalidInput(f"The built-in server {definition.name!r} has tools only.", field="method")
+        supervisor = await self._lane(definition, behind)
+        return await supervisor.request(
+            method, params, timeout=definition.timeout_seconds, on_progress=on_progress,
+            behind=behind.conversation if behind else None,
+        )  # fmt: skip
+
+    async def capabilities(self, definition: ServerDefinition) -> Mapping[str, Any]:
+        """What a server offers, in wire form; it is started for that if need be."""
+        if definition.transport == "builtin":
+            return {"tools": {}}
+        return (await self._supervisor(definition).session()).server_capabilities
+
+    async def subscribe(self, definition: ServerDefinition, uri: str, *, wanted: bool = True) -> None:
+        """Have a server tell of every change of a resource, or no longer; ``listen`` hears of it."""
+        await self._supervisor(definition).subscribe(uri, wanted=wanted, timeout=definition.timeout_seconds)
+
+    async def _lane(self, definition: ServerDefinition, behind: Behind | None) -> Supervisor:
+        """The shared session, unless the server would ask the session what it has to ask this one client."""
+        shared = self._supervisor(definition)
+        if behind is None or not behind.conversation.capabilities:
+            return shared
+        if not shared.met:
+            await shared.session()  # it tells the era
+        if shared.modern:
+            return shared
+        capabilities = behind.conversation.capabilities
+        declared = orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS).decode()
+        return self._supervisor(definition, f"{behind.lane} {declared}", capabilities)
 
     async def _call_builtin(
         self, definition: ServerDefinition, tool: str, arguments: dict[str, Any], context: CallContext, limit: float
@@ -155,15 +227,14 @@ class ServerPool:
 
     def state(self, definition_id: UUID) -> ServerState:
         """How a server stands; ``idle`` when this pool has not met it."""
-        supervisor = self._supervisors.get(definition_id)
+        supervisor = self._supervisors.get((definition_id, _SHARED))
         return ServerState("idle") if supervisor is None else supervisor.state()
 
     async def forget(self, definition_id: UUID) -> None:
         """End a server's session now and drop what is known of it; calls in flight fail with ServerUnreachable."""
         self._last_probe.pop(definition_id, None)
-        supervisor = self._supervisors.pop(definition_id, None)
-        if supervisor is not None:
-            await supervisor.aclose()
+        keys = [key for key in self._supervisors if key[0] == definition_id]
+        await asyncio.gather(*(self._supervisors.pop(key).aclose() for key in keys))
 
     async def aclose(self) -> None:
         """End every session and everything they started. Returns when the processes are gone."""
@@ -182,26 +253,43 @@ class ServerPool:
             raise NotFound(f"There is no built-in server {definition.name!r}.", field="name")
         return server
 
-    def _supervisor(self, definition: ServerDefinition) -> Supervisor:
-        """The definition's supervisor; one of an older revision finishes its calls and goes."""
-        known = self._supervisors.get(definition.id)
+    def _supervisor(
+        self, definition: ServerDefinition, lane: str = _SHARED, capabilities: Mapping[str, Any] | None = None
+    ) -> Supervisor:
+        """The supervisor of a definition's lane; one of an older revision finishes its calls and goes."""
+        key = (definition.id, lane)
+        known = self._supervisors.get(key)
         if known is not None and known.definition.revision == definition.revision:
             return known
         if self._closed:
             raise NotFound("The pool is closed.")
         if known is not None:
-            task = asyncio.create_task(known.retire(), name=f"mcp retire {definition.name}")
-            self._retiring[task] = known
-            task.add_done_callback(self._retiring.pop)
-        made = self._supervisors[definition.id] = Supervisor(definition, self._limits, self._clock)
+            self._retire(known)
+        elif lane and sum(1 for _, one in self._supervisors if one) >= self._limits.max_lanes:
+            raise Unavailable("Too many clients that can be asked are connected.", hint="Try again in a minute.")
+        made = self._supervisors[key] = Supervisor(
+            definition, self._limits, self._clock, capabilities=capabilities,
+            on_change=lambda method, params: self._changed(definition.id, method, params),
+        )  # fmt: skip
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="mcp pool sweeper")
         return made
 
+    def _retire(self, supervisor: Supervisor) -> None:
+        task = asyncio.create_task(supervisor.retire(), name=f"mcp retire {supervisor.definition.name}")
+        self._retiring[task] = supervisor
+        task.add_done_callback(self._retiring.pop)
+
+    def _changed(self, definition_id: UUID, method: str, params: Mapping[str, Any]) -> None:
+        for listener in self._listeners:
+            listener(definition_id, method, params)
+
     async def _sweep(self) -> None:
-        """Close idle sessions, now and then."""
+        """Close idle sessions, now and then; an idle lane goes altogether."""
         pause = max(0.05, min(30.0, self._limits.idle_seconds / 4))
         while True:
             await asyncio.sleep(pause)
-            for supervisor in list(self._supervisors.values()):
+            for key, supervisor in list(self._supervisors.items()):
                 supervisor.close_if_idle()
+                if key[1] and supervisor.at_rest:
+                    self._retire(self._supervisors.pop(key))

@@ -67,6 +67,8 @@ class Session:
         self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
         self._owner: asyncio.Task[None] | None = None
         self._check: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._watched: set[str] = set()
         self._tools: tuple[ToolInfo, ...] | None = None
         self._by_name: dict[str, ToolInfo] = {}
         self._tools_ttl = _TOOLS_TTL_SECONDS[1]
@@ -90,10 +92,14 @@ class Session:
                 try:
                     self._client = client
                     self.answered = False
+                    if client.modern and self._tells_of_changes(client):
+                        self._watch(client)
                     self._ready.set_result(None)
                     await self._wake.wait()
                 finally:
                     self._mark_ended("was closed")
+                    if self._listening is not None:
+                        self._listening.cancel()
         except TimeoutError as error:
             late = f"did not answer within {self._start_seconds:g} s of its start"
             self._fail(late if clock.expired() else f"timed out: {error}", error)
@@ -195,6 +201,11 @@ class Session:
         offered = None if self._client is None else self._client.server_capabilities
         return {} if offered is None else offered.model_dump(by_alias=True, mode="json", exclude_none=True)
 
+    def _tells_of_changes(self, client: RelaySession) -> bool:
+        offered = client.server_capabilities
+        parts = (offered.tools, offered.prompts, offered.resources) if offered is not None else ()
+        return any(part is not None and part.list_changed for part in parts)
+
     def _hear(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "notifications/tools/list_changed":
             self._tools_until = 0.0
@@ -249,6 +260,40 @@ class Session:
             # The SDK mirrors such arguments into headers, but only for tools it has listed itself.
             await self._live().list_tools()
         return tuple(found.values())
+
+    async def subscribe(self, uri: str) -> None:
+        """Have the server tell of every change of a resource."""
+        client = self._live()
+        if client.modern:
+            self._watched.add(uri)
+            self._watch(client)
+        else:
+            await self.request("resources/subscribe", {"uri": uri})
+
+    async def unsubscribe(self, uri: str) -> None:
+        """No longer."""
+        client = self._live()
+        if client.modern:
+            self._watched.discard(uri)
+            self._watch(client)
+        else:
+            await self.request("resources/unsubscribe", {"uri": uri})
+
+    def _watch(self, client: RelaySession) -> None:
+        """Listen anew for the changes of a modern server, which tells them on a stream of their own."""
+        if self._listening is not None:
+            self._listening.cancel()
+        wanted = {f"{kind}ListChanged": True for kind in ("tools", "prompts", "resources")}
+        self._listening = asyncio.create_task(self._listen(client, wanted), name=f"mcp listen {self.definition.name}")
+
+    async def _listen(self, client: RelaySession, wanted: Mapping[str, Any]) -> None:
+        notifications = {**wanted, **({"resourceSubscriptions": sorted(self._watched)} if self._watched else {})}
+        try:
+            await client.relay("subscriptions/listen", {"notifications": notifications})
+        except (MCPError, ValidationError):
+            return  # it does not tell of changes; what it told is trusted for a while only
+        finally:
+            self._tools_until = 0.0
 
     async def request(
         self,

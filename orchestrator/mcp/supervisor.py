@@ -34,6 +34,7 @@ class Limits:
     idle_seconds: float = 600.0
     backoff_seconds: float = 0.5
     max_backoff_seconds: float = 30.0
+    max_lanes: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Supervisor:
         self._quiet.set()
         self._retired = False
         self._starts = 0
+        self._modern = self._met = False
+        self._subscribed: set[str] = set()
         self._last_used = clock()
 
     # Calls.
@@ -126,6 +129,15 @@ class Supervisor:
             return wire
 
         return await self._within(timeout, method, behind, on)
+
+    async def subscribe(self, uri: str, *, wanted: bool, timeout: float) -> None:
+        """Have the server tell of every change of a resource, or no longer; kept over a restart of the server."""
+        (self._subscribed.add if wanted else self._subscribed.discard)(uri)
+
+        async def on(session: Session, _: Conversation | None) -> None:
+            await (session.subscribe(uri) if wanted else session.unsubscribe(uri))
+
+        await self._within(timeout, "resources/subscribe", None, on)
 
     async def _within(
         self,
@@ -222,6 +234,21 @@ class Supervisor:
         """The live session, if there is one."""
         return None if self._session is None or self._session.ended else self._session
 
+    @property
+    def modern(self) -> bool:
+        """Whether the server was last seen to speak the revisions without a handshake."""
+        return self._modern
+
+    @property
+    def met(self) -> bool:
+        """Whether a session was ever opened."""
+        return self._met
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is open, opening or under way."""
+        return self.current is None and self._starting is None and not self._in_flight
+
     async def session(self, *, force: bool = False) -> Session:
         """The live session, started if need be; ServerUnreachable at once while the back-off runs, unless forced."""
         if (session := self.current) is not None:
@@ -266,6 +293,9 @@ class Supervisor:
             raise
         else:
             self._session = session
+            self._met, self._modern = True, session.era == "modern"
+            for uri in sorted(self._subscribed):
+                await session.subscribe(uri)
             return session
         finally:
             self._starting = self._opening = None

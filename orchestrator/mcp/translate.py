@@ -1,5 +1,7 @@
 """Turns the SDK's errors into ours. Used by ``session``; what is no ``MCPError`` is translated where it is caught."""
 
+from typing import Any
+
 from mcp import MCPError
 from mcp_types import (
     CONNECTION_CLOSED,
@@ -21,6 +23,9 @@ from orchestrator.core.errors import (
 )
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
+
+_OURS = frozenset({ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE, CONNECTION_CLOSED, REQUEST_TIMEOUT})
+"""Codes that tell of the connection, not of the request."""
 
 
 class SessionExpired(ServerUnreachable):
@@ -54,6 +59,14 @@ def translate(error: MCPError, definition: ServerDefinition, words: str, *, duri
             return ServerUnreachable(f"{name} refused the connection: {message} ({code}).{said}")
         case code:
             return ToolFailed(f"{during!r} of {name} failed: {message}", details={"code": code})
+
+
+def original_error(error: BaseException | None) -> tuple[int, str, Any] | None:
+    """Code, message and data as the server gave them, where an error of ours was made of its own; else None."""
+    cause = error.__cause__ if error is not None else None
+    if not isinstance(cause, MCPError) or cause.code in _OURS:
+        return None
+    return cause.code, cause.message, cause.data
 
 
 def _redacted(message: str, definition: ServerDefinition) -> str:

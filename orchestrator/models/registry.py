@@ -52,6 +52,23 @@ class McpServer(Identified, Stamped, Base):
     probed_at: Mapped[datetime | None]
 
 
+class McpEndpoint(Identified, Stamped, Base):
+    """A face of the MCP gateway under ``/mcp/{name}``. Without an owner it is everybody's."""
+
+    __tablename__ = "mcp_endpoints"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str] = mapped_column(default="", server_default="")
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    servers: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    prefix: Mapped[bool] = mapped_column(default=True, server_default="true")
+    own_tools: Mapped[bool] = mapped_column(default=False, server_default="false")
+    read_only: Mapped[bool] = mapped_column(default=False, server_default="false")
+    tools: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    renames: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    annotations: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+
+
 class CustomAgent(Identified, Stamped, Base):
     """An agent a user made from a template or from scratch. Built-in agents live in code."""
 

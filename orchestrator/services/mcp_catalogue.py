@@ -1,4 +1,4 @@
-"""The tools of all MCP servers a caller may use, in one list with names of their own: ``server__tool``, deterministic.
+"""The tools of the MCP servers behind an endpoint, in one list with names of their own, deterministic.
 
 Used by the MCP door. A server that is down hides only its own tools, and its standing says why. What the registry last
 saw is enough for a list, so listing starts no server that is at rest; calling is the work of ``tool_calls``.
@@ -15,9 +15,10 @@ from uuid import UUID
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import OrchestratorError, TimedOut
 from orchestrator.core.routing import Health
-from orchestrator.mcp.naming import MAX_NAME, SEPARATOR, prefixed_name
+from orchestrator.mcp.naming import SEPARATOR
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 
@@ -62,6 +63,7 @@ class _Known:
     """What was made of the entries a user sees; good for as long as they stay the same."""
 
     entries: tuple[ServerEntry, ...]
+    endpoint: Endpoint
     labels: Mapping[str, ServerEntry]
     tools: Mapping[str, OfferedTool]
 
@@ -73,47 +75,55 @@ class McpCatalogue:
         self._registry = registry
         self._pool = pool
         self._seconds = seconds
-        self._tables: dict[UUID, _Known] = {}
+        self._tables: dict[tuple[UUID, str], _Known] = {}
 
-    async def listing(self, caller: Caller) -> Listing:
-        """Every tool the caller may use; servers that are not known to be well are asked, all at once."""
-        known = await self._known(caller)
+    async def listing(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Listing:
+        """Every tool the caller may use here; servers that are not known to be well are asked, all at once."""
+        known = await self._known(caller, endpoint)
         found = await asyncio.gather(*(self._tools_now(entry) for entry in known.labels.values()))
         parts = list(zip(known.labels.items(), found, strict=True))
-        offered = _offered((label, entry, tools) for (label, entry), (tools, _, _) in parts)
+        offered = _offered(endpoint, ((label, entry, tools) for (label, entry), (tools, _, _) in parts))
         standings = (
             Standing(label, entry.id, status, len(tools), error) for (label, entry), (tools, status, error) in parts
         )
         if not offered.keys() <= known.tools.keys():
-            self._tables[caller.user_id] = replace(known, tools={**known.tools, **offered})
+            self._tables[caller.user_id, endpoint.name] = replace(known, tools={**known.tools, **offered})
         return Listing(tuple(offered.values()), tuple(standings))
 
-    async def find(self, caller: Caller, name: str) -> OfferedTool | None:
+    async def find(self, caller: Caller, name: str, endpoint: Endpoint = EVERYTHING) -> OfferedTool | None:
         """The tool offered by this name; one that no list has shown yet is looked for on its server by the call."""
-        known = await self._known(caller)
+        known = await self._known(caller, endpoint)
         if (offered := known.tools.get(name)) is not None:
             return offered
-        for label, entry in known.labels.items():
+        for label, entry in known.labels.items() if endpoint.prefix and not endpoint.read_only else ():
             rest = name.removeprefix(label + SEPARATOR)
-            if rest and rest != name:
+            if rest and rest != name and endpoint.offers(name, ToolInfo(rest)):
                 return OfferedTool(name, entry, ToolInfo(rest))
+        if not endpoint.prefix:
+            await self.listing(caller, endpoint)
+            return self._tables[caller.user_id, endpoint.name].tools.get(name)
         return None
 
-    def known_tool(self, caller: Caller, name: str) -> OfferedTool | None:
+    async def servers(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Mapping[str, ServerEntry]:
+        """The servers behind an endpoint for this caller, by the label they have here."""
+        return (await self._known(caller, endpoint)).labels
+
+    def known_tool(self, caller: Caller, name: str, endpoint: Endpoint = EVERYTHING) -> OfferedTool | None:
         """As ``find``, from memory alone."""
-        known = self._tables.get(caller.user_id)
+        known = self._tables.get((caller.user_id, endpoint.name))
         return known.tools.get(name) if known else None
 
-    async def _known(self, caller: Caller) -> _Known:
-        entries = tuple(entry for entry in await self._registry.visible(caller.user_id) if entry.enabled)
-        kept = self._tables.get(caller.user_id)
-        if kept is not None and len(kept.entries) == len(entries) and all(map(_same, kept.entries, entries)):
+    async def _known(self, caller: Caller, endpoint: Endpoint) -> _Known:
+        entries = tuple(entry for entry in await self._registry.visible(caller.user_id) if endpoint.shows(entry))
+        kept = self._tables.get((caller.user_id, endpoint.name))
+        same = kept is not None and kept.endpoint == endpoint and len(kept.entries) == len(entries)
+        if kept is not None and same and all(map(_same, kept.entries, entries)):
             return kept
         labels = _labels(entries)
-        offered = _offered((label, entry, entry.tools) for label, entry in labels.items())
+        offered = _offered(endpoint, ((label, entry, entry.tools) for label, entry in labels.items()))
         if len(self._tables) >= _MOST_TABLES:
             self._tables.clear()
-        made = self._tables[caller.user_id] = _Known(entries, labels, offered)
+        made = self._tables[caller.user_id, endpoint.name] = _Known(entries, endpoint, labels, offered)
         return made
 
     async def _tools_now(self, entry: ServerEntry) -> tuple[Sequence[ToolInfo], str, Mapping[str, Any] | None]:
@@ -147,13 +157,13 @@ def _labels(entries: Iterable[ServerEntry]) -> dict[str, ServerEntry]:
     return labels
 
 
-def _offered(parts: Iterable[tuple[str, ServerEntry, Iterable[ToolInfo]]]) -> dict[str, OfferedTool]:
+def _offered(
+    endpoint: Endpoint, parts: Iterable[tuple[str, ServerEntry, Iterable[ToolInfo]]]
+) -> dict[str, OfferedTool]:
     table: dict[str, OfferedTool] = {}
     for label, entry, tools in parts:
         for tool in tools:
-            name = prefixed_name(label, tool.name)
-            if name in table:
-                # Two servers can spell the same name: a__b + c and a + b__c.
-                name = f"{name[: MAX_NAME - 9]}-{sha256(entry.id.bytes + tool.name.encode()).hexdigest()[:8]}"
-            table[name] = OfferedTool(name, entry, tool)
+            name = endpoint.named(label, entry, tool.name, table)
+            if endpoint.offers(name, tool):
+                table[name] = OfferedTool(name, entry, tool)
     return table

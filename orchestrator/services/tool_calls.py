@@ -3,13 +3,14 @@
 Used by ``POST /mcps/{id}/execute`` and the MCP door. Tasks go through ``run_tool``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Unavailable
 from orchestrator.mcp.builtin import CallContext, ProgressFn
-from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.pool import Behind, ServerPool
 from orchestrator.mcp.result import ToolResult
 from orchestrator.models import Role
 from orchestrator.services.access import ProjectAccess
@@ -54,8 +55,10 @@ class ToolCalls:
         project_id: UUID | None = None,
         timeout: float | None = None,
         on_progress: ProgressFn | None = None,
+        behind: Behind | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> ToolResult:
-        """The same for an entry that the caller was found to see."""
+        """The same for an entry that the caller was found to see, on behalf of a client that may be asked."""
         if not entry.enabled:
             raise Unavailable(f"the MCP server {entry.name} is disabled")
         project = None
@@ -72,5 +75,6 @@ class ToolCalls:
             user_id=caller.user_id,
         )
         return await self._pool.call_tool(
-            self._registry.definition(entry), tool, arguments, context=context, timeout=timeout, on_progress=on_progress
-        )
+            self._registry.definition(entry), tool, arguments, context=context, timeout=timeout,
+            on_progress=on_progress, behind=behind, more=more,
+        )  # fmt: skip

@@ -78,9 +78,9 @@ async def test_progress_of_a_tool_reaches_the_client_before_its_result(connect: 
     assert told == [0.5, 1.0, 1.2]
 
 
-async def test_lists_say_how_long_they_hold_and_promise_no_news(connect: Connect, era: str) -> None:
+async def test_lists_say_how_long_they_hold_and_changes_are_announced(connect: Connect, era: str) -> None:
     async with connect() as client:
-        assert not client.server_capabilities.tools.list_changed
+        assert client.server_capabilities.tools.list_changed
         listed = await client.list_tools()
     if era != "legacy":
         assert (listed.ttl_ms, listed.cache_scope) == (5000, "private")

@@ -1,0 +1,194 @@
+"""Our clients as those who can be asked in the middle of a call, in both eras of the protocol. Used by the MCP door.
+
+A client of the older era is asked over its own stream. One of the modern era gets ``input_required`` for a result and
+calls again with the answers; where the server behind us waits meanwhile, its call waits here.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+from mcp import MCPError
+from mcp.server.context import ServerRequestContext
+from mcp.shared.message import ServerMessageMetadata
+from mcp_types import INVALID_PARAMS, LOG_LEVEL_META_KEY, Notification, Request
+from mcp_types import methods as wire_methods
+from pydantic import RootModel, ValidationError
+
+Context = ServerRequestContext[Any, Any]
+Run = Callable[["Round"], Coroutine[Any, Any, dict[str, Any]]]
+
+_STATE = "orchestrator:"
+_SECONDS = 600.0
+_MOST = 1000
+_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+_ANSWERS_AS_OF = "2025-11-25"
+
+
+class _Wire(RootModel[dict[str, Any]]):
+    """An answer as it came."""
+
+
+def capabilities_of(ctx: Context) -> dict[str, Any]:
+    """What the client declared, in wire form."""
+    declared = ctx.session.client_capabilities
+    return {} if declared is None else declared.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+def info_of(ctx: Context) -> dict[str, Any] | None:
+    """Who the client says it is, in wire form."""
+    params = ctx.session.client_params
+    return None if params is None else params.client_info.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
+async def tell(ctx: Context, method: str, params: Mapping[str, Any] | None) -> None:
+    """A notification on the stream of the request, as it came."""
+    notification: Notification[Any, str] = Notification(method=method, params=dict(params or {}))
+    await ctx.session.send_notification(cast("Any", notification), related_request_id=ctx.request_id)
+
+
+class Direct:
+    """A client of the older era."""
+
+    answers_rounds = False
+
+    def __init__(self, ctx: Context, level: str = "debug") -> None:
+        self._ctx = ctx
+        self._level = level
+        self.capabilities: Mapping[str, Any] = capabilities_of(ctx)
+        self.info: Mapping[str, Any] | None = info_of(ctx)
+
+    async def ask(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Its answer, asked on the stream of the call."""
+        request: Request[Any, str] = Request(method=method, params=dict(params or {}))
+        where = ServerMessageMetadata(related_request_id=self._ctx.request_id)
+        return (await self._ctx.session.send_request(cast("Any", request), _Wire, metadata=where)).root
+
+    async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """Pass it on; log messages below the level it set stay here."""
+        if method != "notifications/message" or _at_least(self._level, params):
+            await tell(self._ctx, method, params)
+
+
+class Round:
+    """A client of the modern era, and the call that waits for its answers between two of its requests."""
+
+    answers_rounds = True
+
+    def __init__(self, ctx: Context, run: Run) -> None:
+        self._ctx = ctx
+        self.capabilities: Mapping[str, Any] = capabilities_of(ctx)
+        self.info: Mapping[str, Any] | None = info_of(ctx)
+        self._questions: dict[str, tuple[str, Mapping[str, Any], asyncio.Future[dict[str, Any]]]] = {}
+        self._asked = asyncio.Event()
+        self._number = 0
+        self.call = asyncio.create_task(run(self), name="mcp call with questions")
+
+    async def ask(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Its answer, which comes with a later request."""
+        self._number += 1
+        key = str(self._number)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._questions[key] = (method, dict(params or {}), answer)
+        self._asked.set()
+        try:
+            return await answer
+        finally:
+            self._questions.pop(key, None)
+
+    async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """Pass it on while a request is under way; log messages only where it asked for them."""
+        wanted = (self._ctx.meta or {}).get(LOG_LEVEL_META_KEY)
+        if method != "notifications/message" or (wanted and _at_least(str(wanted), params)):
+            await tell(self._ctx, method, params)
+
+    async def outcome(self) -> dict[str, Any] | None:
+        """The call's result, or None when it has questions. A cancelled wait cancels the call."""
+        asked = asyncio.create_task(self._asked.wait())
+        try:
+            await asyncio.wait({self.call, asked}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self.call.cancel()
+            raise
+        finally:
+            asked.cancel()
+        return self.call.result() if self.call.done() else None
+
+    def questions(self, state: str) -> dict[str, Any]:
+        """The open questions as a result of the protocol."""
+        asked = {key: {"method": method, "params": params} for key, (method, params, _) in self._questions.items()}
+        return {"resultType": "input_required", "inputRequests": asked, "requestState": state}
+
+    def take(self, ctx: Context, answers: Mapping[str, Any]) -> None:
+        """Answers of a later request. Raises MCPError for one that is none."""
+        self._ctx = ctx
+        for key, (method, _, future) in list(self._questions.items()):
+            answer = answers.get(key)
+            if answer is None or future.done():
+                continue
+            try:
+                with suppress(KeyError):
+                    wire_methods.validate_client_result(method, _ANSWERS_AS_OF, answer)
+            except ValidationError as error:
+                raise MCPError(INVALID_PARAMS, f"inputResponses.{key} does not answer {method}.") from error
+            future.set_result(dict(answer))
+        if all(future.done() for _, _, future in self._questions.values()):
+            self._asked.clear()
+
+
+class Rounds:
+    """The calls that wait for answers."""
+
+    def __init__(self, *, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._waiting: dict[str, tuple[object, Round, asyncio.TimerHandle]] = {}
+
+    async def begin(self, ctx: Context, owner: object, run: Run) -> dict[str, Any]:
+        """Start a call; its result or its first questions. ``owner`` says who may answer, and to what."""
+        return await self._result(Round(ctx, run), owner)
+
+    async def go_on(self, ctx: Context, owner: object, state: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """The result, or the next questions. Raises MCPError for a state that is not known to this owner."""
+        waiting = self._waiting.get(state)
+        if waiting is None or waiting[0] != owner:
+            raise MCPError(INVALID_PARAMS, "This requestState is unknown or has expired: call again from the start.")
+        _, one, timer = waiting
+        one.take(ctx, answers)
+        timer.cancel()
+        del self._waiting[state]
+        return await self._result(one, owner)
+
+    def close(self) -> None:
+        """Give up every call that waits."""
+        for _, one, timer in self._waiting.values():
+            timer.cancel()
+            one.call.cancel()
+        self._waiting.clear()
+
+    async def _result(self, one: Round, owner: object) -> dict[str, Any]:
+        result = await one.outcome()
+        if result is not None:
+            return result
+        if len(self._waiting) >= _MOST:
+            one.call.cancel()
+            raise MCPError(INVALID_PARAMS, "Too many calls wait for answers; try again later.")
+        state = _STATE + secrets.token_urlsafe(24)
+        timer = asyncio.get_running_loop().call_later(self._seconds, self._expire, state)
+        self._waiting[state] = (owner, one, timer)
+        return one.questions(state)
+
+    def _expire(self, state: str) -> None:
+        _, one, _ = self._waiting.pop(state)
+        one.call.cancel()
+
+
+def is_ours(state: object) -> bool:
+    """Whether a requestState was given out here, not by a server behind us."""
+    return isinstance(state, str) and state.startswith(_STATE)
+
+
+def _at_least(level: str, params: Mapping[str, Any] | None) -> bool:
+    told = (params or {}).get("level")
+    return told not in _LEVELS or level not in _LEVELS or _LEVELS.index(told) >= _LEVELS.index(level)

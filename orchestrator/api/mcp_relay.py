@@ -1,0 +1,191 @@
+"""What the MCP endpoint answers beside tools: resources, prompts, completions, log levels; each passed to whose it is.
+
+Used by ``mcp_door``. Requests and results go through in wire form. An error of a server behind us keeps its code, its
+words and its data.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from mcp import MCPError
+from mcp_types import INVALID_PARAMS, PROTOCOL_VERSION_META_KEY
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from orchestrator.api.mcp_conversation import Context, Direct, Rounds, is_ours
+from orchestrator.bootstrap import Container
+from orchestrator.core.caller import Caller
+from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.pool import Behind
+from orchestrator.mcp.relay import Conversation
+from orchestrator.mcp.translate import original_error
+from orchestrator.services.mcp_endpoint import Endpoint
+from orchestrator.services.mcp_offers import PROMPTS, RESOURCES, TEMPLATES, Kind, Offer
+from orchestrator.services.server_entry import ServerEntry
+
+LIST_TTL_MS = 5000
+RESOURCE_NOT_FOUND = -32002
+_RESERVED = PROTOCOL_VERSION_META_KEY.rpartition("/")[0] + "/"
+_NOT_FORWARDED = frozenset({"progressToken"})
+
+Asking = Callable[[Behind], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request: who sent it, through which endpoint, and its parameters in wire form."""
+
+    ctx: Context
+    caller: Caller
+    endpoint: Endpoint
+    params: Mapping[str, Any]
+    level: str = "debug"
+
+    @property
+    def modern(self) -> bool:
+        """Whether the client speaks the revisions without a handshake."""
+        return self.ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    @property
+    def lane(self) -> str:
+        """What tells this client from every other: its session, else the user."""
+        session = self.ctx.request.headers.get("mcp-session-id") if self.ctx.request is not None else None
+        return f"{self.caller.user_id} {session or ''}"
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The client's ``_meta``, without what is between it and us."""
+        told = self.params.get("_meta")
+        kept = told.items() if isinstance(told, Mapping) else ()
+        return {key: value for key, value in kept if key not in _NOT_FORWARDED and not key.startswith(_RESERVED)}
+
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the client asked to be told how far the work is."""
+        told = self.params.get("_meta")
+        return isinstance(told, Mapping) and told.get("progressToken") is not None
+
+    @property
+    def forwarded(self) -> dict[str, Any]:
+        """All parameters, for a server behind us."""
+        rest = {key: value for key, value in self.params.items() if key != "_meta"}
+        return rest | ({"_meta": self.meta} if self.meta else {})
+
+
+async def conversing(rounds: Rounds, exchange: Exchange, about: object, run: Asking) -> dict[str, Any]:
+    """Do something during which the client may be asked, however its era is asked. ``about`` is what it asked for."""
+    if not exchange.modern:
+        return await run(Behind(Direct(exchange.ctx, exchange.level), exchange.lane))
+
+    async def on(conversation: Conversation) -> dict[str, Any]:
+        return await run(Behind(conversation, exchange.lane))
+
+    owner = (exchange.caller.user_id, exchange.endpoint.name, about)
+    state = exchange.params.get("requestState")
+    if is_ours(state):
+        return await rounds.go_on(exchange.ctx, owner, str(state), exchange.params.get("inputResponses") or {})
+    return await rounds.begin(exchange.ctx, owner, on)
+
+
+class Relay:
+    """Answers by method."""
+
+    def __init__(self, container: Container, rounds: Rounds) -> None:
+        self._container = container
+        self._rounds = rounds
+        self.methods: Mapping[str, Callable[[Exchange, ProgressFn | None], Awaitable[dict[str, Any]]]] = {
+            "resources/list": lambda exchange, _: self._list(exchange, RESOURCES),
+            "resources/templates/list": lambda exchange, _: self._list(exchange, TEMPLATES),
+            "prompts/list": lambda exchange, _: self._list(exchange, PROMPTS),
+            "resources/read": self._read,
+            "prompts/get": self._prompt,
+            "completion/complete": self._complete,
+        }
+
+    async def _list(self, exchange: Exchange, kind: Kind) -> dict[str, Any]:
+        if exchange.params.get("cursor") is not None:
+            raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
+        offers = await self._container.offers.listing(exchange.caller, kind, exchange.endpoint)
+        items = [dict(offer.wire) for offer in offers.values()]
+        return {kind.field: items, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
+
+    async def _read(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
+        uri = str(exchange.params.get("uri", ""))
+        holders = await self._container.offers.holders(exchange.caller, uri, exchange.endpoint)
+        missing = INVALID_PARAMS if exchange.modern else RESOURCE_NOT_FOUND
+        refused = MCPError(missing, "Resource not found", {"uri": uri})
+        for holder in holders:
+            try:
+                params = {**exchange.forwarded, "uri": holder.original}
+                return await self._ask(exchange, holder, "resources/read", params, ("resources/read", uri), on_progress)
+            except MCPError as error:
+                refused = error
+        raise refused
+
+    async def _prompt(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
+        name = str(exchange.params.get("name", ""))
+        offer = await self._offered_prompt(exchange, name)
+        params = {**exchange.forwarded, "name": offer.original}
+        about = ("prompts/get", name, str(exchange.params.get("arguments")))
+        return await self._ask(exchange, offer, "prompts/get", params, about, on_progress)
+
+    async def _complete(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
+        ref = exchange.params.get("ref") or {}
+        if ref.get("type") == "ref/prompt":
+            offer = await self._offered_prompt(exchange, str(ref.get("name", "")))
+            ref = {**ref, "name": offer.original}
+        else:
+            uri = str(ref.get("uri", ""))
+            holders = await self._container.offers.holders(exchange.caller, uri, exchange.endpoint)
+            if not holders:
+                raise MCPError(INVALID_PARAMS, "Resource not found", {"uri": uri})
+            offer, ref = holders[0], {**ref, "uri": holders[0].original}
+        params = {**exchange.forwarded, "ref": ref}
+        return await self._ask(exchange, offer, "completion/complete", params, "completion/complete", on_progress)
+
+    async def _offered_prompt(self, exchange: Exchange, name: str) -> Offer:
+        try:
+            return await self._container.offers.prompt(exchange.caller, name, exchange.endpoint)
+        except NotFound as error:
+            raise MCPError(INVALID_PARAMS, error.message) from error
+
+    async def _ask(
+        self,
+        exchange: Exchange,
+        offer: Offer,
+        method: str,
+        params: Mapping[str, Any],
+        about: object,
+        on_progress: ProgressFn | None,
+    ) -> dict[str, Any]:
+        definition = self._container.registry.definition(offer.entry)
+
+        async def run(behind: Behind) -> dict[str, Any]:
+            try:
+                return dict(
+                    await self._container.pool.request(
+                        definition, method, params, behind=behind, on_progress=on_progress
+                    )
+                )
+            except OrchestratorError as error:
+                raise passed_on(error, definition.secrets) from error
+
+        return await conversing(self._rounds, exchange, about, run)
+
+
+def passed_on(error: OrchestratorError, secrets: tuple[str, ...] = ()) -> MCPError:
+    """The error a server behind us gave, as it was but for secrets of ours; one of our own as an internal error."""
+    original = original_error(error)
+    if original is None:
+        return MCPError(-32603, error.message, error.as_dict())
+    code, message, data = original
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    return MCPError(code, message[:2000], data)
+
+
+def servers_of(entries: Mapping[str, ServerEntry]) -> frozenset[UUID]:
+    """Their ids."""
+    return frozenset(entry.id for entry in entries.values())
