@@ -18,15 +18,31 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.core.errors import Conflict, NotFound
+from orchestrator.core.errors import Conflict, InvalidInput, NotFound
 
 GRAPH, NAMES, FACTS, REPORT = "graph.nq", "names.txt", "facts.bin", "report.json"
 _KEPT = 2
+_VIEWS = "views"
 _ID = re.compile(r"[0-9A-Za-z-]{1,80}")
+
+
+def view_folder(folder: Path, view: str) -> Path:
+    """How a view of a graph is named wherever a graph's folder is asked for. Raises InvalidInput for a bad name."""
+    if not _ID.fullmatch(view):
+        raise InvalidInput(f"not a name for a view: {view[:100]!r}", field="view")
+    return folder / _VIEWS / view
+
+
+def split_view(folder: Path) -> tuple[Path, str]:
+    """A graph's folder and the view that is meant; the view is "" for the project's own."""
+    if folder.parent.name == _VIEWS and _ID.fullmatch(folder.name):
+        return folder.parent.parent, folder.name
+    return folder, ""
 
 
 def current_snapshot(folder: Path) -> str | None:
     """The id of the snapshot that queries see, or None before the first build."""
+    folder, _ = split_view(folder)
     try:
         name = (folder / "current").read_text("ascii").strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -36,6 +52,7 @@ def current_snapshot(folder: Path) -> str | None:
 
 def snapshot_folder(folder: Path, snapshot: str) -> Path:
     """Where a snapshot lies."""
+    folder, _ = split_view(folder)
     return folder / "snapshots" / snapshot
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from orchestrator.core.child_process import OUTLIVES_ATTEMPTS
 from orchestrator.core.errors import (
     BadQuery,
+    Conflict,
     InvalidInput,
     NotFound,
     OrchestratorError,
@@ -30,10 +31,11 @@ from orchestrator.core.errors import (
 from orchestrator.kg.query.formats import Kind
 from orchestrator.kg.query.runtime_dir import CODE_ROOT, socket_path
 from orchestrator.kg.query.wire import read_answer, write_request
-from orchestrator.kg.snapshot import current_snapshot
+from orchestrator.kg.snapshot import current_snapshot, split_view
 
 _ERRORS: dict[str, type[OrchestratorError]] = {
-    error.code: error for error in (BadQuery, QueryRefused, TimedOut, TooLarge, Unavailable, NotFound, InvalidInput)
+    error.code: error
+    for error in (BadQuery, QueryRefused, TimedOut, TooLarge, Unavailable, NotFound, Conflict, InvalidInput)
 }
 
 
@@ -87,15 +89,19 @@ class GraphQueries:
         default_graphs: Sequence[str] = (),
         named_graphs: Sequence[str] = (),
         base_iri: str | None = None,
+        scratch: Path | None = None,
     ) -> QueryAnswer:
-        """Run one read-only query on the current snapshot below ``folder``.
+        """Run one read-only query on the current snapshot below ``folder``, or on a ``scratch`` dataset instead of it.
 
         ``substitutions`` binds variables (without ``?``) to terms in N-Triples syntax; make them with ``terms.iri`` and
         ``terms.literal``. Without ``default_graphs`` the union of all graphs is the default graph.
+        ``folder`` may name a view (``snapshot.view_folder``).
         Raises BadQuery, TimedOut, TooLarge, NotFound (no graph yet) and Unavailable (server busy or not starting).
         """
+        folder, view = split_view(folder)
         request = {
             "op": "query",
+            "view": view,
             "query": sparql,
             "accept": accept,
             "limits": asdict(limits),
@@ -104,20 +110,26 @@ class GraphQueries:
             "named_graphs": list(named_graphs),
             "base_iri": base_iri,
         }
+        if scratch is not None:
+            request |= {"op": "scratch", "action": "query", "dataset": str(scratch)}
         snapshot, head, body = await self._ask(folder, request, limits)
         return QueryAnswer(body=body, snapshot=snapshot, **head["answer"])
 
     async def scratch(
         self, folder: Path, dataset: Path, action: str, *, limits: QueryLimits = QueryLimits(), **given: Any
     ) -> tuple[dict[str, Any], bytes]:
-        """Ask or change a scratch dataset in a query process of the graph below ``folder``; the answer's head and body.
+        """Read or change a scratch dataset in a query process of the graph below ``folder``: the answer, head and body.
 
-        Actions and what they take: ``query`` (as above), ``update`` (update, default_graphs, named_graphs, base_iri),
-        ``read`` (graph, accept), ``put`` and ``post`` (graph, data, media_type, base_iri), ``remove`` (graph).
+        Actions and what they take: ``read`` (graph, accept), ``update`` (update, default_graphs, named_graphs,
+        base_iri), ``put`` and ``post`` (graph, data, media_type, base_iri), ``remove`` (graph).
         """
         request = {"op": "scratch", "dataset": str(dataset), "action": action, "limits": asdict(limits), **given}
         _, head, body = await self._ask(folder, request, limits)
         return head["answer"], body
+
+    async def refresh(self, folder: Path) -> None:
+        """See to it that queries from now on see what is on disk; a server that does not run needs no telling."""
+        await self._tell_running(folder, {"op": "refresh"})
 
     async def warm(self, folder: Path) -> None:
         """Start the folder's query server and wait until its graph is loaded."""
@@ -125,6 +137,11 @@ class GraphQueries:
 
     async def stop(self, folder: Path) -> None:
         """End the query server of the folder's current snapshot, if one runs; queries under way finish first."""
+        await self._tell_running(folder, {"op": "stop"})
+
+    async def _tell_running(self, folder: Path, request: dict[str, Any]) -> None:
+        """Tell the server of the folder's current snapshot something, if one runs."""
+        folder, _ = split_view(folder)
         snapshot = current_snapshot(folder)
         if snapshot is None:
             return
@@ -133,7 +150,7 @@ class GraphQueries:
         except (FileNotFoundError, ConnectionRefusedError):
             return
         with suppress(Unavailable):  # it ended before it could say so
-            await self._exchange(reader, writer, {"op": "stop"}, self._start_seconds)
+            await self._exchange(reader, writer, request, self._start_seconds)
 
     async def stop_below(self, root: Path) -> None:
         """End the query servers of every graph folder below ``root``: the service on this host is going away."""

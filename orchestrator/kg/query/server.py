@@ -1,9 +1,10 @@
-"""A small process that holds one snapshot's graph in memory and answers queries in forked children, one at a time each.
+"""A small process that holds a project's graph in memory and answers queries in forked children, one at a time each.
 
 Started on demand by the query client, shared by all processes of the host through a unix socket; a lock file keeps
 it single. Children are forked ahead of need and used again, so a query does not wait for the fork. Kills a child that
-passes its wall time or whose caller went away. Ends when idle, when another snapshot is current, or when its folder is
-gone. Single-threaded, because it forks; it parses no SPARQL and computes no answer itself.
+passes its wall time or whose caller went away. A change of the graph is taken in between two events, so each child
+sees all of it or nothing; a child serves one view. Ends when idle, when another snapshot is current, or when its folder
+is gone. Single-threaded, because it forks; it parses no SPARQL and computes no answer itself.
 """
 
 import contextlib
@@ -18,12 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.errors import BadQuery, OrchestratorError, TimedOut, Unavailable
+from orchestrator.core.errors import BadQuery, NotFound, OrchestratorError, TimedOut, Unavailable
+from orchestrator.kg.journal import MAIN
+from orchestrator.kg.query.dataset import Dataset
 from orchestrator.kg.query.guard import admit
-from orchestrator.kg.query.store import OxigraphStore
 from orchestrator.kg.query.wire import pack, unpack
 from orchestrator.kg.query.worker import ADMITTED, FREE, answer_queries, fingerprint, memory_exceeded
-from orchestrator.kg.snapshot import GRAPH, current_snapshot, snapshot_folder
+from orchestrator.kg.snapshot import current_snapshot, snapshot_folder
 
 _TICK = 1.0
 _SEND_SECONDS = 30.0
@@ -37,6 +39,8 @@ _REMEMBERED = 2000
 class _Child:
     pid: int
     channel: socket.socket
+    view: str
+    state: int
 
 
 @dataclass(eq=False, slots=True)
@@ -60,6 +64,7 @@ class QueryServer:
         self._callers: set[_Caller] = set()
         self._waiting: deque[_Caller] = deque()
         self._warm: deque[_Child] = deque()
+        self._state = 0
         self._admitted: OrderedDict[str, str] = OrderedDict()
         self._stopping = False
         self._last_used = time.monotonic()
@@ -67,8 +72,10 @@ class QueryServer:
 
     def serve(self) -> None:
         """Load the graph, then answer until there is a reason to end."""
-        self._store = OxigraphStore(snapshot_folder(self._folder, self._snapshot) / GRAPH)
-        admit("ASK {}", self._store.has_graph)  # the first parse builds the grammar: once here, not in every child
+        self._dataset = Dataset(self._folder, snapshot_folder(self._folder, self._snapshot))
+        admit(
+            "ASK {}", self._dataset.store.has_graph
+        )  # the first parse builds the grammar: once here, not in every child
         gc.collect()
         gc.freeze()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
@@ -100,6 +107,8 @@ class QueryServer:
             replaced = current_snapshot(self._folder) != self._snapshot
             idle = not self._callers and now - self._last_used > self._idle_seconds
             self._stopping = self._stopping or replaced or idle
+            if not self._stopping and self._dataset.has_changed():
+                self._catch_up()
         if not self._stopping:
             return False
         self._path.unlink(missing_ok=True)
@@ -164,6 +173,11 @@ class QueryServer:
             _send(caller.connection, pack({"answer": {}}))
             self._drop(caller)
             return
+        if request.get("op") == "refresh":
+            self._catch_up()
+            _send(caller.connection, pack({"answer": {}}))
+            self._drop(caller)
+            return
         request["admitted"] = self._admitted.get(fingerprint(request))
         caller.request = request
         caller.deadline = time.monotonic() + request["queue_seconds"]
@@ -178,10 +192,12 @@ class QueryServer:
         self._refill()
 
     def _start(self, caller: _Caller) -> None:
-        if not self._warm:
-            self._fork()
-        child = self._warm.pop()  # the one used last: its memory is warm
         request = caller.request or {}
+        try:
+            child = self._child_for(request.get("view", MAIN))
+        except NotFound as error:
+            self._tell(caller, error)
+            return
         frame = pack(request)
         try:
             sent = socket.send_fds(child.channel, [frame], [caller.connection.fileno()])
@@ -218,10 +234,13 @@ class QueryServer:
             self._tell(caller, BadQuery("the query engine could not handle this query", field="query"))
 
     def _take_back(self, caller: _Caller, child: _Child) -> None:
-        """A child that has answered serves again; it sees the store as it was when it was forked."""
+        """A child that has answered serves again, unless the graph has changed since it was forked."""
         self._selector.unregister(child.channel)
         caller.child = None
         self._drop(caller)
+        if child.state != self._state:
+            self._reap(child)
+            return
         self._warm.append(child)
         if len(self._warm) > (0 if self._stopping else _MAX_RUNNING):
             self._reap(self._warm.popleft())
@@ -281,26 +300,47 @@ class QueryServer:
 
     def _refill(self) -> None:
         """Keep one child ahead. One that has worked holds memory of its own, so spare ones go once nobody asks."""
-        if not self._warm and not self._stopping:
-            self._fork()
+        if not self._stopping and not any(child.view == MAIN for child in self._warm):
+            self._warm.append(self._fork(MAIN))
         while len(self._warm) > 1 and time.monotonic() - self._last_used > _SPARE_SECONDS:
             self._reap(self._warm.popleft())
 
-    def _fork(self) -> None:
+    def _catch_up(self) -> None:
+        """Take in what changed on disk. Children that wait see the graph as it was: others take their place."""
+        if self._dataset.catch_up():
+            self._state += 1
+            while self._warm:
+                self._reap(self._warm.popleft())
+
+    def _child_for(self, view: str) -> _Child:
+        """A child that serves the view: the one used last, because its memory is warm. Raises NotFound."""
+        for child in reversed(self._warm):
+            if child.view == view:
+                self._warm.remove(child)
+                return child
+        return self._fork(view)
+
+    def _fork(self, view: str) -> _Child:
+        overlay = self._dataset.overlay(view) if view != MAIN else ([], [])
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            self._be_child(theirs)
+            self._be_child(theirs, overlay)
         theirs.close()
-        self._warm.append(_Child(pid, ours))
+        return _Child(pid, ours, view, self._state)
 
-    def _be_child(self, channel: socket.socket) -> None:
+    def _be_child(self, channel: socket.socket, overlay: tuple[list[str], list[str]]) -> None:
         """Everything of the server but its memory is let go, so the child holds no caller's connection open."""
         code = 1
         try:
             os.closerange(3, channel.fileno())
             os.closerange(channel.fileno() + 1, 1 << 20)
-            answer_queries(channel, self._store)
+            store = self._dataset.store
+            for name in overlay[0]:
+                store.remove_graph(name)
+            for quads in overlay[1]:
+                store.add(quads)
+            answer_queries(channel, store)
             code = 0
         finally:
             os._exit(code)

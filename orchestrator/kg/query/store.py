@@ -54,6 +54,31 @@ class OxigraphStore:
     def __len__(self) -> int:
         return len(self._store)
 
+    def add(self, quads: str) -> None:
+        """Add N-Quads; all of them or, when they cannot be read, none."""
+        try:
+            self._store.load(input=quads.encode("utf-8"), format=ox.RdfFormat.N_QUADS)
+        except SyntaxError as error:
+            raise Unavailable("a stored graph cannot be read", details={"cause": str(error)[:500]}) from error
+
+    def add_file(self, path: Path) -> frozenset[str]:
+        """Add a file of N-Quads; returns the names of the graphs in it."""
+        try:
+            quads = list(ox.parse(path=str(path), format=ox.RdfFormat.N_QUADS))
+        except (OSError, SyntaxError) as error:
+            raise Unavailable("a stored graph cannot be read", details={"cause": str(error)[:500]}) from error
+        self._store.extend(quads)
+        return frozenset(quad.graph_name.value for quad in quads if isinstance(quad.graph_name, ox.NamedNode))
+
+    def remove_graph(self, name: str) -> None:
+        """Remove a named graph, if it is there."""
+        self._store.remove_graph(_node(name))
+
+    def graph_text(self, name: str) -> str:
+        """A named graph as N-Quads."""
+        quads = self._store.quads_for_pattern(None, None, None, _node(name))
+        return (ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b"").decode()
+
     def query(
         self,
         sparql: str,
