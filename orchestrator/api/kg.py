@@ -1,11 +1,10 @@
-"""The knowledge graph doors: generate, read, query, update, export, and the W3C SPARQL 1.1 Protocol endpoint."""
+"""The knowledge graph doors: generate, read, query, update, export. SPARQL's own protocol is ``sparql``'s."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +12,6 @@ from orchestrator.api.dependencies import ContainerDep, require
 from orchestrator.api.task_models import TaskAccepted
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import BadQuery
-from orchestrator.kg.query.client import QueryAnswer
 
 router = APIRouter(tags=["kg"])
 
@@ -108,60 +106,8 @@ async def get_graph(kg_id: UUID, caller: Reader, container: ContainerDep) -> Gra
     return GraphOut.model_validate({**row, "kg_id": row["id"], "links": links})
 
 
-@router.get("/kg/{kg_id}/sparql", summary="SPARQL 1.1 Protocol, query by GET", response_class=Response)
-async def sparql_get(kg_id: UUID, request: Request, caller: Reader, container: ContainerDep) -> Response:
-    """The protocol's GET form; `Accept` chooses the format of the answer."""
-    return await _protocol(request, container, caller, kg_id, parse_qs(request.url.query, keep_blank_values=True))
-
-
-@router.post("/kg/{kg_id}/sparql", summary="SPARQL 1.1 Protocol, query by POST", response_class=Response)
-async def sparql_post(kg_id: UUID, request: Request, caller: Reader, container: ContainerDep) -> Response:
-    """The protocol's POST forms: a query in the body, or a form. Updates are refused: the graph is read-only."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    given = parse_qs(request.url.query, keep_blank_values=True)
-    body = await request.body()
-    if kind == "application/sparql-query":
-        given.setdefault("query", []).append(_text(body))
-    elif kind == "application/x-www-form-urlencoded":
-        for name, values in parse_qs(_text(body), keep_blank_values=True).items():
-            given.setdefault(name, []).extend(values)
-    elif kind == "application/sparql-update":
-        raise BadQuery("this endpoint is read-only: updates are refused", field="body")
-    else:
-        return Response(status_code=415)
-    return await _protocol(request, container, caller, kg_id, given)
-
-
 @router.get("/kg/{kg_id}/export", summary="Export a graph", response_class=Response)
 async def export(kg_id: UUID, caller: Reader, container: ContainerDep, format: Format = "turtle") -> Response:
     """The whole graph as Turtle, N-Triples, JSON-LD or TriG."""
     media_type, chunks = await container.graphs.export(caller, kg_id, format)
     return StreamingResponse(chunks, media_type=media_type)
-
-
-async def _protocol(
-    request: Request, container: ContainerDep, caller: Caller, kg_id: UUID, given: dict[str, list[str]]
-) -> Response:
-    if "update" in given:
-        raise BadQuery("this endpoint is read-only: updates are refused", field="update")
-    if given.get("default-graph-uri") or given.get("named-graph-uri"):
-        raise BadQuery(
-            "a graph may not be chosen from outside: every query sees the whole graph", field="default-graph-uri"
-        )
-    queries = given.get("query", [])
-    if len(queries) != 1:
-        raise BadQuery(f"exactly one query is needed, {len(queries)} were given", field="query")
-    answer = await container.graphs.query(caller, kg_id, queries[0], accept=request.headers.get("accept") or "*/*")
-    return Response(answer.body, media_type=answer.media_type, headers=_told(answer))
-
-
-def _told(answer: QueryAnswer) -> dict[str, str]:
-    told = {"X-Query-Seconds": f"{answer.seconds:.4f}", "X-Query-Rows": str(answer.rows), "Vary": "Accept"}
-    return told | ({"X-Query-Truncated": "true"} if answer.truncated else {})
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadQuery("the body is not UTF-8", field="body") from error

@@ -73,9 +73,9 @@ class GraphService:
         row = await self.get(caller, kg_id)
         return self._views.graph_folder(row["project_id"])
 
-    async def query(self, caller: Caller, kg_id: UUID, sparql: str, *, accept: str) -> QueryAnswer:
-        """Answer a SPARQL query within the service's limits."""
-        return await self._queries.query(await self.folder(caller, kg_id), sparql, accept=accept, limits=self._limits)
+    async def query(self, caller: Caller, kg_id: UUID, sparql: str, **given: Any) -> QueryAnswer:
+        """Answer a SPARQL query within the service's limits; ``given`` as GraphQueries.query takes it."""
+        return await self._queries.query(await self.folder(caller, kg_id), sparql, limits=self._limits, **given)
 
     async def export(self, caller: Caller, kg_id: UUID, format_name: str) -> tuple[str, AsyncIterator[bytes]]:
         """The media type and the bytes of a whole graph."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyoxigraph as ox
 
-from orchestrator.core.errors import BadQuery, InvalidInput, NotFound, QueryRefused, TooLarge
+from orchestrator.core.errors import BadQuery, Conflict, InvalidInput, NotFound, QueryRefused, TooLarge
 from orchestrator.kg.query.formats import GRAPH_FORMATS, negotiate
 from orchestrator.kg.query.guard import admit_update
 from orchestrator.kg.query.store import OxigraphStore
@@ -60,7 +60,9 @@ class ScratchStore(OxigraphStore):
             raise BadQuery(f"the update is not SPARQL 1.1: {str(error)[:300]}", field="update") from error
         except OSError as error:
             raise QueryRefused("updates reach this dataset only", field="update") from error
-        except (ValueError, RuntimeError) as error:
+        except RuntimeError as error:
+            raise Conflict(f"the update does not fit the dataset: {str(error)[:500]}", field="update") from error
+        except ValueError as error:
             raise BadQuery(str(error)[:500], field="update") from error
 
     def read(self, graph: str | None, accept: str) -> tuple[str, bytes]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.errors import BadQuery, OrchestratorError, QueryRefused, TooLarge
+from orchestrator.core.errors import BadQuery, InvalidInput, OrchestratorError, QueryRefused, TooLarge
 from orchestrator.kg.query.answers import serialise
 from orchestrator.kg.query.formats import Kind, negotiate
 from orchestrator.kg.query.guard import Admitted, admit
@@ -82,6 +82,9 @@ def _answer(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any],
         return _run(request, store)
     except OrchestratorError as error:
         return {"error": error.as_dict()}, b"", _FAILED
+    except RuntimeError as error:  # the engine understood it and stumbled, over an unknown function for instance
+        told = InvalidInput(f"the query cannot be evaluated: {error}"[:2000], field="query")
+        return {"error": told.as_dict()}, b"", _FAILED
     except MemoryError:
         return {"error": memory_exceeded(request).as_dict()}, b"", _FAILED
     except Exception as error:  # noqa: BLE001 - the process edge: whatever it was, the caller is told
