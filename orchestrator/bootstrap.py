@@ -46,6 +46,7 @@ from orchestrator.services.oauth_providers import GitHub, HuggingFace
 from orchestrator.services.passwords import Passwords
 from orchestrator.services.pending import Pending
 from orchestrator.services.probes import Probes
+from orchestrator.services.project_history import ProjectHistory
 from orchestrator.services.project_service import ProjectService
 from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.reaper import Reaper
@@ -62,6 +63,7 @@ from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
+from orchestrator.services.work_graphs import WorkGraphs
 
 
 @dataclass(slots=True)
@@ -103,6 +105,7 @@ class Container:
     events: EventStream
     projects: ProjectService
     graphs: GraphService
+    work_graphs: WorkGraphs
     scratch: ScratchGraphs
     tool_calls: ToolCalls
     reaper: Reaper
@@ -135,7 +138,8 @@ class Container:
 
     def graph_builder(self) -> GraphBuilder:
         """Builds graphs."""
-        return GraphBuilder(self.database, self.views, self.queries)
+        history = ProjectHistory(self.mirrors, self.queries)
+        return GraphBuilder(self.database, self.views, self.queries, history, self.work_graphs)
 
     async def close(self) -> None:
         """Finish pending writes and close everything, last built first."""
@@ -217,6 +221,7 @@ def build_container(settings: Settings) -> Container:
         events=EventStream(database, wake),
         projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
         graphs=graphs,
+        work_graphs=WorkGraphs(database, mirrors, views, queries),
         scratch=ScratchGraphs(graphs, access, views, queries, limits),
         tool_calls=ToolCalls(registry, pool, access, views),
         reaper=Reaper(database, writer),

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.core.commits import Commit, CommitPatch, History, TouchedFile
+from orchestrator.core.commits import Commit, CommitPatch, FilePatch, History, TouchedFile
 from orchestrator.core.errors import TimedOut
-from orchestrator.git.patches import COMMIT_MARK, read_commit_patches
+from orchestrator.git.patches import COMMIT_MARK, read_commit_patches, read_patch
 from orchestrator.git.program import Completed, run_git
 from orchestrator.git.tree import check_commit
 
 OnRead = Callable[[str, int], None]
 
-_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-abbrev", "--find-renames")
+_DIFF = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-abbrev", "--find-renames")
+_PLAIN = ("--no-show-signature", *_DIFF)
 _FORMAT = f"--format={COMMIT_MARK}%H%x00%P%x00%aN%x00%aE%x00%aI%x00%s"
 _FIELDS = 5
 _BEGINS = re.compile(f"(?:^|(?<=\\0)){COMMIT_MARK}[0-9a-f]{{40}}", re.MULTILINE)
@@ -53,6 +54,13 @@ async def read_history(
         patches += [patch for patch in found if patch.commit not in border]
     shallow = "shallow" if border else ""
     return History(commit, tuple(commits), cut or shallow, tuple(patches), patches_cut or shallow)
+
+
+async def read_diff(git_dir: Path, old: str, new: str) -> tuple[FilePatch, ...]:
+    """The changed lines between two commits. Raises RepositoryFailed when one is not there, TooLarge for a huge one."""
+    args = ("diff", *_DIFF, "--unified=0", check_commit(old), check_commit(new), "--")
+    done = await run_git(*args, cwd=git_dir)
+    return await asyncio.to_thread(read_patch, done.output.decode("utf-8", "backslashreplace"))
 
 
 async def _shallow_border(git_dir: Path) -> frozenset[str]:

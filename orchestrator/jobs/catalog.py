@@ -76,5 +76,6 @@ register(
     LoopJob("reaper", lambda c: c.settings.reap_seconds, lambda c: c.reaper.sweep(), 30, "take back dead attempts"),
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
+    LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),
     LoopJob("probes", lambda c: c.settings.probe_seconds, lambda c: c.probes.sweep(), 300, "probe MCP servers"),
 )

@@ -16,17 +16,23 @@ from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.models import Graph
 from orchestrator.models.database import Database
-from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.project_history import ProjectHistory
+from orchestrator.services.project_view import ProjectViews, project_iri
 from orchestrator.services.run_task import Outcome, Work
+from orchestrator.services.work_graphs import WorkGraphs
 
 
 class GraphBuilder:
     """Builds graphs."""
 
-    def __init__(self, database: Database, views: ProjectViews, queries: GraphQueries) -> None:
+    def __init__(
+        self, database: Database, views: ProjectViews, queries: GraphQueries, history: ProjectHistory, work: WorkGraphs
+    ) -> None:
         self._database = database
         self._views = views
         self._queries = queries
+        self._history = history
+        self._work = work
 
     async def execute(self, work: Work) -> Outcome:
         """Parse the project at its head and replace its graph; returns the build's report."""
@@ -36,7 +42,7 @@ class GraphBuilder:
         request = BuildRequest(
             root=view.root,
             out=folder,
-            project_iri=f"urn:orchestrator:project:{project_id}",
+            project_iri=project_iri(project_id),
             commit=view.commit,
             files=work.task["input"].get("files") or None,
         )
@@ -47,7 +53,15 @@ class GraphBuilder:
         report = await build_in_process(request, on_progress=progress)
         kg_id = await self._store(project_id, work.id, view.commit, report)
         await self._queries.warm(folder)
-        return Outcome({"kg_id": str(kg_id), "commit": view.commit, **report})
+        history = await self._history.refresh(
+            project_id,
+            request.project_iri,
+            folder,
+            view.commit,
+            lambda what, done: progress({"phase": what, "done": done}),
+        )
+        await self._work.record(project_id)
+        return Outcome({"kg_id": str(kg_id), "commit": view.commit, **report, "history": history})
 
     async def _store(self, project_id: UUID, task_id: UUID, commit: str, report: dict[str, Any]) -> UUID:
         values = {"task_id": task_id, "commit": commit, "triples": report.get("triples"), "report": report,

@@ -18,6 +18,11 @@ from orchestrator.models import Project, RepositoryState
 from orchestrator.models.database import Database
 
 
+def project_iri(project_id: UUID) -> str:
+    """The IRI on which all IRIs of the project's graph are built."""
+    return f"urn:orchestrator:project:{project_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectView:
     """A project's files and graph at one commit."""
