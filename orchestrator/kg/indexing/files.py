@@ -41,6 +41,11 @@ def list_files(root: Path) -> list[str]:
     return sorted(found)
 
 
+def is_wanted(path: str) -> bool:
+    """Whether ``list_files`` would list the path, if it were there."""
+    return _NEVER.isdisjoint(path.split("/")[:-1])
+
+
 def read_files(root: Path, paths: Sequence[str]) -> Iterator[Read | Skipped]:
     """Each path as a file, or why it is none."""
     real_root = root.resolve()

@@ -4,7 +4,7 @@ Used by the build, and by the indexer for the project and every view of it. Afte
 those of a clean build, name by name. It reads no disk and writes none.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,6 +97,16 @@ class TreeState:
         outside = {self.writer.external(name).name for name in self._outside}
         return {one.name for one in self.written.values()} | outside
 
+    def texts_of(self, names: Collection[str]) -> dict[str, str]:
+        """The N-Quads of some of the graphs, made again."""
+        found: dict[str, str] = {}
+        if names:
+            files = (self.contents[path].file for path, one in self.written.items() if one.name in names)
+            graphs = [self._linked(file)[0] for file in files if file is not None]
+            graphs += [graph for one in self._outside if (graph := self.writer.external(one)).name in names]
+            found = {graph.name: graph.quads for graph in graphs}
+        return found
+
     def _write(self, path: str) -> NamedGraph | None:
         """Link a file and write its graph; None where the path is none any more."""
         old = self.written.pop(path, None)
@@ -104,12 +114,16 @@ class TreeState:
         content = self.contents.get(path)
         if content is None or content.file is None:
             return None
-        links = self._families.link(path) if content.facts is not None else None
-        graph = self.writer.file(content.file, content.facts, links)
+        graph, links = self._linked(content.file)
         externals = tuple(self.writer.external_names(links)) if links is not None else ()
         self._count_outside(externals, 1)
         self.written[path] = Written(graph.name, externals, _counts(links, graph))
         return graph
+
+    def _linked(self, file: SourceFile) -> tuple[NamedGraph, FileLinks | None]:
+        facts = self.facts.get(file.path)
+        links = self._families.link(file.path) if facts is not None else None
+        return self.writer.file(file, facts, links), links
 
     def _count_outside(self, names: Iterable[str], by: int) -> None:
         for name in names:

@@ -108,6 +108,10 @@ class OxigraphStore:
         except ValueError as error:
             raise BadQuery(str(error), field="query") from error
 
+    def everything(self) -> str:
+        """All graphs as N-Quads."""
+        return (self._store.dump(format=ox.RdfFormat.N_QUADS) or b"").decode()
+
     def has_graph(self, name: str) -> bool:
         """Whether a named graph of that IRI exists."""
         return self._store.contains_named_graph(_node(name))

@@ -1,0 +1,219 @@
+"""A project's graph that follows its files: the project's own tree and views of it, each step durable when it returns.
+
+Used by the indexer process only, one per graph folder. The state in memory stands at one view at a time and moves to
+the one that is asked for; what is on disk is compared by names of graphs, so it is right whoever wrote the snapshot.
+It starts no process and knows no socket.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import NotFound
+from orchestrator.kg.facts import FileFacts
+from orchestrator.kg.indexing.build import index_graph
+from orchestrator.kg.indexing.facts_cache import load_facts
+from orchestrator.kg.indexing.reading import facts_by_key, read_contents
+from orchestrator.kg.indexing.scan import Scan, check_paths
+from orchestrator.kg.indexing.tree_state import Change, Content, TreeState
+from orchestrator.kg.journal import MAIN, Delta, append, read
+from orchestrator.kg.snapshot import FACTS, NAMES, current_snapshot, snapshot_folder
+
+
+@dataclass(slots=True)
+class _View:
+    """A tree that is followed: where it lies, what is known of it, and the names of its graphs."""
+
+    scan: Scan
+    contents: dict[str, Content]
+    names: frozenset[str] = frozenset()
+    commit: str | None = None
+
+
+@dataclass(slots=True)
+class _Durable:
+    """What the snapshot and its journal say: the names of each view's graphs."""
+
+    snapshot: str
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def take(self, delta: Delta) -> None:
+        """One record of the journal."""
+        if delta.ended:
+            self.names.pop(delta.view, None)
+            return
+        before = self.of(delta.view)
+        self.names[delta.view] = (before - frozenset(delta.removed)) | delta.added.keys()
+
+    def of(self, view: str) -> frozenset[str]:
+        """A view that is new begins as a copy of the project's own."""
+        return self.names.get(view, self.names[MAIN])
+
+
+class LiveGraph:
+    """The graph below a folder. Raises NotFound where nothing was built yet."""
+
+    def __init__(self, folder: Path, project_iri: str) -> None:
+        self._folder = folder
+        self._project_iri = project_iri
+        self._durable = _Durable("")
+        self._facts: dict[str, FileFacts] = {}
+        self._views: dict[str, _View] = {}
+        self._state: TreeState | None = None
+        self._at = MAIN
+
+    def update(
+        self, root: Path, *, view: str = MAIN, commit: str = "", paths: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        """Bring a view up to date with the tree at ``root``; ``paths`` are those that may have changed, None: any.
+
+        Returns what was done: ``changed`` files, how many were ``parsed``, graphs ``added`` and ``removed``, and the
+        seconds each phase took.
+        """
+        clock = _Clock()
+        check_paths(paths or ())
+        self._follow_snapshot()
+        clock.lap("load")
+        changed, parsed = self._read(view, root, paths)
+        clock.lap("read")
+        texts = self._move(view, changed)
+        clock.lap("link")
+        delta = self._delta(view, texts, commit)
+        if delta is not None:
+            append(snapshot_folder(self._folder, self._durable.snapshot), delta)
+            self._durable.take(delta)
+        clock.lap("write")
+        told = {"view": view, "changed": len(changed), "parsed": parsed, "snapshot": self._durable.snapshot}
+        counts = {"added": len(delta.added), "removed": len(delta.removed)} if delta else {"added": 0, "removed": 0}
+        return {**told, **counts, "phases": clock.phases}
+
+    def end_view(self, view: str) -> None:
+        """Nobody asks the view any more."""
+        self._follow_snapshot()
+        if view == self._at and MAIN in self._views:
+            self._move(MAIN, {})
+        self._views.pop(view, None)
+        if view != MAIN and view in self._durable.names:
+            delta = Delta(view=view, ended=True)
+            append(snapshot_folder(self._folder, self._durable.snapshot), delta)
+            self._durable.take(delta)
+
+    def _follow_snapshot(self) -> None:
+        """Look at the snapshot that is current now, if it is another one than before."""
+        snapshot = current_snapshot(self._folder)
+        if snapshot is None:
+            raise NotFound("this project has no knowledge graph yet", hint="generate it first")
+        if snapshot == self._durable.snapshot:
+            return
+        at = snapshot_folder(self._folder, snapshot)
+        names = frozenset((at / NAMES).read_text("utf-8").split("\n")) - {""}
+        durable = _Durable(snapshot, {MAIN: names})
+        for delta in read(at)[0]:
+            durable.take(delta)
+        self._facts |= load_facts(at / FACTS)
+        self._durable = durable
+
+    def _read(self, view: str, root: Path, paths: Collection[str] | None) -> tuple[dict[str, Content | None], int]:
+        """What is other than it was, by path (None: gone), and how many files had to be parsed."""
+        known = self._views.get(view)
+        fresh = known is None or known.scan.root != root
+        if known is None or fresh:
+            base = known or self._views.get(MAIN)
+            known = self._views[view] = _View(Scan(root), dict(base.contents) if base is not None else {})
+        suspects = known.scan.changed(None if fresh else paths)
+        if fresh:
+            suspects |= known.contents.keys()
+        there = [path for path in sorted(suspects) if known.scan.has(path)]
+        changed: dict[str, Content | None] = {}
+        parsed = 0
+        for path, content, was_parsed in read_contents(root, there, self._facts):
+            parsed += was_parsed
+            if content != known.contents.get(path):
+                changed[path] = content
+        changed |= {path: None for path in suspects - set(there) if path in known.contents}
+        self._facts |= facts_by_key({path: one for path, one in changed.items() if one is not None})
+        return changed, parsed
+
+    def _move(self, view: str, changed: Mapping[str, Content | None]) -> dict[str, str]:
+        """Bring the state to the view as it is now; returns the texts of graphs that were made on the way."""
+        target = self._views[view]
+        before = self._views.get(self._at)
+        try:
+            if self._state is None or before is None:
+                _take(target.contents, changed)
+                return self._begin(view)
+            texts: dict[str, str] = {}
+            if self._at != view:
+                way = _difference(before.contents, target.contents)
+                texts |= _texts(self._state.change(way))
+                self._at = view
+                target.names = frozenset(self._state.names())
+            _take(target.contents, changed)
+            change = self._state.change(changed) if changed else Change(frozenset(), {})
+            target.names = (target.names - change.removed) | change.added.keys()
+        except BaseException:
+            # Half-way between two states it is neither: the next update begins anew, from what is on disk.
+            self._state = None
+            self._views.clear()
+            raise
+        return texts | _texts(change)
+
+    def _begin(self, view: str) -> dict[str, str]:
+        """Link everything once; texts are kept only of graphs that are not durable yet."""
+        target, durable = self._views[view], self._durable.of(view)
+        self._state, self._at = None, view
+        state = TreeState(self._project_iri, target.contents, recording=True)
+        texts = {graph.name: graph.quads for graph in state.link_all() if graph.name not in durable}
+        target.names = frozenset(state.names())
+        self._state = state
+        return texts
+
+    def _delta(self, view: str, texts: Mapping[str, str], commit: str) -> Delta | None:
+        """From what is durable to what is there now; None when that is the same."""
+        assert self._state is not None
+        target, durable = self._views[view], self._durable.of(view)
+        if target.names == durable - self._index_names(durable) and target.commit == commit:
+            return None
+        target.commit = commit
+        index = index_graph(self._state, commit)
+        wanted = target.names | {index.name}
+        added = wanted - durable
+        missing = added - texts.keys() - {index.name}
+        known = {**texts, index.name: index.quads, **self._state.texts_of(missing)}
+        return Delta(tuple(sorted(durable - wanted)), {name: known[name] for name in sorted(added)}, view)
+
+    def _index_names(self, names: frozenset[str]) -> frozenset[str]:
+        prefix = f"{self._project_iri.rstrip('/#')}/index@"
+        return frozenset(name for name in names if name.startswith(prefix))
+
+
+class _Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.phases: dict[str, float] = {}
+
+    def lap(self, phase: str) -> None:
+        """The phase ends now."""
+        now = time.perf_counter()
+        self.phases[phase] = round(now - self._last, 6)
+        self._last = now
+
+
+def _take(contents: dict[str, Content], changed: Mapping[str, Content | None]) -> None:
+    for path, one in changed.items():
+        if one is None:
+            contents.pop(path, None)
+        else:
+            contents[path] = one
+
+
+def _difference(before: Mapping[str, Content], after: Mapping[str, Content]) -> dict[str, Content | None]:
+    return {path: after.get(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+def _texts(change: Change) -> dict[str, str]:
+    return {name: graph.quads for name, graph in change.added.items()}
