@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from benchmarks import execute, pipeline, reads, start
+from benchmarks import execute, kg_queries, kg_w3c, pipeline, reads, start
 from benchmarks.readme import write_readme
 from benchmarks.report import Row, publish
 
@@ -20,6 +20,10 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         execute.execute,
         reads.reads,
         start.start,
+    ),
+    "bench-kg": (
+        kg_w3c.w3c,
+        kg_queries.queries,
     ),
 }
 
