@@ -45,7 +45,7 @@ def info_of(ctx: Context) -> dict[str, Any] | None:
 
 async def tell(ctx: Context, method: str, params: Mapping[str, Any] | None) -> None:
     """A notification on the stream of the request, as it came."""
-    notification: Notification[Any, str] = Notification(method=method, params=dict(params or {}))
+    notification = Notification[dict[str, Any], str](method=method, params=dict(params or {}))
     await ctx.session.send_notification(cast("Any", notification), related_request_id=ctx.request_id)
 
 
@@ -56,19 +56,19 @@ class Direct:
 
     def __init__(self, ctx: Context, level: str = "debug") -> None:
         self._ctx = ctx
-        self._level = level
+        self.log_level: str | None = level
         self.capabilities: Mapping[str, Any] = capabilities_of(ctx)
         self.info: Mapping[str, Any] | None = info_of(ctx)
 
     async def ask(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
         """Its answer, asked on the stream of the call."""
-        request: Request[Any, str] = Request(method=method, params=dict(params or {}))
+        request = Request[dict[str, Any], str](method=method, params=dict(params or {}))
         where = ServerMessageMetadata(related_request_id=self._ctx.request_id)
         return (await self._ctx.session.send_request(cast("Any", request), _Wire, metadata=where)).root
 
     async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
         """Pass it on; log messages below the level it set stay here."""
-        if method != "notifications/message" or _at_least(self._level, params):
+        if method != "notifications/message" or _at_least(self.log_level, params):
             await tell(self._ctx, method, params)
 
 
@@ -81,6 +81,8 @@ class Round:
         self._ctx = ctx
         self.capabilities: Mapping[str, Any] = capabilities_of(ctx)
         self.info: Mapping[str, Any] | None = info_of(ctx)
+        wanted = (ctx.meta or {}).get(LOG_LEVEL_META_KEY)
+        self.log_level: str | None = None if wanted is None else str(wanted)
         self._questions: dict[str, tuple[str, Mapping[str, Any], asyncio.Future[dict[str, Any]]]] = {}
         self._asked = asyncio.Event()
         self._number = 0
@@ -100,8 +102,7 @@ class Round:
 
     async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
         """Pass it on while a request is under way; log messages only where it asked for them."""
-        wanted = (self._ctx.meta or {}).get(LOG_LEVEL_META_KEY)
-        if method != "notifications/message" or (wanted and _at_least(str(wanted), params)):
+        if method != "notifications/message" or (self.log_level and _at_least(self.log_level, params)):
             await tell(self._ctx, method, params)
 
     async def outcome(self) -> dict[str, Any] | None:
@@ -189,6 +190,6 @@ def is_ours(state: object) -> bool:
     return isinstance(state, str) and state.startswith(_STATE)
 
 
-def _at_least(level: str, params: Mapping[str, Any] | None) -> bool:
+def _at_least(level: str | None, params: Mapping[str, Any] | None) -> bool:
     told = (params or {}).get("level")
     return told not in _LEVELS or level not in _LEVELS or _LEVELS.index(told) >= _LEVELS.index(level)

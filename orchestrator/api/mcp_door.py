@@ -61,8 +61,6 @@ log = structlog.get_logger(__name__)
 REFUSED = -32010
 """Our JSON-RPC code for what no other argument would change: the token lacks a scope. ``data`` is our error."""
 _MODERN_ONLY = frozenset({"resultType", "_meta", "ttlMs", "cacheScope"})
-_MENDABLE = frozenset({INVALID_PARAMS, INTERNAL_ERROR})
-"""Errors of a server that a model may do something about, if it reads of them."""
 _MOST_LEVELS = 10_000
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _CALLER, _ENDPOINT = "orchestrator.caller", "orchestrator.endpoint"
@@ -242,7 +240,7 @@ class McpDoor:
         try:
             return await self._run(exchange, name, arguments, on_progress)
         except OrchestratorError as error:
-            if (refused := original_error(error)) is not None and refused[0] not in _MENDABLE:
+            if original_error(error) is not None:
                 raise passed_on(error) from error
             return ToolResult.failure(error.message, error.as_dict()).to_wire()
         except (MCPError, asyncio.CancelledError):
@@ -270,7 +268,7 @@ class McpDoor:
         async def run(behind: Behind | None) -> dict[str, Any]:
             result = await self._container.tool_calls.call_on(
                 caller, offered.entry, offered.tool.name, arguments, project_id=project_id, on_progress=on_progress,
-                behind=behind, more=_more(exchange),
+                behind=behind, more=_more(exchange), unlisted=offered.unlisted,
             )  # fmt: skip
             return result.to_wire()
 

@@ -76,6 +76,7 @@ class ServerPool:
         self._clock = clock
         self._supervisors: dict[_Key, Supervisor] = {}
         self._listeners: list[Listener] = []
+        self._modern_only: set[UUID] = set()
         self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._last_probe: dict[UUID, tuple[str, Probe]] = {}
@@ -101,11 +102,12 @@ class ServerPool:
         on_progress: ProgressFn | None = None,
         behind: Behind | None = None,
         more: Mapping[str, Any] | None = None,
+        unlisted: bool = False,
     ) -> ToolResult:
         """Call a tool within ``timeout`` seconds (default: the definition's). A tool's own failure is a result.
 
         Raises InvalidInput (arguments), NotFound (tool), TimedOut, ServerUnreachable (try again), ServerMisbehaved.
-        ``more`` are further parameters of the call in wire form.
+        ``more`` are further parameters of the call in wire form; ``unlisted``: it may be a tool no list shows.
         """
         limit = definition.timeout_seconds if timeout is None else timeout
         if definition.transport == "builtin":
@@ -113,7 +115,7 @@ class ServerPool:
         supervisor = await self._lane(definition, behind)
         return await supervisor.call(
             tool, arguments, timeout=limit, on_progress=on_progress or context.on_progress,
-            behind=behind.conversation if behind else None, more=more,
+            behind=behind.conversation if behind else None, more=more, unlisted=unlisted,
         )  # fmt: skip
 
     async def request(
@@ -149,13 +151,18 @@ class ServerPool:
         shared = self._supervisor(definition)
         if behind is None or not behind.conversation.capabilities:
             return shared
+        modern = behind.conversation.answers_rounds
         if not shared.met:
             await shared.session()  # it tells the era
-        if shared.modern:
+        if shared.modern and (modern or definition.id in self._modern_only):
             return shared
         capabilities = behind.conversation.capabilities
         declared = orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS).decode()
-        return self._supervisor(definition, f"{behind.lane} {declared}", capabilities)
+        # A server of both eras may ask in the older one only what it asks by itself: it is met in the client's own.
+        lane = self._supervisor(definition, f"{behind.lane} {declared}", capabilities, prefer_legacy=not modern)
+        if shared.modern and not lane.met and (await lane.session()).era == "modern":
+            self._modern_only.add(definition.id)
+        return lane
 
     async def _call_builtin(
         self, definition: ServerDefinition, tool: str, arguments: dict[str, Any], context: CallContext, limit: float
@@ -233,6 +240,7 @@ class ServerPool:
     async def forget(self, definition_id: UUID) -> None:
         """End a server's session now and drop what is known of it; calls in flight fail with ServerUnreachable."""
         self._last_probe.pop(definition_id, None)
+        self._modern_only.discard(definition_id)
         keys = [key for key in self._supervisors if key[0] == definition_id]
         await asyncio.gather(*(self._supervisors.pop(key).aclose() for key in keys))
 
@@ -254,7 +262,12 @@ class ServerPool:
         return server
 
     def _supervisor(
-        self, definition: ServerDefinition, lane: str = _SHARED, capabilities: Mapping[str, Any] | None = None
+        self,
+        definition: ServerDefinition,
+        lane: str = _SHARED,
+        capabilities: Mapping[str, Any] | None = None,
+        *,
+        prefer_legacy: bool = False,
     ) -> Supervisor:
         """The supervisor of a definition's lane; one of an older revision finishes its calls and goes."""
         key = (definition.id, lane)
@@ -268,7 +281,7 @@ class ServerPool:
         elif lane and sum(1 for _, one in self._supervisors if one) >= self._limits.max_lanes:
             raise Unavailable("Too many clients that can be asked are connected.", hint="Try again in a minute.")
         made = self._supervisors[key] = Supervisor(
-            definition, self._limits, self._clock, capabilities=capabilities,
+            definition, self._limits, self._clock, capabilities=capabilities, prefer_legacy=prefer_legacy,
             on_change=lambda method, params: self._changed(definition.id, method, params),
         )  # fmt: skip
         if self._sweeper is None:

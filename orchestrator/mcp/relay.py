@@ -16,8 +16,11 @@ from mcp.shared.dispatcher import CallOptions
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
+    INVALID_PARAMS,
     INVALID_REQUEST,
+    LOG_LEVEL_META_KEY,
     METHOD_NOT_FOUND,
+    UNSUPPORTED_PROTOCOL_VERSION,
     ClientCapabilities,
     Implementation,
 )
@@ -51,6 +54,10 @@ class Conversation(Protocol):
     @property
     def info(self) -> Mapping[str, Any] | None:
         """Who the client says it is, in wire form."""
+
+    @property
+    def log_level(self) -> str | None:
+        """From which severity on it wants to hear what the server logs during this call; None: nothing."""
 
     @property
     def answers_rounds(self) -> bool:
@@ -93,6 +100,8 @@ class RelaySession(ClientSession):
             meta = data["params"]["_meta"]
             meta[CLIENT_CAPABILITIES_META_KEY] = dict(behind.capabilities)
             meta[CLIENT_INFO_META_KEY] = behind.info or meta[CLIENT_INFO_META_KEY]
+            if behind.log_level is not None:
+                meta[LOG_LEVEL_META_KEY] = behind.log_level
         if on_progress is not None:
             options["on_progress"] = cast("Any", on_progress)
         with self._speaking_for(behind):
@@ -143,9 +152,21 @@ class RelaySession(ClientSession):
 
 @asynccontextmanager
 async def connected(
-    transport: Any, capabilities: Mapping[str, Any], on_change: OnChange
+    transport: Any, capabilities: Mapping[str, Any], on_change: OnChange, *, prefer_legacy: bool = False
 ) -> AsyncIterator[RelaySession]:
-    """A session over a transport's stream pair, its era agreed on."""
+    """A session over a transport's stream pair, its era agreed on: the newest, unless the older one is preferred."""
     async with transport as (read, write), RelaySession(read, write, capabilities, on_change) as session:
-        await negotiate_auto(session)
+        if not (prefer_legacy and await _greeted(session)):
+            await negotiate_auto(session)
         yield session
+
+
+async def _greeted(session: RelaySession) -> bool:
+    """Whether the server speaks the older era; then the handshake is done."""
+    try:
+        await session.initialize()
+    except MCPError as error:
+        if error.code in (METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION, INVALID_REQUEST, INVALID_PARAMS):
+            return False
+        raise
+    return True

@@ -54,6 +54,11 @@ class Patient:
         return self._behind.info
 
     @property
+    def log_level(self) -> str | None:
+        """What it wants to hear."""
+        return self._behind.log_level
+
+    @property
     def answers_rounds(self) -> bool:
         """Whether the client does the rounds itself."""
         return self._behind.answers_rounds

@@ -42,6 +42,7 @@ class Session:
         on_end: Callable[["Session"], None],
         capabilities: Mapping[str, Any] | None = None,
         on_change: OnChange | None = None,
+        prefer_legacy: bool = False,
     ) -> None:
         self.definition = definition
         self.why: str | None = None
@@ -53,6 +54,7 @@ class Session:
         self._on_end = on_end
         self._capabilities = capabilities or {}
         self._on_change = on_change
+        self._prefer_legacy = prefer_legacy
         self._stdio: StdioTransport | None = None
         self._transport: AbstractAsyncContextManager[Any]
         if definition.transport == "stdio":
@@ -86,7 +88,7 @@ class Session:
         """Enter, wait, leave: all in this one task, as the SDK's cancel scopes demand."""
         try:
             async with AsyncExitStack() as stack:
-                opening = connected(self._transport, self._capabilities, self._hear)
+                opening = connected(self._transport, self._capabilities, self._hear, prefer_legacy=self._prefer_legacy)
                 async with asyncio.timeout(self._start_seconds) as clock:
                     client = await stack.enter_async_context(opening)
                 try:

@@ -63,12 +63,14 @@ class Supervisor:
         *,
         capabilities: Mapping[str, Any] | None = None,
         on_change: OnChange | None = None,
+        prefer_legacy: bool = False,
     ) -> None:
         self.definition = definition
         self._limits = limits
         self._clock = clock
         self._capabilities = capabilities
         self._on_change = on_change
+        self._prefer_legacy = prefer_legacy
         self._slots = asyncio.Semaphore(definition.max_concurrency)
         self._session: Session | None = None
         self._starting: asyncio.Task[Session] | None = None
@@ -97,16 +99,20 @@ class Supervisor:
         on_progress: ProgressFn | None = None,
         behind: Conversation | None = None,
         more: Mapping[str, Any] | None = None,
+        unlisted: bool = False,
     ) -> ToolResult:
-        """Call a tool within the time limit, waiting for a free slot included. ``more``: further wire parameters."""
+        """Call a tool within the time limit, waiting for a free slot included.
+
+        ``more`` are further parameters in wire form; with ``unlisted`` the server decides whether it has the tool.
+        """
         params = {**(more or {}), "name": tool, "arguments": arguments}
 
         async def on(session: Session, patient: Conversation | None) -> ToolResult:
-            info = await self._checked(session, tool, arguments)
+            info = await self._checked(session, tool, arguments, unlisted=unlisted)
             wire = await answered(session, "tools/call", params, behind=patient, on_progress=on_progress, during=tool)
             self._failures = 0
             result = ToolResult.from_wire(wire)
-            if info.output_schema is not None and not result.is_error and not result.needs_input:
+            if info is not None and info.output_schema is not None and not result.is_error and not result.needs_input:
                 await check_structured(info, result.structured)
             return result
 
@@ -163,13 +169,17 @@ class Supervisor:
                     session.suspect()
                 raise self._late(clock, what, timeout, error) from error
 
-    async def _checked(self, session: Session, tool: str, arguments: dict[str, Any]) -> ToolInfo:
-        """The tool, which exists and takes these arguments."""
+    async def _checked(
+        self, session: Session, tool: str, arguments: dict[str, Any], *, unlisted: bool
+    ) -> ToolInfo | None:
+        """The tool, which exists and takes these arguments; None for one that may be there without being listed."""
         await session.list_tools()
         info = session.known_tool(tool)
         if info is None:
             tools = await session.list_tools(refresh=True)
             info = session.known_tool(tool)
+            if info is None and unlisted:
+                return None
             if info is None:
                 raise _unknown(tools, tool, self.definition.name)
         await check_arguments(info, arguments)
@@ -281,6 +291,7 @@ class Supervisor:
             on_end=self._ended,
             capabilities=self._capabilities,
             on_change=self._on_change,
+            prefer_legacy=self._prefer_legacy,
         )
         self._starts += 1
         self._opening = session

@@ -32,6 +32,7 @@ class OfferedTool:
     name: str
     entry: ServerEntry
     tool: ToolInfo
+    unlisted: bool = False
 
     @cached_property
     def mirrors_arguments(self) -> bool:
@@ -99,10 +100,11 @@ class McpCatalogue:
             rest = name.removeprefix(label + SEPARATOR)
             if rest and rest != name and endpoint.offers(name, ToolInfo(rest)):
                 return OfferedTool(name, entry, ToolInfo(rest))
-        if not endpoint.prefix:
-            await self.listing(caller, endpoint)
-            return self._tables[caller.user_id, endpoint.name].tools.get(name)
-        return None
+        if endpoint.prefix:
+            return None
+        await self.listing(caller, endpoint)
+        listed = self._tables[caller.user_id, endpoint.name].tools.get(name)
+        return listed or _unlisted(endpoint, tuple(known.labels.values()), name)
 
     async def servers(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Mapping[str, ServerEntry]:
         """The servers behind an endpoint for this caller, by the label they have here."""
@@ -142,6 +144,14 @@ class McpCatalogue:
             return entry.tools, "starting", late.as_dict()
         except OrchestratorError as error:
             return (), "failed", error.as_dict()
+
+
+def _unlisted(endpoint: Endpoint, entries: tuple[ServerEntry, ...], name: str) -> OfferedTool | None:
+    """The one server behind a face that hides nothing may know a tool that it does not list: it says so itself."""
+    hides = endpoint.tools or endpoint.read_only or endpoint.renames
+    if len(entries) != 1 or hides or entries[0].transport == "builtin":
+        return None
+    return OfferedTool(name, entries[0], ToolInfo(name), unlisted=True)
 
 
 def _same(one: ServerEntry, other: ServerEntry) -> bool:

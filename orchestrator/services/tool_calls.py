@@ -57,6 +57,7 @@ class ToolCalls:
         on_progress: ProgressFn | None = None,
         behind: Behind | None = None,
         more: Mapping[str, Any] | None = None,
+        unlisted: bool = False,
     ) -> ToolResult:
         """The same for an entry that the caller was found to see, on behalf of a client that may be asked."""
         if not entry.enabled:
@@ -76,5 +77,5 @@ class ToolCalls:
         )
         return await self._pool.call_tool(
             self._registry.definition(entry), tool, arguments, context=context, timeout=timeout,
-            on_progress=on_progress, behind=behind, more=more,
+            on_progress=on_progress, behind=behind, more=more, unlisted=unlisted,
         )  # fmt: skip
