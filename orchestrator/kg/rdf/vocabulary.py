@@ -30,7 +30,8 @@ INDIVIDUALS = ("public", "internal", "passed", "failed", "unfinished", "granted"
 # Each rule with the confidence its definition states.
 RULES = {
     "scope": 0.98, "import": 0.97, "module": 0.97, "self": 0.95, "class": 0.95, "instance": 0.9, "super": 0.9,
-    "decorator": 0.95, "external": 0.95, "several": 0.5, "override": 0.4, "sameName": 0.2,
+    "decorator": 0.95, "flow": 0.85, "callback": 0.9, "accessor": 0.9, "element": 0.85, "external": 0.95,
+    "several": 0.5, "override": 0.4, "sameName": 0.2,
 }  # fmt: skip
 TERMS = frozenset({*CLASSES, *PROPERTIES, *INDIVIDUALS, *(f"rule-{name}" for name in RULES)})
 
