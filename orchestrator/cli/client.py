@@ -52,7 +52,7 @@ class Api:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def get(self, path: str, **params: Any) -> Any:
+    async def get(self, path: str, /, **params: Any) -> Any:
         """The JSON at a path; parameters that are None are left out."""
         return _json(await self.send("GET", path, params=params))
 

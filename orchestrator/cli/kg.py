@@ -1,4 +1,4 @@
-"""``kg``: build, query, show. Client commands over HTTP."""
+"""``kg``: build, ask, query, show. Client commands over HTTP."""
 
 import sys
 from pathlib import Path
@@ -12,8 +12,9 @@ from orchestrator.cli.client_find import project_id
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_screen import Json, clean, console, count, print_json, show_one, table, when
 from orchestrator.core.errors import InvalidInput
+from orchestrator.core.graph_questions import question_named
 
-app = typer.Typer(help="Knowledge graphs: build, query, show.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Knowledge graphs: build, ask, query, show.", no_args_is_help=True, add_completion=False)
 
 Named = Annotated[str, typer.Argument(metavar="PROJECT", help="Name or id.")]
 
@@ -63,6 +64,34 @@ def query(
 
 
 @app.command()
+def ask(
+    project: Named,
+    question: Annotated[str, typer.Argument(help="A question's name; without one, all are listed.")] = "",
+    given: Annotated[
+        list[str] | None, typer.Argument(help="Values in order of the parameters, or NAME=VALUE.", metavar="[VALUE]…")
+    ] = None,
+    view: Annotated[str, typer.Option(help="A view of the graph, such as a worktree's.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Ask a project's graph a prepared question: who calls X, which tests reach it, who changed it …"""
+    parameters = _parameters(question, given or []) if question else {}
+
+    async def work(api: Api) -> dict[str, Any]:
+        base = f"/kg/{await project_id(api, project)}/questions"
+        asked = f"{base}/{question}" if question else base
+        found: dict[str, Any] = await api.get(asked, **parameters, view=view or None)
+        return found
+
+    answer = run(work)
+    if as_json:
+        print_json(answer)
+    elif not question:
+        console().print(table([("name", "question"), ("wants", "wants"), ("description", "answers")], _known(answer)))
+    else:
+        _show_answer(answer)
+
+
+@app.command()
 def show(project: Named, as_json: Json = False) -> None:
     """What a project's graph holds, and of which commit."""
 
@@ -90,6 +119,44 @@ def sparql_table(answer: dict[str, Any]) -> Any:
     """A SELECT's rows as a table."""
     rows = [{name: term["value"] for name, term in row.items()} for row in answer["rows"]]
     return table([(name, name) for name in answer["columns"]], rows)
+
+
+def _parameters(question: str, given: list[str]) -> dict[str, str]:
+    """Values by parameter: those with a name, then the others in order."""
+    names = [parameter.name for parameter in question_named(question).parameters]
+    named = {name: value for text in given for name, sep, value in [text.partition("=")] if sep and name in names}
+    others = [text for text in given if text.partition("=")[0] not in named]
+    free = [name for name in names if name not in named]
+    if len(others) > len(free):
+        raise InvalidInput(f"{question} takes {', '.join(names)}.", field="given")
+    return named | dict(zip(free, others, strict=False))
+
+
+def _known(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {**one, "wants": " ".join(
+            parameter["name"] if parameter["default"] is None else f"[{parameter['name']}]"
+            for parameter in one["parameters"] if parameter["name"] != "tokens"
+        )}
+        for one in answer["questions"]
+    ]  # fmt: skip
+
+
+def _show_answer(answer: dict[str, Any]) -> None:
+    """Each list of an answer as a table, what is about all of it before, what is unknown after."""
+    out = console()
+    told = dict(answer)
+    unknown, found, truncated = told.pop("unknown"), told.pop("found"), told.pop("truncated")
+    lists = {name: rows for name, rows in told.items() if isinstance(rows, list)}
+    show_one({name: value for name, value in told.items() if name not in lists}, as_json=False)
+    for name, rows in lists.items():
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        out.print(table([(key, key) for key in columns], rows, title=name) if rows else f"no {name}")
+    if truncated:
+        shown = sum(map(len, lists.values()))
+        out.print(f"{shown} of {found} rows are shown; a higher limit or tokens shows more", style="dim")
+    for text in unknown:
+        out.print(f"not known: {clean(text)}", style="dim")
 
 
 def _given(text: str) -> str:

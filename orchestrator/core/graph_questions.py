@@ -101,11 +101,17 @@ _ALL = (
 GRAPH_QUESTIONS: dict[str, GraphQuestion] = {question.name: question for question in _ALL}
 
 
-def checked(name: str, given: Mapping[str, Any]) -> dict[str, ParameterValue]:
-    """Every parameter of a question with its value. Raises NotFound (no such question) and InvalidInput."""
+def question_named(name: str) -> GraphQuestion:
+    """The question of a name. Raises NotFound."""
     question = GRAPH_QUESTIONS.get(name)
     if question is None:
         raise NotFound(f"there is no question {name[:100]!r}", field="question", hint=", ".join(GRAPH_QUESTIONS))
+    return question
+
+
+def checked(name: str, given: Mapping[str, Any]) -> dict[str, ParameterValue]:
+    """Every parameter of a question with its value. Raises NotFound (no such question) and InvalidInput."""
+    question = question_named(name)
     known = {parameter.name for parameter in question.parameters}
     for unknown in given.keys() - known:
         raise InvalidInput(f"{name} has no parameter {unknown[:100]!r}", field=unknown[:100])

@@ -17,6 +17,9 @@ from orchestrator.core.errors import NotFound
 from orchestrator.core.ids import new_id
 from orchestrator.kg.query.client import GraphQueries, QueryAnswer, QueryLimits
 from orchestrator.kg.query.export import export_graph
+from orchestrator.kg.questions.ask import ask
+from orchestrator.kg.questions.asking import Asker
+from orchestrator.kg.snapshot import view_folder
 from orchestrator.models import Graph, Role
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
@@ -76,6 +79,14 @@ class GraphService:
     async def query(self, caller: Caller, kg_id: UUID, sparql: str, **given: Any) -> QueryAnswer:
         """Answer a SPARQL query within the service's limits; ``given`` as GraphQueries.query takes it."""
         return await self._queries.query(await self.folder(caller, kg_id), sparql, limits=self._limits, **given)
+
+    async def ask(
+        self, caller: Caller, kg_id: UUID, question: str, given: Mapping[str, Any], view: str = ""
+    ) -> dict[str, Any]:
+        """The answer to a prepared question, of the project's graph or of a view of it."""
+        folder = await self.folder(caller, kg_id)
+        asker = Asker(self._queries, view_folder(folder, view) if view else folder, self._limits)
+        return await ask(asker, question, given)
 
     async def export(self, caller: Caller, kg_id: UUID, format_name: str) -> tuple[str, AsyncIterator[bytes]]:
         """The media type and the bytes of a whole graph."""

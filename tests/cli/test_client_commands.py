@@ -132,6 +132,11 @@ def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path)
     code, out, _ = logged_in("kg", "query", "shop", query)
     assert (code, "shop.price" in out, "1 row" in out) == (0, True, True)
     assert "shop.price" in logged_in("kg", "query", "shop", query, "--accept", "text/csv")[1]
+    code, out, _ = logged_in("kg", "ask", "shop", "find_symbol", "price", "limit=5")
+    assert (code, "shop.price" in out) == (0, True)
+    assert json.loads(logged_in("kg", "ask", "shop", "outline", "shop.py", "--json")[1])["symbols"]
+    code, out, _ = logged_in("kg", "ask", "shop")
+    assert (code, "outline" in out) == (0, True)
     code, out, _ = logged_in("agent", "run", "lint-fix", "-p", "shop", "--wait")
     assert (code, "-import os" in out, "diff.ready" in out) == (0, True, True)
     code, out, _ = logged_in("task", "create", "file_search", "-p", "shop", "-i", '{"pattern": "*.py"}', "--wait")
@@ -170,6 +175,8 @@ def test_a_tool_called_by_name_answers(logged_in: _Cli) -> None:
         (("mcp", "add", "x"), "Name either a program or --url"),
         (("mcp", "probe", "nobody"), "no MCP server named 'nobody'"),
         (("kg", "query", "nothing", "ASK {}"), "no project named 'nothing'"),
+        (("kg", "ask", "nothing", "weather"), "there is no question 'weather'"),
+        (("kg", "ask", "nothing", "outline", "a.py", "300", "more"), "outline takes path, tokens"),
     ],
 )
 def test_mistakes_are_told_plainly(logged_in: _Cli, arguments: tuple[str, ...], said: str) -> None:

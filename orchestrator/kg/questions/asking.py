@@ -76,18 +76,15 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Asks one graph. ``graphs`` are the named graphs of a view, or empty for all there are."""
+    """Asks one graph: the project's own, or the view of it that ``folder`` names."""
 
     queries: GraphQueries
     folder: Path
     limits: QueryLimits = field(default_factory=QueryLimits)
-    graphs: Sequence[str] = ()
 
     async def rows(self, text: str, bound: Mapping[str, str] | None = None) -> list[Row]:
         """The rows of a SELECT as plain values."""
-        answer = await self.queries.query(
-            self.folder, text, limits=self.limits, substitutions=bound, default_graphs=self.graphs
-        )
+        answer = await self.queries.query(self.folder, text, limits=self.limits, substitutions=bound)
         bindings = json.loads(answer.body)["results"]["bindings"]
         return [{name: term["value"] for name, term in row.items()} for row in bindings]
 
