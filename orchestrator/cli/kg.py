@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_events import follow_quietly
@@ -86,7 +87,7 @@ def ask(
     if as_json:
         print_json(answer)
     elif not question:
-        console().print(table([("name", "question"), ("wants", "wants"), ("description", "answers")], _known(answer)))
+        _show_questions(answer)
     else:
         _show_answer(answer)
 
@@ -132,14 +133,17 @@ def _parameters(question: str, given: list[str]) -> dict[str, str]:
     return named | dict(zip(free, others, strict=False))
 
 
-def _known(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {**one, "wants": " ".join(
+def _show_questions(answer: dict[str, Any]) -> None:
+    """Each question on a line with what it wants, optional parameters in brackets; below it what it answers."""
+    out = console()
+    for one in answer["questions"]:
+        names = [
             parameter["name"] if parameter["default"] is None else f"[{parameter['name']}]"
-            for parameter in one["parameters"] if parameter["name"] != "tokens"
-        )}
-        for one in answer["questions"]
-    ]  # fmt: skip
+            for parameter in one["parameters"]
+            if parameter["name"] != "tokens"
+        ]
+        out.print(Text(" ".join([one["name"], *names]), style="bold"))
+        out.print(Text(f"  {one['description']}"))
 
 
 def _show_answer(answer: dict[str, Any]) -> None:
