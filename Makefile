@@ -23,7 +23,7 @@ export ARGS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-run setup-demo demo run test check format bench bench-mcp bench-kg bench-orchestrator console reference openapi clean
+.PHONY: help setup setup-run setup-demo demo run test conformance check format bench bench-mcp bench-kg bench-orchestrator console reference openapi clean
 
 help: ## print this list
 	@echo "usage: make <target>"
@@ -40,6 +40,9 @@ test: setup console ## run every test against a real PostgreSQL and Redis; ARGS=
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore=tests/console/test_walk.py $(ARGS)
 	@# The walk through a real browser gets the machine to itself: its time limits are a person's patience.
 	$(PY) -m pytest -p no:xdist tests/console/test_walk.py
+
+conformance: setup ## the official MCP suite through the gateway; part of `make test`
+	$(PY) -m pytest -p no:xdist tests/conformance
 
 check: setup ## lint, formatting, types, import contracts
 	$(PY) -m ruff check .
