@@ -156,20 +156,30 @@ class Route:
         return self.chosen.target_id if self.chosen else None
 
     @property
+    def awaited(self) -> Candidate | None:
+        """A fit target that is only at its capacity, which passes by itself. None when nothing does."""
+        return next(iter(self._held_by(Obstacle.CAPACITY)), None) if not self.chosen else None
+
+    @property
     def waits_for(self) -> str | None:
-        """What would pass by itself: a fit target that is only at its capacity. None when nothing does."""
-        busy = [
-            c.name
-            for c in self.candidates
-            if c.rejections and {kind for kind, _ in c.rejections} == {Obstacle.CAPACITY}
-        ]
-        return f"capacity of {', '.join(busy)}" if busy and not self.chosen else None
+        """What would pass by itself, in words."""
+        return capacity_of(*(c.name for c in self._held_by(Obstacle.CAPACITY))) if self.awaited else None
 
     @property
     def needs_consent(self) -> str | None:
-        """The question a person must answer before any target fits, or None."""
-        held = [c for c in self.candidates if c.rejections and {kind for kind, _ in c.rejections} == {Obstacle.CONSENT}]
-        return held[0].rejections[0][1] if held and not self.chosen else None
+        """The question a person must answer before any target fits, or None.
+
+        A target that is busy besides is asked for only when no other would fit by waiting alone.
+        """
+        if self.chosen:
+            return None
+        held = self._held_by(Obstacle.CONSENT)
+        if not held and not self.awaited:
+            held = self._held_by(Obstacle.CONSENT, Obstacle.CAPACITY)
+        return next((text for kind, text in held[0].rejections if kind == Obstacle.CONSENT), None) if held else None
+
+    def _held_by(self, *obstacles: Obstacle) -> list[Candidate]:
+        return [c for c in self.candidates if {kind for kind, _ in c.rejections} == set(obstacles)]
 
     def as_dict(self) -> dict[str, Any]:
         """The stored and shown form."""
@@ -184,6 +194,11 @@ class Route:
             "waits_for": self.waits_for,
             "needs_consent": self.needs_consent,
         }
+
+
+def capacity_of(*names: str) -> str:
+    """What a task waits for that only busy targets could carry out."""
+    return f"capacity of {', '.join(names)}"
 
 
 WEIGHTS: dict[str, float] = {
@@ -206,7 +221,7 @@ def decide(task: Task, snapshot: RegistrySnapshot) -> Route:
         task = replace(task, preferred_target=snapshot.preferred_target)
     accounts = sorted((_account(task, target) for target in snapshot.targets), key=_order)
     chosen = accounts[0] if accounts and accounts[0].fit else None
-    help_lines = () if chosen else _would_help(task, accounts)
+    help_lines = () if chosen else _would_help(task, snapshot, accounts)
     return Route(task.type, tuple(accounts), chosen, help_lines, snapshot.version)
 
 
@@ -311,11 +326,11 @@ def _weight_fit(task: Task, target: Target) -> float:
     return {TargetType.ORACLE: 1.0, TargetType.AGENT: 0.6}.get(target.type, 0.2)
 
 
-def _would_help(task: Task, accounts: Sequence[Candidate]) -> tuple[str, ...]:
-    """The shortest ways to make the task runnable: targets with the fewest obstacles first."""
-    lines = []
-    for candidate in sorted(accounts, key=lambda c: (len(c.rejections), c.target_id))[:3]:
-        lines.append(f"{candidate.name}: {'; '.join(text for _, text in candidate.rejections)}")
+def _would_help(task: Task, snapshot: RegistrySnapshot, accounts: Sequence[Candidate]) -> tuple[str, ...]:
+    """The shortest ways to make the task runnable: targets made for it, those with the fewest obstacles first."""
+    able = {target.id for target in snapshot.targets if _is_made_for(task, target)}
+    near = sorted((c for c in accounts if c.target_id in able), key=lambda c: (len(c.rejections), c.target_id))[:3]
+    lines = [f"{candidate.name}: {'; '.join(text for _, text in candidate.rejections)}" for candidate in near]
     needs = ", ".join(need.name for need in task.requirements())
     missing = (
         f"register an MCP server or agent that offers {needs}"
@@ -323,3 +338,10 @@ def _would_help(task: Task, accounts: Sequence[Candidate]) -> tuple[str, ...]:
         else f"name required_capabilities for type {task.type}"
     )
     return (missing, *lines)
+
+
+def _is_made_for(task: Task, target: Target) -> bool:
+    """Whether somebody could remove what stands between them: enable it, agree, wait, ask for an older version."""
+    needs, offered = task.requirements(), {capability.name for capability in target.capabilities}
+    mine = target.owner_id in (None, task.user_id)
+    return mine and not _type(task, target) and all(need.name in offered for need in needs)

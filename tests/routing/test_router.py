@@ -112,6 +112,17 @@ def test_a_route_to_nowhere_says_what_would_help(meeting: Meeting) -> None:
     assert bool(route.would_help) == (route.chosen is None)
 
 
+def test_targets_that_could_never_do_the_task_are_no_help() -> None:
+    code = Target("code", "code", TargetType.ORACLE, (Capability("file_search"),))
+    linter = Target("lint", "lint", TargetType.AGENT, task_types=frozenset({"lint_fix"}))
+    asleep = Target("asleep", "asleep", TargetType.ORACLE, (Capability("whale_song"),), enabled=False)
+    route = decide(Task("nope", (Requirement("whale_song"),)), RegistrySnapshot((asleep, code, linter)))
+    assert route.would_help == (
+        "register an MCP server or agent that offers whale_song",
+        "asleep: is disabled",
+    )
+
+
 @often
 @given(meetings())
 def test_scores_and_their_parts_lie_between_zero_and_one(meeting: Meeting) -> None:
@@ -216,7 +227,35 @@ def test_a_task_waits_exactly_when_it_would_run_if_targets_were_free(meeting: Me
 def test_consent_is_asked_for_only_where_it_would_help(meeting: Meeting) -> None:
     if _route(meeting).needs_consent:
         willing = replace(meeting.task, user_space_consent=True, fallback_consent=True)
-        assert decide(willing, meeting.registry).chosen is not None
+        agreed = decide(willing, meeting.registry)
+        assert agreed.chosen is not None or agreed.waits_for is not None
+
+
+@often
+@given(meetings(at_least=1))
+def test_a_task_that_consent_and_patience_could_get_done_is_never_a_lost_one(meeting: Meeting) -> None:
+    free = [replace(target, running=0) for target in meeting.registry.targets]
+    willing = replace(meeting.task, user_space_consent=True, fallback_consent=True)
+    possible = decide(willing, meeting.with_targets(*free)).chosen is not None
+    route = _route(meeting)
+    assert bool(route.chosen or route.needs_consent or route.waits_for) == possible
+
+
+def test_a_target_that_is_busy_and_needs_consent_is_asked_for_and_then_waited_for() -> None:
+    space = Target("s", "ada/space", TargetType.USER_SPACE, (Capability("file_search"),), running=1, max_concurrency=1)
+    asked = decide(Task("file_search"), RegistrySnapshot((space,)))
+    assert asked.needs_consent == "needs consent to run on the user's Space ada/space"
+    assert asked.waits_for is None
+    agreed = decide(Task("file_search", user_space_consent=True), RegistrySnapshot((space,)))
+    assert (agreed.needs_consent, agreed.waits_for) == (None, "capacity of ada/space")
+
+
+def test_no_consent_is_asked_for_where_waiting_alone_would_do() -> None:
+    can = (Capability("file_search"),)
+    space = Target("a", "ada/space", TargetType.USER_SPACE, can, running=1, max_concurrency=1)
+    code = Target("b", "code", TargetType.ORACLE, can, running=1, max_concurrency=1)
+    route = decide(Task("file_search"), RegistrySnapshot((space, code)))
+    assert (route.needs_consent, route.waits_for) == (None, "capacity of code")
 
 
 @often
