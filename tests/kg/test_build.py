@@ -83,7 +83,7 @@ def test_an_edit_leaves_the_names_and_graphs_of_all_else(build: Build, folder: P
     changed = {graph for graph in before.keys() ^ after.keys() if "/file/" in graph}
     assert {graph.partition("@")[0].rpartition("/")[2] for graph in changed} == {"util.py"}
     assert all(before[graph] == after[graph] for graph in before.keys() & after.keys())
-    assert (report.parsed, report.reused) == (1, 4)
+    assert (report.parsed, report.reused) == (1, 5)
 
 
 def test_bad_files_are_listed_with_a_reason_and_the_rest_is_right(build: Build, folder: Path, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ async def test_a_cancelled_build_leaves_the_old_graph_and_no_process(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert current_snapshot(folder) == before
-    assert build().reused == 5  # and the lock is free again
+    assert build().reused == 6  # and the lock is free again
 
 
 async def test_errors_of_a_build_in_a_process_are_the_builds_own(tmp_path: Path, folder: Path) -> None:

@@ -12,7 +12,22 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Set
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from orchestrator.kg.dependencies.facts import ManifestLinker
+from orchestrator.kg.dependencies.registry import CARGO_TOML, GO_MOD, MANIFESTS
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped
+from orchestrator.kg.javascript.config import extract_config
+from orchestrator.kg.javascript.links import Linker as JavaScriptLinker
+from orchestrator.kg.javascript.lowering.extract import extract_javascript, extract_tsx, extract_typescript
+from orchestrator.kg.languages import c, cpp, csharp, go, java, php, ruby, rust
+from orchestrator.kg.languages.families import (
+    c_linker,
+    csharp_linker,
+    go_linker,
+    java_linker,
+    php_linker,
+    ruby_linker,
+    rust_linker,
+)
 from orchestrator.kg.python.extract import extract as extract_python
 from orchestrator.kg.python.links import Linker as PythonLinker
 from orchestrator.kg.python.text import python_text
@@ -86,6 +101,24 @@ class Language:
 
 LANGUAGES = (
     Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=3),
+    Language(
+        "javascript", (".js", ".jsx", ".mjs", ".cjs"), extract_javascript, JavaScriptLinker, interpreters=("node",)
+    ),
+    Language("typescript", (".ts", ".mts", ".cts"), extract_typescript, JavaScriptLinker),
+    Language("tsx", (".tsx",), extract_tsx, JavaScriptLinker),
+    Language("tsconfig", (), extract_config, JavaScriptLinker, file_names=("tsconfig*.json", "jsconfig.json")),
+    Language("package.json", (), extract_config, JavaScriptLinker, file_names=("package.json",)),
+    Language("go", (".go",), go.extract, go_linker),
+    Language("rust", (".rs",), rust.extract, rust_linker),
+    Language("java", (".java",), java.extract, java_linker),
+    Language("c", (".c", ".h"), c.extract, c_linker),
+    Language("c++", (".cc", ".cpp", ".cxx", ".hpp", ".hh", ".hxx", ".ipp"), cpp.extract, c_linker),
+    Language("c#", (".cs",), csharp.extract, csharp_linker),
+    Language("ruby", (".rb", ".rake", ".gemspec"), ruby.extract, ruby_linker, interpreters=("ruby",)),
+    Language("php", (".php",), php.extract, php_linker, interpreters=("php",)),
+    Language(GO_MOD.name, (), GO_MOD.extract, go_linker, file_names=GO_MOD.file_names),
+    Language(CARGO_TOML.name, (), CARGO_TOML.extract, rust_linker, file_names=CARGO_TOML.file_names),
+    *(Language(one.name, (), one.extract, ManifestLinker, file_names=one.file_names) for one in MANIFESTS),
 )
 BY_NAME = {language.name: language for language in LANGUAGES}
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef, local_names
+from orchestrator.kg.rdf.dependencies import dependency_triples
 from orchestrator.kg.rdf.terms import iri, literal, path_part
 from orchestrator.kg.rdf.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
 
@@ -46,6 +47,7 @@ class TripleWriter:
             yield from self._definitions(file, facts, links)
             yield from self._config(file.path, facts)
             yield from self._links(file, links)
+            yield from dependency_triples(self._base, file.path, links.dependencies)
 
     def index(
         self, commit: str, files: Sequence[SourceFile], skipped: Sequence[Skipped], ended_at: str
@@ -54,7 +56,7 @@ class TripleWriter:
         repository, run = f"<{self._base}>", f"<{self._base}/index-run>"
         yield f"{repository} {_TYPE} {_c('Repository')}"
         yield f"{repository} {_TYPE} <{SCHEMA}SoftwareSourceCode>"
-        for language in sorted({file.language for file in files if file.language}):
+        for language in sorted({file.language for file in files if self._is_program(file)}):
             yield f"{repository} <{SCHEMA}programmingLanguage> {literal(language)}"
         yield f"{run} {_TYPE} {_c('IndexRun')}"
         yield f"{run} {_TYPE} <{PROV}Activity>"
@@ -93,12 +95,17 @@ class TripleWriter:
         yield f"{node} <{DCT}identifier> {literal('swh:1:cnt:' + file.blob)}"
         yield f"{node} {_c('byteSize')} {_number(file.size)}"
         yield f"{node} <{DCT}isPartOf> <{self._base}>"
-        if file.language:
+        if self._is_program(file):
             yield f"{node} <{SCHEMA}programmingLanguage> {literal(file.language)}"
         if facts is not None:
             yield f"{node} {_c('lines')} {_number(facts.lines)}"
             for line in facts.problems:
                 yield f"{node} {_c('problemLine')} {_number(line)}"
+
+    def _is_program(self, file: SourceFile) -> bool:
+        """Whether a file is in a programming language: manifests have facts, and define nothing."""
+        facts = self._facts.get(file.path)
+        return bool(file.language) and (facts is None or bool(facts.definitions))
 
     def _definitions(self, file: SourceFile, facts: FileFacts, links: FileLinks) -> Iterator[str]:
         file_node = f"<{self._base}/file/{path_part(file.path)}>"
@@ -200,7 +207,7 @@ def _qualified_names(facts: FileFacts, links: FileLinks) -> list[str]:
     for definition in facts.definitions:
         parent = names[definition.parent] if definition.parent > 0 else prefix
         names.append(".".join(filter(None, (parent, definition.owner, definition.name))))
-    return [links.module_name, *names[1:]]
+    return [links.module_name, *names[1:]] if names else []
 
 
 def _last(module: str) -> str:

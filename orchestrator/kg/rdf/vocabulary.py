@@ -16,6 +16,7 @@ SPDX = "https://spdx.org/rdf/3.0.1/terms/Software/"
 CLASSES = (
     "Repository", "SourceFile", "Module", "Class", "Function", "Method", "TestCase", "External", "CallSite",
     "ResolutionRule", "IndexRun", "ConfigKey", "Commit", "Task", "Attempt", "ToolCall", "TestRun", "Approval",
+    "Dependency",
 )  # fmt: skip
 PROPERTIES = (
     "path", "contentHash", "lines", "byteSize", "definedIn", "memberOf", "qualifiedName", "signature", "visibility",
@@ -24,7 +25,8 @@ PROPERTIES = (
     "problemLine", "skippedBecause", "commit", "observedCall", "covers", "readsConfig", "configSource",
     "changed", "modified", "lastChangedIn", "changedFiles", "addedLines", "removedLines", "formerPath", "deletedPath",
     "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch", "produced",
-    "tool", "server", "outcome", "failing",
+    "tool", "server", "outcome", "failing", "dependsOn", "declaredIn", "versionConstraint", "lockedVersion",
+    "dependencyScope",
 )  # fmt: skip
 INDIVIDUALS = ("public", "internal", "passed", "failed", "unfinished", "granted", "denied")
 # Each rule with the confidence its definition states.

@@ -1,0 +1,1 @@
+"""What manifests and lock files say a project depends on."""
