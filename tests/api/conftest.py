@@ -26,6 +26,7 @@ class Api:
     headers: dict[str, str]
     known: dict[str, str]
     """Path parameters that exist: project_id, task_id, server_id …"""
+    data_dir: Path
 
     def log_in(self) -> dict[str, str]:
         """The headers of a fresh log-in."""
@@ -40,9 +41,10 @@ def _log_in(url: str, email: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def api(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    data_dir = tmp_path_factory.mktemp("api")
     settings = Settings(
         _env_file=None,
-        data_dir=tmp_path_factory.mktemp("api"),
+        data_dir=data_dir,
         database_url=database_url,
         redis_url=redis_url,
         # Random commands must not become processes, nor random addresses reach the neighbourhood.
@@ -67,13 +69,13 @@ def api(database_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFact
     assert started.wait(60)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield _peopled(f"http://127.0.0.1:{port}")
+        yield _peopled(f"http://127.0.0.1:{port}", data_dir)
     finally:
         server.should_exit = True
         thread.join(30)
 
 
-def _peopled(url: str) -> Api:
+def _peopled(url: str, data_dir: Path) -> Api:
     email = f"{new_id()}@example.org"
     with httpx2.Client(base_url=f"{url}/api/v1", timeout=30) as client:
         made = client.post("/auth/register", json={"email": email, "password": PASSWORD})
@@ -87,7 +89,7 @@ def _peopled(url: str) -> Api:
         servers = client.get("/mcps").json()["items"]
     project_id = project.json()["project_id"]
     known = {"user_id": made.json()["id"], "task_id": task.json()["task_id"], "server_id": str(servers[0]["id"])}
-    return Api(url, email, headers, known | {"project_id": project_id, "kg_id": project_id})
+    return Api(url, email, headers, known | {"project_id": project_id, "kg_id": project_id}, data_dir)
 
 
 @pytest.fixture
