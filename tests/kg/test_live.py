@@ -29,13 +29,8 @@ def live(build: Build, folder: Path) -> LiveGraph:
 
 def stored(folder: Path, view: str = MAIN) -> set[str]:
     """The triples that queries see in a view, but for those about the run."""
-    dataset = Dataset(folder, current_folder(folder))
-    without, besides = dataset.overlay(view) if view != MAIN else ([], [])
-    for name in without:
-        dataset.store.remove_graph(name)
-    for quads in besides:
-        dataset.store.add(quads)
-    return {line.rsplit(" <", 1)[0] for line in dataset.store.everything().splitlines() if "/index@" not in line}
+    store = Dataset(folder, current_folder(folder)).become(view)
+    return {line.rsplit(" <", 1)[0] for line in store.everything().splitlines() if "/index@" not in line}
 
 
 def rebuilt(root: Path, out: Path) -> set[str]:

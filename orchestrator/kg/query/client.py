@@ -6,8 +6,6 @@ It does not parse SPARQL, knows no HTTP, and never retries a query that may have
 """
 
 import asyncio
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,27 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.child_process import OUTLIVES_ATTEMPTS
-from orchestrator.core.errors import (
-    BadQuery,
-    Conflict,
-    InvalidInput,
-    NotFound,
-    OrchestratorError,
-    QueryRefused,
-    TimedOut,
-    TooLarge,
-    Unavailable,
-)
+from orchestrator.core.errors import InvalidInput, NotFound, Unavailable
+from orchestrator.kg.query.daemons import Launches, WentAwayError, exchange
 from orchestrator.kg.query.formats import Kind
-from orchestrator.kg.query.runtime_dir import CODE_ROOT, socket_path
-from orchestrator.kg.query.wire import read_answer, write_request
+from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.snapshot import current_snapshot, split_view
-
-_ERRORS: dict[str, type[OrchestratorError]] = {
-    error.code: error
-    for error in (BadQuery, QueryRefused, TimedOut, TooLarge, Unavailable, NotFound, Conflict, InvalidInput)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +58,7 @@ class GraphQueries:
         self._idle_seconds = idle_seconds
         self._start_seconds = start_seconds
         self._queue_seconds = queue_seconds
-        self._launches: dict[Path, asyncio.Task[None]] = {}
+        self._launches = Launches()
 
     async def query(
         self,
@@ -150,7 +132,7 @@ class GraphQueries:
         except (FileNotFoundError, ConnectionRefusedError):
             return
         with suppress(Unavailable):  # it ended before it could say so
-            await self._exchange(reader, writer, request, self._start_seconds)
+            await _exchange(reader, writer, request, self._start_seconds)
 
     async def stop_below(self, root: Path) -> None:
         """End the query servers of every graph folder below ``root``: the service on this host is going away."""
@@ -159,10 +141,7 @@ class GraphQueries:
 
     async def aclose(self) -> None:
         """Stop waiting for servers that are starting; running servers are shared and end by themselves when idle."""
-        launches = list(self._launches.values())
-        for launch in launches:
-            launch.cancel()
-        await asyncio.gather(*launches, return_exceptions=True)
+        await self._launches.aclose()
 
     async def _ask(
         self, folder: Path, request: dict[str, Any], limits: QueryLimits
@@ -173,32 +152,13 @@ class GraphQueries:
         while True:
             snapshot, reader, writer = await self._connect(folder)
             try:
-                head, body = await self._exchange(reader, writer, request, seconds)
+                head, body = await _exchange(reader, writer, request, seconds)
             except Unavailable:
                 # The server of a replaced snapshot ends; a query that reached it too late belongs to its successor.
                 if current_snapshot(folder) in (snapshot, None):
                     raise
             else:
                 return snapshot, head, body
-
-    async def _exchange(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: dict[str, Any], seconds: float
-    ) -> tuple[dict[str, Any], bytes]:
-        """Send one request and read its answer, or raise the error it tells of."""
-        try:
-            async with asyncio.timeout(seconds):
-                await write_request(writer, request)
-                head, body = await read_answer(reader)
-        except TimeoutError as error:
-            raise Unavailable("the query server does not answer", details={"seconds": seconds}) from error
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            raise Unavailable("the query server went away before it answered") from error
-        finally:
-            # Closing also tells the server to kill the query when we were cancelled.
-            writer.close()
-        if "error" in head:
-            raise _as_error(head["error"])
-        return head, body
 
     async def _connect(self, folder: Path) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the server of the snapshot that is current now."""
@@ -212,7 +172,7 @@ class GraphQueries:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(path))
             except (FileNotFoundError, ConnectionRefusedError):
-                await self._launch(folder, snapshot, path)
+                await self._launches.start(path, server_command(folder, snapshot, self._idle_seconds))
             else:
                 return snapshot, reader, writer
             if time.monotonic() > deadline:
@@ -220,44 +180,17 @@ class GraphQueries:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.1)
 
-    async def _launch(self, folder: Path, snapshot: str, path: Path) -> None:
-        """Start a server once for all callers of this process; the lock file settles races between processes."""
-        task = self._launches.get(path)
-        if task is None:
-            command = server_command(folder, snapshot, self._idle_seconds)
-            task = asyncio.create_task(_start(command))
-            self._launches[path] = task
-            task.add_done_callback(lambda _: self._launches.pop(path, None))
-        await asyncio.shield(task)
+
+async def _exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: dict[str, Any], seconds: float
+) -> tuple[dict[str, Any], bytes]:
+    try:
+        return await exchange(reader, writer, request, seconds)
+    except WentAwayError as error:
+        raise Unavailable("the query server went away before it answered") from error
 
 
 def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str]:
     """The command line of a query server."""
     module = "orchestrator.kg.query.launch"
     return [sys.executable, "-m", module, str(folder.resolve()), snapshot, str(idle_seconds)]
-
-
-async def _start(command: list[str]) -> None:
-    """Run the launcher, which leaves a server behind and returns once its socket listens."""
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=CODE_ROOT, env=os.environ | {OUTLIVES_ATTEMPTS: "yes"}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(60):
-            _, complaint = await process.communicate()
-    except TimeoutError as error:
-        raise Unavailable("the query server did not start in time", details={"seconds": 60}) from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        words = complaint[-2000:].decode(errors="replace")
-        raise Unavailable("the query server could not start", details={"stderr": words})
-
-
-def _as_error(told: dict[str, Any]) -> OrchestratorError:
-    """The error the server told of, as the class it names."""
-    kind = _ERRORS.get(told["code"], Unavailable)
-    return kind(told["message"], field=told.get("field"), hint=told.get("hint"), details=told.get("details"))

@@ -64,6 +64,15 @@ class Dataset:
             raise NotFound("the graph has no such view", field="view", hint="bring the view up to date first")
         return sorted(known.without), [self._texts[name] for name in sorted(known.besides)]
 
+    def become(self, view: str) -> OxigraphStore:
+        """The store, turned into that of a view; nothing can be applied afterwards. Raises NotFound."""
+        without, besides = self.overlay(view) if view != MAIN else ([], [])
+        for name in without:
+            self.store.remove_graph(name)
+        for quads in besides:
+            self.store.add(quads)
+        return self.store
+
     def _apply_to_main(self, delta: Delta) -> None:
         for name in delta.removed:
             keepers = [view for view in self._views.values() if name not in view.without]

@@ -1,14 +1,15 @@
 """Write the current graph of a folder as Turtle, N-Triples, JSON-LD, TriG or N-Quads. Used by services, in a thread.
 
-Formats without graph names get the union of all graphs. Loads the snapshot into memory for the time it takes.
+Formats without graph names get the union of all graphs. Loads the graph into memory for the time it takes. A folder may
+name a view.
 """
 
 import tempfile
 from pathlib import Path
 
 from orchestrator.core.errors import InvalidInput
-from orchestrator.kg.query.store import OxigraphStore
-from orchestrator.kg.snapshot import GRAPH, current_folder
+from orchestrator.kg.query.dataset import Dataset
+from orchestrator.kg.snapshot import current_folder, split_view
 
 MEDIA_TYPES = {
     "turtle": "text/turtle",
@@ -28,9 +29,10 @@ def export_graph(folder: Path, format_name: str, target: Path) -> str:
     media_type = MEDIA_TYPES.get(format_name)
     if media_type is None:
         raise InvalidInput(f"no such format; there are {', '.join(MEDIA_TYPES)}", field="format")
-    source = current_folder(folder) / GRAPH
+    base, view = split_view(folder)
+    store = Dataset(base, current_folder(folder)).become(view)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         draft = Path(scratch) / "graph"
-        OxigraphStore(source).write(draft, media_type)
+        store.write(draft, media_type)
         draft.replace(target)
     return media_type

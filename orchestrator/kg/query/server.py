@@ -321,26 +321,22 @@ class QueryServer:
         return self._fork(view)
 
     def _fork(self, view: str) -> _Child:
-        overlay = self._dataset.overlay(view) if view != MAIN else ([], [])
+        if view != MAIN:
+            self._dataset.overlay(view)  # raises here, not in the child
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
-            self._be_child(theirs, overlay)
+            self._be_child(theirs, view)
         theirs.close()
         return _Child(pid, ours, view, self._state)
 
-    def _be_child(self, channel: socket.socket, overlay: tuple[list[str], list[str]]) -> None:
+    def _be_child(self, channel: socket.socket, view: str) -> None:
         """Everything of the server but its memory is let go, so the child holds no caller's connection open."""
         code = 1
         try:
             os.closerange(3, channel.fileno())
             os.closerange(channel.fileno() + 1, 1 << 20)
-            store = self._dataset.store
-            for name in overlay[0]:
-                store.remove_graph(name)
-            for quads in overlay[1]:
-                store.add(quads)
-            answer_queries(channel, store)
+            answer_queries(channel, self._dataset.become(view))
             code = 0
         finally:
             os._exit(code)

@@ -1,0 +1,94 @@
+"""Bring a graph up to date with a tree, or with a worktree as a view, through the indexer of its folder.
+
+Used by services. An update that has returned is durable and seen by every query from then on; one that is cancelled, or
+whose indexer dies, has happened as a whole or not at all.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from orchestrator.core.errors import NotFound, Unavailable
+from orchestrator.kg.indexing.indexer import SOCKET
+from orchestrator.kg.query.daemons import Launches, WentAwayError, exchange
+from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.snapshot import current_snapshot, split_view, view_folder
+
+_TRIES = 3
+
+
+class GraphUpdates:
+    """Updates of the graphs of this host. One per process; safe for many concurrent calls."""
+
+    def __init__(
+        self, *, idle_seconds: float = 900.0, seconds: float = 600.0, memory_bytes: int = 4 * 1024 * 1024 * 1024
+    ) -> None:
+        self._idle_seconds = idle_seconds
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._launches = Launches()
+
+    async def update(
+        self,
+        folder: Path,
+        root: Path,
+        *,
+        project_iri: str,
+        commit: str = "",
+        view: str = "",
+        paths: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """See ``LiveGraph.update``; folder and root are absolute.
+
+        Raises NotFound before the first build, InvalidInput, Unavailable.
+        """
+        request = {
+            "op": "update",
+            "root": os.fspath(root),
+            "commit": commit,
+            "view": split_view(view_folder(folder, view))[1] if view else "",
+            "paths": list(paths) if paths is not None else None,
+        }
+        return await self._ask(folder, project_iri, request)
+
+    async def end_view(self, folder: Path, view: str, *, project_iri: str) -> None:
+        """Nobody asks the view any more."""
+        await self._ask(folder, project_iri, {"op": "end_view", "view": view})
+
+    async def aclose(self) -> None:
+        """Stop waiting for indexers that are starting; running ones are shared and end by themselves when idle."""
+        await self._launches.aclose()
+
+    async def _ask(self, folder: Path, project_iri: str, request: dict[str, Any]) -> dict[str, Any]:
+        if current_snapshot(folder) is None:
+            raise NotFound("this project has no knowledge graph yet", hint="generate it first")
+        for left in reversed(range(_TRIES)):
+            reader, writer = await self._connect(folder, project_iri)
+            try:
+                head, _ = await exchange(reader, writer, request, self._seconds)
+            except WentAwayError:
+                # It was ending, or killed. Asking again is safe: what has happened already is not done twice.
+                if not left:
+                    raise Unavailable("the indexer ended again and again before it answered") from None
+            else:
+                return dict(head["answer"])
+        raise AssertionError("the last try returns or raises")
+
+    async def _connect(self, folder: Path, project_iri: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        path = socket_path(folder, SOCKET)
+        deadline = time.monotonic() + self._seconds
+        limits = (str(self._idle_seconds), str(self._memory_bytes))
+        command = [sys.executable, "-m", "orchestrator.kg.indexing.indexer", os.fspath(folder), project_iri, *limits]
+        pause = 0.005
+        while time.monotonic() < deadline:
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                return await asyncio.open_unix_connection(str(path))
+            await self._launches.start(path, command)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.1)
+        raise Unavailable("the indexer did not start in time", details={"seconds": self._seconds})
