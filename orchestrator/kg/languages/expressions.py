@@ -68,7 +68,7 @@ def _head(node: Node, grammar: Grammar) -> str:
     rule = grammar.calls.get(kind)
     maker = rule.function if rule is not None and rule.new else grammar.instances.get(kind)
     if maker is not None:
-        made = type_name(text(maker(node)), grammar.wrappers)
+        made = type_name(grammar.tidy(text(maker(node))), grammar.wrappers)
         return f"{made}^" if made else "?"
     return ""
 

@@ -280,7 +280,8 @@ class _Reader:
 
     def type_of(self, node: Node | None) -> str:
         """A type node as a dotted name, "" where it names no single type."""
-        return type_name(text(node), self._grammar.wrappers) if node is not None else ""
+        written = self._grammar.tidy(text(node).lstrip("?")) if node is not None else ""
+        return type_name(written, self._grammar.wrappers)
 
     def _add(self, name: str, kind: BindingKind, value: str, node: Node) -> None:
         line = node.start_point[0] + 1

@@ -72,12 +72,16 @@ class Lookup(Members):
             return UNKNOWN
         found: Found | None = None
         for name, suffix in _STEP.findall(text):
-            found = self._head(path, scope, name, types=types) if found is None else self._members(found, name, path)
-            for at in range(len(suffix)):
-                if suffix[at] == "(":
-                    found = self._called(found)
-                elif suffix[at] == "^":
-                    found = self._made(found)
+            if found is not None and name in self._rules.class_of:
+                classes = (Class(value.type) for value in found.values if isinstance(value, Instance))
+                found, steps = Found(tuple(classes), found.complete), suffix.removeprefix("()")
+            else:
+                found = (
+                    self._head(path, scope, name, types=types) if found is None else self._members(found, name, path)
+                )
+                steps = suffix
+            for step in steps.replace("()", "("):
+                found = self._called(found) if step == "(" else self._made(found)
             if not found.values:
                 return found
         return found or UNKNOWN
@@ -159,11 +163,12 @@ class Lookup(Members):
     def lookup(self, path: str, scope: int, name: str, *, types: bool = False) -> Found:
         """What a bare name means in a scope."""
         file, open_ = self._world.files[path], False
+        seen: set[int] = set()
         for at in self._scopes_around(path, scope):
             kind = file.facts.definitions[at].kind
             found = self._bound(path, at, name, types=types) if kind == "function" else None
             if found is None and kind != "module":
-                found, unsure = self._in_type(path, at, name, types=types)
+                found, unsure = self._in_type(path, at, name, seen, types=types)
                 open_ = open_ or unsure
             if found is None and kind == "module":
                 found = self._in_namespaces(path, at, self._start(path, scope, at), name, types=types)
@@ -217,8 +222,8 @@ class Lookup(Members):
             return self.evaluate(path, binding.scope, binding.value, types=binding.kind == "from")
         return self.imported(path, binding) if binding.kind == "import" else UNKNOWN
 
-    def _in_type(self, path: str, at: int, name: str, *, types: bool) -> tuple[Found | None, bool]:
-        """A member known without a receiver, and whether an unknown base may have one."""
+    def _in_type(self, path: str, at: int, name: str, seen: set[int], *, types: bool) -> tuple[Found | None, bool]:
+        """A member known without a receiver, and whether an unknown base may have one. ``seen``: types looked at."""
         symbol = Symbol(path, at)
         owner = self._world.owners.get(symbol) or self._world.type_of.get(symbol)
         if owner is None:
@@ -226,8 +231,9 @@ class Lookup(Members):
         inner = self._types(f"{owner.name}.{self._rules.fold(name)}", path)
         if inner:
             return inner, False
-        if types or not self._rules.implicit:
+        if types or not self._rules.implicit or id(owner) in seen:
             return self._inherited_type(owner, name, path), False
+        seen.add(id(owner))
         static = self._is_static(path, at)
         if static and name in self._rules.makers:
             return sure(Maker(owner)), False

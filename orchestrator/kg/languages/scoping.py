@@ -50,7 +50,8 @@ class Scoping:
     receiver. ``included``: only what a file includes is known. ``reopened``: a class may be defined in parts.
     ``reexports``: a namespace hands on what it imports. ``global_functions``: those of none are known everywhere.
     ``constructor`` is the name of constructors, "" for that of the class, None where there are none. ``calls_type`` is
-    what calling a class does; ``makers`` are names on a class that make an instance. ``overloads``: functions of one
+    what calling a class does; ``makers`` are names on a class that make an instance, ``class_of`` those on an instance
+    that give its class. ``overloads``: functions of one
     name are told apart by arity. ``builtins`` are names of the language, ``prelude`` names it imports by itself.
     ``outside_functions``: a bare name that no file defines is a function from outside. ``files_of_import`` finds the
     files of an import (module, path, places); ``paths``: imports name files.
@@ -68,6 +69,7 @@ class Scoping:
     inherits_constructor: bool = False
     calls_type: Literal["makes", "converts"] = "makes"
     makers: frozenset[str] = frozenset()
+    class_of: frozenset[str] = frozenset()
     strict_statics: bool = False
     bare_super: Literal["constructor", "method"] = "constructor"
     overloads: bool = False

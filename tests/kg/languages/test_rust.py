@@ -62,7 +62,12 @@ mod tests {
     fn prices() { assert_eq!(Cart::new(store::make()).price(), 1); }
 }
 """
-STORE = "pub struct Shelf { pub size: u8 }\n\nimpl Shelf { pub fn put(&self, n: u8) {} }\n\npub fn make() -> Shelf { Shelf { size: 2 } }\n"
+STORE = """pub struct Shelf { pub size: u8 }
+
+impl Shelf { pub fn put(&self, n: u8) {} }
+
+pub fn make() -> Shelf { Shelf { size: 2 } }
+"""
 BIN = "use my_shop::{open, Cart};\n\nfn main() { let c: Cart = open(); c.total(2); }\n"
 TREE = {
     "Cargo.toml": MANIFEST,
