@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.kg.questions import texts
 from orchestrator.kg.questions.asking import Answer, Asker, Row, given, place
-from orchestrator.kg.rdf.terms import literal
+from orchestrator.kg.questions.fulltext import search
 from orchestrator.kg.snapshot import REPORT, current_folder
 
 _BUILD = (
@@ -14,11 +14,12 @@ _BUILD = (
 
 
 async def find_symbol(asker: Asker, name: str, limit: int) -> Answer:
-    """Symbols whose name or qualified name is, ends with or contains ``name``, best match first."""
+    """Symbols and files whose name is, ends with or holds ``name``, then those with its words in name or docstring."""
     wanted = given(name, "name")
-    rows = await asker.rows(texts.FIND, {"wanted": literal(wanted.lower())})
-    ranked = sorted(rows, key=lambda row: (rank(row, wanted), len(row["symbol"]), row["symbol"]))
-    return Answer({"name": wanted}, {"symbols": [place(row) for row in ranked]}, limit=limit)
+    named, texts_with = await search(asker, wanted)
+    ranked = sorted(named, key=lambda row: (rank(row, wanted), len(row["symbol"]), row["symbol"]))
+    shown = [_found(row) for row in ranked] + [_found(row) | {"matched": "words"} for row in texts_with]
+    return Answer({"name": wanted}, {"symbols": shown}, limit=limit)
 
 
 async def summary(asker: Asker) -> Answer:
@@ -44,6 +45,10 @@ async def commit(folder: Path) -> str | None:
     """The commit the current graph was built from."""
     told = json.loads((current_folder(folder) / REPORT).read_bytes())
     return str(told["commit"]) or None
+
+
+def _found(row: Row) -> Row:
+    return place({key: value for key, value in row.items() if value not in ("", None)})
 
 
 def rank(row: Row, wanted: str) -> int:

@@ -20,15 +20,6 @@ _KIND = """
   VALUES (?type ?kind) { (c:Class "class") (c:Function "function") (c:Method "method") (c:Module "module") }
 """
 
-FIND = f"""{PREFIXES}
-SELECT ?wanted ?iri ?symbol ?label ?kind ?path ?line ?signature WHERE {{
-  ?iri c:qualifiedName ?symbol ; rdfs:label ?label .
-  FILTER(CONTAINS(LCASE(?symbol), ?wanted))
-  ?iri a ?type . {_KIND}
-  ?iri c:definedIn/c:path ?path ; c:startLine ?line .
-  OPTIONAL {{ ?iri c:signature ?signature }}
-}}"""
-
 FILE = f"""{PREFIXES}
 SELECT ?path ?lines ?problem WHERE {{
   ?file c:path ?path .
