@@ -4,19 +4,29 @@ A manifest has no definitions; what it declares is kept for its linker as text. 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import orjson
 
+from orchestrator.kg.dependencies.reading import BadManifestError
 from orchestrator.kg.facts import Dependency, FileFacts, FileLinks
 
 _MAX = 20_000
 
 
-def manifest_facts(lines: int, dependencies: Iterable[Dependency], module: str = "") -> FileFacts:
-    """The facts of a manifest; ``module`` is the name it gives to what is built. At most 20,000 dependencies."""
+def manifest_facts(
+    lines: int, dependencies: Iterable[Dependency], project: str = "", more: Mapping[str, Any] | None = None
+) -> FileFacts:
+    """The facts of a manifest; ``project`` is the name it gives to what is built, ``more`` what a linker needs besides.
+
+    At most 20,000 dependencies. Raises BadManifestError where ``more`` is nested too deeply to be kept.
+    """
     unique = sorted(dict.fromkeys(dependencies))[:_MAX]
-    kept = {"module": module, "dependencies": [tuple(one) for one in unique]}
-    program = orjson.dumps(kept).decode()
+    kept = {**(more or {}), "project": project, "dependencies": [tuple(one) for one in unique]}
+    try:
+        program = orjson.dumps(kept).decode()
+    except orjson.JSONEncodeError as error:
+        raise BadManifestError("nested too deeply") from error
     return FileFacts(lines, (), (), (), (), (), (), None, (), program)
 
 

@@ -14,18 +14,20 @@ _SECTIONS = {
     "peerDependencies": "peer",
     "optionalDependencies": "optional",
 }
+_MODULE_FIELDS = ("name", "main", "module", "source", "types", "exports", "imports")
 _YARN_ENTRY = re.compile(r'^"?((?:@[^/@"\s]+/)?[^@"\s]+)@', re.MULTILINE)
 _YARN_VERSION = re.compile(r'^\s{2}version:? "?([^"\s]+)"?$', re.MULTILINE)
 _PNPM_KEY = re.compile(r"/?((?:@[^/@]+/)?[^/@()]+)[@/]([^()@_/]+)")
 
 
 def package_json(source: bytes) -> FileFacts:
-    """What a package asks for."""
+    """What a package asks for; and what it says of its modules, for the linker of JavaScript."""
     document, found = json(source), list[Dependency]()
     for section, scope in _SECTIONS.items():
         for name, constraint in table(document.get(section)).items():
             found += dependency("npm", name, constraint=string(constraint), scope=scope)
-    return manifest_facts(lines(source), found, string(document.get("name")))
+    modules = {name: document[name] for name in _MODULE_FIELDS if name in document}
+    return manifest_facts(lines(source), found, string(document.get("name")), modules)
 
 
 def package_lock(source: bytes) -> FileFacts:

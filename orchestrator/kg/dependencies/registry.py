@@ -1,6 +1,7 @@
 """Which files are manifests, and who reads them. Used by the table of languages.
 
-Formats that a language's linker needs for its own names (the module of go.mod, the crate of Cargo.toml) stand apart.
+Formats that a language's linker needs for its own names stand apart: the module of go.mod, the crate of Cargo.toml, the
+exports of package.json.
 """
 
 from collections.abc import Callable
@@ -20,13 +21,13 @@ class Manifest(NamedTuple):
 
 GO_MOD = Manifest("go.mod", ("go.mod",), go.go_mod)
 CARGO_TOML = Manifest("Cargo.toml", ("Cargo.toml",), rust.cargo_toml)
+PACKAGE_JSON = Manifest("package.json", ("package.json",), javascript.package_json)
 MANIFESTS = (
     Manifest("pyproject.toml", ("pyproject.toml",), python.pyproject),
     Manifest("requirements.txt", ("requirements*.txt", "constraints*.txt"), python.requirements),
     Manifest("setup.cfg", ("setup.cfg",), python.setup_cfg),
     Manifest("poetry.lock", ("poetry.lock", "uv.lock"), python.toml_lock),
     Manifest("Pipfile.lock", ("Pipfile.lock",), python.pipfile_lock),
-    Manifest("package.json", ("package.json",), javascript.package_json),
     Manifest("package-lock.json", ("package-lock.json", "npm-shrinkwrap.json"), javascript.package_lock),
     Manifest("yarn.lock", ("yarn.lock",), javascript.yarn_lock),
     Manifest("pnpm-lock.yaml", ("pnpm-lock.yaml",), javascript.pnpm_lock),

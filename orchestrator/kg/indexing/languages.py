@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from orchestrator.kg.dependencies.facts import ManifestLinker
-from orchestrator.kg.dependencies.registry import CARGO_TOML, GO_MOD, MANIFESTS
+from orchestrator.kg.dependencies.registry import CARGO_TOML, GO_MOD, MANIFESTS, PACKAGE_JSON
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped
 from orchestrator.kg.javascript.config import extract_config
 from orchestrator.kg.javascript.links import Linker as JavaScriptLinker
@@ -107,7 +107,7 @@ LANGUAGES = (
     Language("typescript", (".ts", ".mts", ".cts"), extract_typescript, JavaScriptLinker),
     Language("tsx", (".tsx",), extract_tsx, JavaScriptLinker),
     Language("tsconfig", (), extract_config, JavaScriptLinker, file_names=("tsconfig*.json", "jsconfig.json")),
-    Language("package.json", (), extract_config, JavaScriptLinker, file_names=("package.json",)),
+    Language(PACKAGE_JSON.name, (), PACKAGE_JSON.extract, JavaScriptLinker, file_names=PACKAGE_JSON.file_names),
     Language("go", (".go",), go.extract, go_linker),
     Language("rust", (".rs",), rust.extract, rust_linker),
     Language("java", (".java",), java.extract, java_linker),

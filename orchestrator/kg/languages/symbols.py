@@ -102,8 +102,8 @@ class World:
         folder = dirname(path)
         while True:
             found = f"{folder}/{manifest}" if folder else manifest
-            if found in self._manifests and self._manifests[found].get("module"):
-                return folder, self._manifests[found]["module"]
+            if found in self._manifests and self._manifests[found].get("project"):
+                return folder, self._manifests[found]["project"]
             if not folder:
                 return None
             folder = dirname(folder)
