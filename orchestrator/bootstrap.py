@@ -18,6 +18,7 @@ from orchestrator.eventlog.wake import Wake
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.worktree import Worktrees
 from orchestrator.jobqueue.sender import JobSender
+from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.mcp.builtin_code import code_server
 from orchestrator.mcp.builtin_diagnostics import diagnostics_server
@@ -64,6 +65,7 @@ from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
 from orchestrator.services.work_graphs import WorkGraphs
+from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ class Container:
     worktrees: Worktrees
     views: ProjectViews
     queries: GraphQueries
+    updates: GraphUpdates
+    worktree_graphs: WorktreeGraphs
     pool: ServerPool
     registry: McpRegistry
     catalogue: McpCatalogue
@@ -134,12 +138,14 @@ class Container:
 
     def agent_executor(self) -> AgentExecutor:
         """Runs agents."""
-        return AgentExecutor(self.agents, self.views, self.worktrees, self.registry, self.pool, self.questions)
+        return AgentExecutor(
+            self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.questions
+        )
 
     def graph_builder(self) -> GraphBuilder:
         """Builds graphs."""
         history = ProjectHistory(self.mirrors, self.queries)
-        return GraphBuilder(self.database, self.views, self.queries, history, self.work_graphs)
+        return GraphBuilder(self.database, self.views, self.queries, self.updates, history, self.work_graphs)
 
     async def close(self) -> None:
         """Finish pending writes and close everything, last built first."""
@@ -162,6 +168,8 @@ def build_container(settings: Settings) -> Container:
     worktrees = Worktrees(settings.data_dir / "worktrees", mirrors)
     views = ProjectViews(database, mirrors, worktrees, settings.data_dir / "kg")
     queries = GraphQueries()
+    updates = GraphUpdates()
+    worktree_graphs = WorktreeGraphs(views, worktrees, updates)
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
     pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()))
@@ -184,7 +192,7 @@ def build_container(settings: Settings) -> Container:
     oauth = _oauth(settings, database, secretbox)
     huggingface = HFService(settings.hf_url)
     catalogue = McpCatalogue(registry, pool)
-    graphs = GraphService(database, access, views, tasks, queries, limits)
+    graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)
     container = Container(
         settings=settings,
         database=database,
@@ -206,6 +214,8 @@ def build_container(settings: Settings) -> Container:
         worktrees=worktrees,
         views=views,
         queries=queries,
+        updates=updates,
+        worktree_graphs=worktree_graphs,
         pool=pool,
         registry=registry,
         catalogue=catalogue,
@@ -228,7 +238,7 @@ def build_container(settings: Settings) -> Container:
         pending=Pending(database, tasks, targets),
         probes=Probes(registry),
     )
-    container.closers += [database.close, sender.close, wake.close, queries.aclose, pool.aclose]
+    container.closers += [database.close, sender.close, wake.close, queries.aclose, updates.aclose, pool.aclose]
     return container
 
 

@@ -83,8 +83,9 @@ async def generate(body: GenerateIn, caller: Writer, container: ContainerDep) ->
 
 @router.put("/kg/update", status_code=202, summary="Bring a graph up to date")
 async def update(body: GenerateIn, caller: Writer, container: ContainerDep) -> GenerateOut:
-    """Build again; files whose content did not change are not parsed again."""
-    return await generate(body, caller, container)
+    """Look at files that may have changed (all, or those named) and at what depends on them; builds where none was."""
+    kg_id, task = await container.graphs.generate(caller, body.project_id, body.files, update=True)
+    return GenerateOut(kg_id=kg_id, task_id=task["id"], task=TaskAccepted.of(task))
 
 
 @router.post("/kg/query", summary="Ask a graph (JSON)")

@@ -20,6 +20,7 @@ from orchestrator.cli.supervisor import Supervisor
 from orchestrator.config import Settings
 from orchestrator.core.errors import NotConfigured, OrchestratorError, TimedOut, Unavailable
 from orchestrator.embedded.pair import Embedded, start_embedded
+from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 
 _MIGRATE_SECONDS = 300.0
@@ -70,7 +71,8 @@ async def service(settings: Settings, say: Say, logs: Path | None = None) -> Asy
         finally:
             await supervisor.stop()
             # They are nobody's children, so that API and workers can share them; without us nobody asks them again.
-            await GraphQueries().stop_below(settings.data_dir.expanduser().resolve() / "kg")
+            graphs = settings.data_dir.expanduser().resolve() / "kg"
+            await asyncio.gather(GraphQueries().stop_below(graphs), GraphUpdates().stop_below(graphs))
 
 
 @asynccontextmanager

@@ -3,7 +3,8 @@
 Made by ``run_agent`` for one run each. Access was checked when the task was made; only what its user may see is here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from orchestrator.services.server_entry import ServerEntry
 _LIST_SECONDS = 15.0
 # People check a deployment with it; to a model its tools are only noise.
 _NOT_OFFERED = frozenset({"diagnostics"})
+_GRAPH = "graph"
 
 
 class PooledTools:
@@ -37,12 +39,14 @@ class PooledTools:
         views: ProjectViews,
         project: ProjectView | None,
         context: CallContext,
+        graph: "ProjectGraph | None" = None,
     ) -> None:
         self._registry = registry
         self._pool = pool
         self._views = views
         self._project = project
         self._context = context
+        self._graph = graph
         self._known: dict[str, tuple[ServerEntry, ToolInfo]] | None = None
 
     async def available(self) -> Sequence[AgentTool]:
@@ -66,7 +70,10 @@ class PooledTools:
             raise NotFound(f"there is no tool {name[:100]!r}", field="tool")
         entry, tool = known
         filled = await fill_from_project(arguments, self._project, self._views)
-        result = await self._pool.call_tool(self._registry.definition(entry), tool.name, filled, context=self._context)
+        context = self._context
+        if entry.name == _GRAPH and self._graph is not None:
+            context = replace(context, graph_folder=await self._graph.folder())
+        result = await self._pool.call_tool(self._registry.definition(entry), tool.name, filled, context=context)
         return ToolAnswer(result.text, result.structured, result.is_error)
 
     async def _find(self) -> dict[str, tuple[ServerEntry, ToolInfo]]:
@@ -87,25 +94,28 @@ def _is_offered(entry: ServerEntry) -> bool:
 
 
 class ProjectGraph:
-    """The project's graph; every question raises NotFound while there is none."""
+    """The project's graph, or that of the attempt's worktree; every question raises NotFound while there is none."""
 
-    def __init__(self, questions: GraphQuestions, folder: Path | None) -> None:
+    def __init__(self, questions: GraphQuestions, find: Callable[[], Awaitable[Path | None]]) -> None:
         self._questions = questions
-        self._folder = folder
+        self._find = find
 
     async def ask(self, question: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to a prepared question; as long as it is, unless ``tokens`` says otherwise."""
-        return await self._questions.ask(self._there(), question, {"tokens": TOKENS.most, **given})
+        return await self._questions.ask(await self.folder(), question, {"tokens": TOKENS.most, **given})
 
     async def sparql(self, query: str) -> dict[str, Any]:
         """The answer to a read-only SPARQL query."""
-        return await self._questions.sparql(self._there(), query)
+        return await self._questions.sparql(await self.folder(), query)
 
     async def commit(self) -> str | None:
         """The commit the graph was built from."""
-        return await commit(self._folder) if self._folder is not None else None
+        folder = await self._find()
+        return await commit(folder) if folder is not None else None
 
-    def _there(self) -> Path:
-        if self._folder is None:
+    async def folder(self) -> Path:
+        """The folder to ask, after a worktree's changes were taken in. Raises NotFound while there is no graph."""
+        found = await self._find()
+        if found is None:
             raise NotFound("this project has no knowledge graph yet", hint="generate it first")
-        return self._folder
+        return found

@@ -1,7 +1,7 @@
-"""Builds a project's knowledge graph, as a task. The executor for graph_build.
+"""Builds a project's knowledge graph or brings it up to date, as a task. The executor for graph_build.
 
-The build itself is CPU-bound and runs in a child process that is killed when the task is cancelled; the graph that was
-there stays until the new one is whole.
+A build is CPU-bound and runs in a child process that is killed when the task is cancelled; the graph that was there
+stays until the new one is whole. An update is the work of the project's indexer and costs what changed.
 """
 
 from typing import Any
@@ -10,9 +10,11 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
+from orchestrator.core.errors import NotFound
 from orchestrator.core.events import EventKind
 from orchestrator.core.ids import new_id
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
+from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.models import Graph
 from orchestrator.models.database import Database
@@ -26,16 +28,23 @@ class GraphBuilder:
     """Builds graphs."""
 
     def __init__(
-        self, database: Database, views: ProjectViews, queries: GraphQueries, history: ProjectHistory, work: WorkGraphs
+        self,
+        database: Database,
+        views: ProjectViews,
+        queries: GraphQueries,
+        updates: GraphUpdates,
+        history: ProjectHistory,
+        work: WorkGraphs,
     ) -> None:
         self._database = database
         self._views = views
         self._queries = queries
+        self._updates = updates
         self._history = history
         self._work = work
 
     async def execute(self, work: Work) -> Outcome:
-        """Parse the project at its head and replace its graph; returns the build's report."""
+        """Make the graph that of the project's head; with ``update`` in the input, only what changed is looked at."""
         project_id = UUID(str(work.task["project_id"]))
         view = await self._views.view(project_id)
         folder = self._views.graph_folder(project_id)
@@ -50,7 +59,8 @@ class GraphBuilder:
         def progress(told: dict[str, Any]) -> None:
             work.report.tell(EventKind.PROGRESS, **told)
 
-        report = await build_in_process(request, on_progress=progress)
+        report = await self._update(request) if work.task["input"].get("update") else None
+        report = report or await build_in_process(request, on_progress=progress)
         kg_id = await self._store(project_id, work.id, view.commit, report)
         await self._queries.warm(folder)
         history = await self._history.refresh(
@@ -62,6 +72,22 @@ class GraphBuilder:
         )
         await self._work.record(project_id)
         return Outcome({"kg_id": str(kg_id), "commit": view.commit, **report, "history": history})
+
+    async def _update(self, request: BuildRequest) -> dict[str, Any] | None:
+        """The report after an update; None where there is nothing yet that could be updated."""
+        try:
+            told = await self._updates.update(
+                request.out,
+                request.root,
+                project_iri=request.project_iri,
+                commit=request.commit,
+                paths=request.files,
+                report=True,
+            )
+        except NotFound:
+            return None
+        report: dict[str, Any] = told["report"]
+        return report
 
     async def _store(self, project_id: UUID, task_id: UUID, commit: str, report: dict[str, Any]) -> UUID:
         values = {"task_id": task_id, "commit": commit, "triples": report.get("triples"), "report": report,

@@ -19,12 +19,12 @@ from orchestrator.kg.query.client import GraphQueries, QueryAnswer, QueryLimits
 from orchestrator.kg.query.export import export_graph
 from orchestrator.kg.questions.ask import ask
 from orchestrator.kg.questions.asking import Asker
-from orchestrator.kg.snapshot import view_folder
 from orchestrator.models import Graph, Role
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.task_service import TaskRequest, TaskService
+from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 Row = Mapping[str, Any]
 
@@ -42,6 +42,7 @@ class GraphService:
         tasks: TaskService,
         queries: GraphQueries,
         limits: QueryLimits,
+        worktrees: WorktreeGraphs,
     ) -> None:
         self._database = database
         self._access = access
@@ -49,13 +50,15 @@ class GraphService:
         self._tasks = tasks
         self._queries = queries
         self._limits = limits
+        self._worktrees = worktrees
 
     async def generate(
-        self, caller: Caller, project_id: UUID, files: list[str] | None = None
+        self, caller: Caller, project_id: UUID, files: list[str] | None = None, *, update: bool = False
     ) -> tuple[UUID | None, Row]:
-        """Ask for a build; returns the graph's id when there is one already, and the task."""
+        """Ask for a build, or an update of what is there; returns the graph's id when there is one, and the task."""
         await self._access.require(caller, project_id, Role.MEMBER)
-        given = {"files": files} if files else {}
+        given: dict[str, Any] = {"files": files} if files else {}
+        given |= {"update": True} if update else {}
         task = await self._tasks.create(caller, TaskRequest("graph_build", given, project_id=project_id))
         async with self._database.transaction() as connection:
             kg_id = (await connection.execute(select(Graph.id).where(Graph.project_id == project_id))).scalar()
@@ -71,22 +74,20 @@ class GraphService:
         await self._access.require(caller, row["project_id"], Role.VIEWER)
         return dict(row)
 
-    async def folder(self, caller: Caller, kg_id: UUID) -> Path:
-        """Where a graph the caller may read lives."""
-        row = await self.get(caller, kg_id)
-        return self._views.graph_folder(row["project_id"])
+    async def folder(self, caller: Caller, kg_id: UUID, view: str = "") -> Path:
+        """Where a graph the caller may read lives; ``view`` names a work tree, which is looked at anew."""
+        project_id = (await self.get(caller, kg_id))["project_id"]
+        return await self._worktrees.named(project_id, view) if view else self._views.graph_folder(project_id)
 
-    async def query(self, caller: Caller, kg_id: UUID, sparql: str, **given: Any) -> QueryAnswer:
+    async def query(self, caller: Caller, kg_id: UUID, sparql: str, *, view: str = "", **given: Any) -> QueryAnswer:
         """Answer a SPARQL query within the service's limits; ``given`` as GraphQueries.query takes it."""
-        return await self._queries.query(await self.folder(caller, kg_id), sparql, limits=self._limits, **given)
+        return await self._queries.query(await self.folder(caller, kg_id, view), sparql, limits=self._limits, **given)
 
     async def ask(
         self, caller: Caller, kg_id: UUID, question: str, given: Mapping[str, Any], view: str = ""
     ) -> dict[str, Any]:
-        """The answer to a prepared question, of the project's graph or of a view of it."""
-        folder = await self.folder(caller, kg_id)
-        asker = Asker(self._queries, view_folder(folder, view) if view else folder, self._limits)
-        return await ask(asker, question, given)
+        """The answer to a prepared question, of the project's graph or of a work tree's."""
+        return await ask(Asker(self._queries, await self.folder(caller, kg_id, view), self._limits), question, given)
 
     async def export(self, caller: Caller, kg_id: UUID, format_name: str) -> tuple[str, AsyncIterator[bytes]]:
         """The media type and the bytes of a whole graph."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.agents.base import Agent, AgentContext, AgentLimits, AgentResult
@@ -23,6 +24,7 @@ from orchestrator.services.agent_surroundings import PooledTools, ProjectGraph
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews
 from orchestrator.services.run_task import Outcome, Work
+from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 _EMAIL = "agents@orchestrator.invalid"
 _TOLD_FILES = 200
@@ -41,6 +43,7 @@ class AgentExecutor:
         agents: AgentService,
         views: ProjectViews,
         worktrees: Worktrees,
+        graphs: WorktreeGraphs,
         registry: McpRegistry,
         pool: ServerPool,
         questions: GraphQuestions,
@@ -48,6 +51,7 @@ class AgentExecutor:
         self._agents = agents
         self._views = views
         self._worktrees = worktrees
+        self._graphs = graphs
         self._registry = registry
         self._pool = pool
         self._questions = questions
@@ -61,16 +65,15 @@ class AgentExecutor:
         agent = entry.agent
         agent.check(_input(task))
         project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
-        context = self._context(work, project)
         if not agent.info.changes_code:
-            return Outcome(_told(agent, await agent.run(context)))
+            return Outcome(_told(agent, await agent.run(self._context(work, project))))
         if project is None:
             raise NotFound("this agent changes code: name a project", field="project_id")
-        return await self._in_worktree(work, agent, context, project)
+        return await self._in_worktree(work, agent, project)
 
-    async def _in_worktree(self, work: Work, agent: Agent, context: AgentContext, project: ProjectView) -> Outcome:
+    async def _in_worktree(self, work: Work, agent: Agent, project: ProjectView) -> Outcome:
         async with self._worktree(work, project) as worktree:
-            result = await agent.run(replace(context, workspace=worktree.path))
+            result = await agent.run(self._context(work, project, worktree))
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
             if diff.files:
@@ -93,7 +96,7 @@ class AgentExecutor:
             await asyncio.shield(self._leave(work, worktree))
             raise
         unused = await self._is_unused(worktree)
-        await asyncio.shield(self._worktrees.remove(worktree, delete_branch=unused))
+        await asyncio.shield(self._remove(worktree, delete_branch=unused))
 
     async def _leave(self, work: Work, worktree: Worktree) -> None:
         """After a failure: remove a clean tree, keep one with changes and say so."""
@@ -101,13 +104,18 @@ class AgentExecutor:
             text = f"the attempt left changes; its work tree {worktree.name} is kept"
             work.report.tell(EventKind.LOG, message=text, worktree=worktree.name, branch=worktree.branch)
         else:
-            await self._worktrees.remove(worktree, delete_branch=True)
+            await self._remove(worktree, delete_branch=True)
+
+    async def _remove(self, worktree: Worktree, *, delete_branch: bool) -> None:
+        await self._graphs.forget(worktree)
+        await self._worktrees.remove(worktree, delete_branch=delete_branch)
 
     async def _is_unused(self, worktree: Worktree) -> bool:
         """Whether nothing was committed on the branch."""
         return not (await diff_worktree(worktree, max_bytes=1024)).files
 
-    def _context(self, work: Work, project: ProjectView | None) -> AgentContext:
+    def _context(self, work: Work, project: ProjectView | None, worktree: Worktree | None = None) -> AgentContext:
+        """The surroundings; in a worktree of its own, the agent's questions to the graph are about that tree."""
         task = work.task
         call = CallContext(
             project_id=project.id if project else None,
@@ -116,15 +124,21 @@ class AgentExecutor:
             user_id=task["user_id"],
             task_id=work.id,
         )
-        folder = project.graph_folder if project else None
+
+        async def find_graph() -> Path | None:
+            if worktree is not None and call.graph_folder is not None:
+                return await self._graphs.fresh(worktree)
+            return call.graph_folder
+
+        graph = ProjectGraph(self._questions, find_graph) if project else None
         return AgentContext(
             task_type=str(task["type"]),
             input=_input(task),
             tell=work.report.tell,
-            workspace=project.root if project else None,
+            workspace=worktree.path if worktree else project.root if project else None,
             base_commit=project.commit if project else None,
-            tools=PooledTools(self._registry, self._pool, self._views, project, call),
-            graph=ProjectGraph(self._questions, folder) if project else None,
+            tools=PooledTools(self._registry, self._pool, self._views, project, call, graph),
+            graph=graph,
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             limits=_limits(task),
         )

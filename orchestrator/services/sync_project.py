@@ -100,7 +100,8 @@ class ProjectSync:
     async def _ask_for_graph(self, work: Work, project_id: UUID) -> str:
         caller = Caller(work.task["user_id"])
         key = f"graph-after-{work.id}-{work.generation}"
-        row = await self._tasks.create(caller, TaskRequest("graph_build", project_id=project_id, idempotency_key=key))
+        request = TaskRequest("graph_build", {"update": True}, project_id=project_id, idempotency_key=key)
+        row = await self._tasks.create(caller, request)
         return str(row["id"])
 
     async def _set(self, project_id: UUID, **values: Any) -> None:

@@ -31,10 +31,8 @@ async def updates(folder: Path) -> AsyncIterator[GraphUpdates]:
     try:
         yield made
     finally:
+        await made.stop(folder)
         await made.aclose()
-        pid = indexer_pid(folder)
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
 
 
 def indexer_pid(folder: Path) -> int | None:

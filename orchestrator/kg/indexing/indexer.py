@@ -37,13 +37,14 @@ class Indexer:
         self._idle_seconds = idle_seconds
         self._graph = LiveGraph(folder, project_iri)
         self._tidy = True
+        self._stopping = False
 
     def serve(self) -> None:
         """Answer until nobody has asked for a while."""
         # A collection in the middle of an update would cost half a second with a large project in memory.
         gc.disable()
         last_used = time.monotonic()
-        while time.monotonic() - last_used < self._idle_seconds and self._folder.is_dir():
+        while not self._stopping and time.monotonic() - last_used < self._idle_seconds and self._folder.is_dir():
             if select.select([self._listener], [], [], _QUIET_SECONDS)[0]:
                 connection, _ = self._listener.accept()
                 with connection:
@@ -75,9 +76,14 @@ class Indexer:
             case "update":
                 given = {name: request[name] for name in ("view", "commit", "paths")}
                 told = self._graph.update(Path(request["root"]), **given)
+                if request.get("report"):
+                    told["report"] = self._graph.report(told)
             case "end_view":
                 self._graph.end_view(request["view"])
                 told = {}
+            case "stop":
+                self._stopping = True
+                return {}
             case _:
                 raise InvalidInput("no such operation", field="op")
         began = time.perf_counter()

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from orchestrator.core.errors import NotFound
 from orchestrator.kg.facts import FileFacts
-from orchestrator.kg.indexing.build import index_graph
+from orchestrator.kg.indexing.build import index_graph, report_of
 from orchestrator.kg.indexing.facts_cache import load_facts
 from orchestrator.kg.indexing.reading import facts_by_key, read_contents
 from orchestrator.kg.indexing.scan import Scan, check_paths
 from orchestrator.kg.indexing.tree_state import Change, Content, TreeState
 from orchestrator.kg.journal import MAIN, Delta, append, read
-from orchestrator.kg.snapshot import FACTS, NAMES, current_snapshot, snapshot_folder
+from orchestrator.kg.snapshot import FACTS, NAMES, REPORT, current_snapshot, snapshot_folder
 
 
 @dataclass(slots=True)
@@ -89,6 +91,19 @@ class LiveGraph:
         counts = {"added": len(delta.added), "removed": len(delta.removed)} if delta else {"added": 0, "removed": 0}
         return {**told, **counts, "phases": clock.phases}
 
+    def report(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """The report of the project's own graph, after an update of it that told ``told``; kept beside the snapshot."""
+        assert self._state is not None
+        assert self._at == MAIN
+        commit = self._views[MAIN].commit or ""
+        triples = self._state.triples() + index_graph(self._state, commit).size
+        made = report_of(self._durable.snapshot, commit, self._state, triples, told["parsed"], told["phases"])
+        folder = snapshot_folder(self._folder, self._durable.snapshot)
+        draft = folder / f".{REPORT}"
+        draft.write_bytes(orjson.dumps(made.as_dict()))
+        draft.replace(folder / REPORT)
+        return made.as_dict()
+
     def end_view(self, view: str) -> None:
         """Nobody asks the view any more."""
         self._follow_snapshot()
@@ -108,6 +123,8 @@ class LiveGraph:
         if snapshot == self._durable.snapshot:
             return
         at = snapshot_folder(self._folder, snapshot)
+        if not (at / NAMES).exists():
+            raise NotFound("this graph was built by an older version", hint="generate it again")
         names = frozenset((at / NAMES).read_text("utf-8").split("\n")) - {""}
         durable = _Durable(snapshot, {MAIN: names})
         for delta in read(at)[0]:

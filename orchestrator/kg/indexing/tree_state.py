@@ -97,6 +97,11 @@ class TreeState:
         outside = {self.writer.external(name).name for name in self._outside}
         return {one.name for one in self.written.values()} | outside
 
+    def triples(self) -> int:
+        """How many triples the graphs of this state hold."""
+        outside = sum(self.writer.external(name).size for name in self._outside)
+        return outside + sum(one.counts.triples for one in self.written.values())
+
     def texts_of(self, names: Collection[str]) -> dict[str, str]:
         """The N-Quads of some of the graphs, made again."""
         found: dict[str, str] = {}

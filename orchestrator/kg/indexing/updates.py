@@ -42,8 +42,9 @@ class GraphUpdates:
         commit: str = "",
         view: str = "",
         paths: Sequence[str] | None = None,
+        report: bool = False,
     ) -> dict[str, Any]:
-        """See ``LiveGraph.update``; folder and root are absolute.
+        """See ``LiveGraph.update``; folder and root are absolute. ``report`` adds the project's report, not a view's.
 
         Raises NotFound before the first build, InvalidInput, Unavailable.
         """
@@ -53,12 +54,24 @@ class GraphUpdates:
             "commit": commit,
             "view": split_view(view_folder(folder, view))[1] if view else "",
             "paths": list(paths) if paths is not None else None,
+            "report": report,
         }
         return await self._ask(folder, project_iri, request)
 
     async def end_view(self, folder: Path, view: str, *, project_iri: str) -> None:
         """Nobody asks the view any more."""
         await self._ask(folder, project_iri, {"op": "end_view", "view": view})
+
+    async def stop(self, folder: Path) -> None:
+        """End the folder's indexer, if one runs; an update under way finishes first."""
+        with suppress(FileNotFoundError, ConnectionRefusedError, WentAwayError):
+            reader, writer = await asyncio.open_unix_connection(str(socket_path(folder, SOCKET)))
+            await exchange(reader, writer, {"op": "stop"}, self._seconds)
+
+    async def stop_below(self, root: Path) -> None:
+        """End the indexers of every graph folder below ``root``: the service on this host is going away."""
+        folders = await asyncio.to_thread(lambda: sorted(root.iterdir()) if root.is_dir() else [])
+        await asyncio.gather(*(self.stop(folder) for folder in folders))
 
     async def aclose(self) -> None:
         """Stop waiting for indexers that are starting; running ones are shared and end by themselves when idle."""
