@@ -20,6 +20,7 @@ from orchestrator.git.worktree import Worktrees
 from orchestrator.jobqueue.sender import JobSender
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries, QueryLimits
+from orchestrator.kg.query.remote_queries import RemoteQueries
 from orchestrator.mcp.builtin_code import code_server
 from orchestrator.mcp.builtin_diagnostics import diagnostics_server
 from orchestrator.mcp.builtin_graph import graph_server
@@ -167,7 +168,7 @@ def build_container(settings: Settings) -> Container:
     mirrors = Mirrors(settings.data_dir / "mirrors", allow_private_hosts=settings.allow_private_urls)
     worktrees = Worktrees(settings.data_dir / "worktrees", mirrors)
     views = ProjectViews(database, mirrors, worktrees, settings.data_dir / "kg")
-    queries = GraphQueries()
+    queries = _graph_queries(settings)
     updates = GraphUpdates()
     worktree_graphs = WorktreeGraphs(views, worktrees, updates)
     limits = _query_limits(settings)
@@ -244,6 +245,13 @@ def build_container(settings: Settings) -> Container:
 
 def _endpoint(settings: Settings) -> Endpoint:
     return Endpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key.get_secret_value())
+
+
+def _graph_queries(settings: Settings) -> GraphQueries:
+    if not settings.graph_query_url:
+        return GraphQueries()
+    front = settings.data_dir / "kg-front"
+    return RemoteQueries(settings.graph_query_url, settings.graph_update_url, front)
 
 
 def _query_limits(settings: Settings) -> QueryLimits:

@@ -93,6 +93,11 @@ class Settings(BaseSettings):
     query_memory_bytes: int = Field(
         1024 * 1024 * 1024, ge=1, description="Memory a SPARQL query may take beyond the graph itself."
     )
+    graph_query_url: str = Field(
+        "",
+        description="Query address of a SPARQL 1.1 server that answers instead of this host; {project} stands in it.",
+    )
+    graph_update_url: str = Field("", description="Update address of that server; {project} stands in it too.")
 
     @cached_property
     def roots(self) -> tuple[Path, ...]:

@@ -58,12 +58,20 @@ def serialise(results: Results, media_type: str, rows: int, size: int) -> tuple[
             results.serialize(sink, format=ox.RdfFormat.N_TRIPLES)  # type: ignore[arg-type]
     except _FullError:
         pass
-    lines = b"".join(sink.parts).split(b"\n")
-    sink.parts.clear()
-    truncated = len(lines) - 1 - header > rows
-    kept = lines[: rows + header] if truncated else lines[:-1]
+    return finish(b"".join(sink.parts), media_type, rows, size, tabular=bool(header))
+
+
+def finish(lines: bytes, media_type: str, rows: int, size: int, *, tabular: bool) -> tuple[bytes, int, bool]:
+    """Body, rows in it and whether more were cut off, of an answer that came as TSV or as N-Triples lines.
+
+    What follows the last line end is dropped. Raises TooLarge.
+    """
+    header = 1 if tabular else 0
+    found = lines.split(b"\n")
+    truncated = len(found) - 1 - header > rows
+    kept = found[: rows + header] if truncated else found[:-1]
     table = b"\n".join(kept) + b"\n" if kept else b""
-    body = _convert(table, media_type, tabular=bool(header))
+    body = _convert(table, media_type, tabular=tabular)
     if len(body) > size:
         raise TooLarge("the answer is larger than it may be", field="query", details={"bytes": size})
     return body, len(kept) - header, truncated

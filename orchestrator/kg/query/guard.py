@@ -98,6 +98,11 @@ def admit_update(sparql: str) -> None:
             raise _refused(sparql, "LOAD", "LOAD is refused: send the triples themselves")
 
 
+def tokens_of(sparql: str) -> Iterator[str]:
+    """The text in tokens that give it again when joined: strings, IRIs, comments, variables, names, characters."""
+    return (match.group() for match in _TOKEN.finditer(sparql))
+
+
 def words_of(sparql: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Keywords and other bare words in capitals, in order, with their places; brackets too, as they are."""
     for match in _TOKEN.finditer(sparql):

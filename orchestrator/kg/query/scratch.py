@@ -18,6 +18,7 @@ import pyoxigraph as ox
 from orchestrator.core.errors import BadQuery, Conflict, InvalidInput, NotFound, QueryRefused, TooLarge
 from orchestrator.kg.query.formats import GRAPH_FORMATS, negotiate
 from orchestrator.kg.query.guard import admit_update
+from orchestrator.kg.query.names import node
 from orchestrator.kg.query.store import OxigraphStore
 from orchestrator.kg.query.updates import with_graphs
 
@@ -124,9 +125,4 @@ def admit_writing(request: dict[str, Any]) -> None:
 
 
 def _graph(name: str | None) -> ox.NamedNode | ox.DefaultGraph:
-    if name is None:
-        return ox.DefaultGraph()
-    try:
-        return ox.NamedNode(name)
-    except ValueError as error:
-        raise BadQuery(f"not an absolute IRI: {name[:200]!r}", field="graph") from error
+    return ox.DefaultGraph() if name is None else node(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from orchestrator.core.errors import BadQuery
 from orchestrator.kg.query.guard import words_of
-from orchestrator.kg.rdf.terms import iri
+from orchestrator.kg.query.names import iri
 
 
 def with_graphs(update: str, default_graphs: Sequence[str], named_graphs: Sequence[str]) -> str:
