@@ -1,0 +1,1 @@
+"""JavaScript and TypeScript: from source to facts, and from facts to links."""

@@ -1,0 +1,137 @@
+"""All units of a tree: which files form them, in which order they run, what each of them found.
+
+Used by the JavaScript linker. After a change only the units run again that contain a changed file, import something
+else than before, or read from a unit that ran again; the rest keeps its findings, which are those it would have again.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from orchestrator.kg.facts import FileFacts
+from orchestrator.kg.javascript import ir
+from orchestrator.kg.javascript.circles import circles
+from orchestrator.kg.javascript.modules import ModuleIndex
+from orchestrator.kg.javascript.running.machine import Module
+from orchestrator.kg.javascript.running.record import Record
+from orchestrator.kg.javascript.running.unit import run_unit
+from orchestrator.kg.javascript.running.values import Values
+
+_PROGRAMS_KEPT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What running a unit gave. ``touched``: the files that it found something about."""
+
+    paths: tuple[str, ...]
+    record: Record
+    touched: frozenset[str]
+
+
+class Project:
+    """Runs the units of a tree. ``facts`` are those of all files of the family, by path."""
+
+    def __init__(self, facts: Mapping[str, FileFacts], everything: Collection[str]) -> None:
+        self.facts = dict(facts)
+        self.units: dict[str, Unit] = {}
+        self._imports: dict[str, tuple[str, ...]] = {}
+        self._modules: dict[str, Module] = {}
+        self._summaries: dict[tuple[str, int], Values] = {}
+        self._contributors: dict[str, dict[str, None]] = {}
+        self._programs = lru_cache(_PROGRAMS_KEPT)(self._program)
+        self._settle(everything)
+        self._run(set(self.facts))
+
+    def update(self, changed: Mapping[str, FileFacts | None], everything: Collection[str]) -> set[str]:
+        """Take new facts; returns the files about which something else may have been found."""
+        for path, facts in changed.items():
+            if facts is None:
+                self.facts.pop(path, None)
+            else:
+                self.facts[path] = facts
+        self._programs.cache_clear()
+        before = dict(self._imports)
+        self._settle(everything)
+        moved = {path for path, targets in self._imports.items() if before.get(path) != targets}
+        return self._run(moved.union(changed)) | changed.keys()
+
+    def find(self, written: str, importer: str) -> str | None:
+        """The file that an import means, if it is one of ours that runs."""
+        path = self._index.find(written, importer)
+        return path if path in self._imports else None
+
+    def program(self, path: str) -> list[ir.Node]:
+        """The program of a file, one entry per definition."""
+        return self._programs(path)
+
+    def findings(self, path: str) -> Iterator[Record]:
+        """The records that say something about a file, its own unit's first."""
+        own = self._unit_of[path]
+        yield self.units[own].record
+        for name in sorted(self._contributors.get(path, ())):
+            if name != own:
+                yield self.units[name].record
+
+    def _settle(self, everything: Collection[str]) -> None:
+        """Which file imports which."""
+        configs: dict[str, dict[str, Any]] = {
+            path: orjson.loads(one.program) for path, one in self.facts.items() if not one.definitions
+        }
+        running = sorted(path for path, one in self.facts.items() if one.definitions)
+        self._index = ModuleIndex(everything if isinstance(everything, set | frozenset) else set(everything), configs)
+        self._imports = dict.fromkeys(running, ())
+        for path in running:
+            found = (self.find(one.module, path) for one in self.facts[path].imports)
+            self._imports[path] = tuple(dict.fromkeys(one for one in found if one is not None))
+
+    def _run(self, dirty: set[str]) -> set[str]:
+        """Run the units that must; returns the files about which they found something, now or before."""
+        ordered = circles(self._imports)
+        self._unit_of = {path: paths[0] for paths in ordered for path in paths}
+        names = {paths[0] for paths in ordered}
+        affected: set[str] = set()
+        for name in [one for one in self.units if one not in names]:
+            affected |= self._forget(name)
+        again: set[str] = set()
+        for paths in ordered:
+            name, old = paths[0], self.units.get(paths[0])
+            if old is not None and old.paths == paths and not dirty.intersection(paths):
+                read = old.record.consulted.union(*(self._imports[path] for path in paths))
+                if not any(self._unit_of.get(path, path) in again for path in read):
+                    continue
+            affected |= self._forget(name)
+            affected |= self._run_one(paths)
+            again.add(name)
+        return affected
+
+    def _run_one(self, paths: tuple[str, ...]) -> frozenset[str]:
+        machine = run_unit(paths, self._programs, self.find, self._modules, self._summaries)
+        self._modules |= machine.modules
+        self._summaries |= {ref: values for ref, values in machine.summaries.items() if ref[0] in machine.modules}
+        record = machine.record
+        touched = frozenset(record.files().union(paths))
+        self.units[paths[0]] = Unit(paths, record, touched)
+        for path in touched:
+            self._contributors.setdefault(path, {})[paths[0]] = None
+        return touched
+
+    def _forget(self, name: str) -> frozenset[str]:
+        old = self.units.pop(name, None)
+        if old is None:
+            return frozenset()
+        for path in old.touched:
+            self._contributors[path].pop(name, None)
+        for path in old.paths:
+            self._modules.pop(path, None)
+        gone = set(old.paths)
+        for ref in [ref for ref in self._summaries if ref[0] in gone]:
+            del self._summaries[ref]
+        return old.touched
+
+    def _program(self, path: str) -> list[ir.Node]:
+        read: list[ir.Node] = orjson.loads(self.facts[path].program)
+        return read
