@@ -28,6 +28,7 @@ TREE = {
         ("tpcar", "shop.cart.HTTPCart"),
         ("http cart", "shop.cart.HTTPCart"),
         ("cart add", "shop.cart.HTTPCart.add_item"),
+        ("add item", "shop.cart.HTTPCart.add_item"),
         ("addItem", "shop.cart.HTTPCart.add_item"),
         ("customers buying", "shop.cart.HTTPCart"),
         ("guide.md", "docs/guide.md"),

@@ -97,6 +97,11 @@ def test_what_history_does_not_hold_is_said() -> None:
     assert rows(graph, f"?r {{ ?r a c:IndexRun ; prov:used <{PROJECT}/commit/{sha(2)}> }}") == [("history-run",)]
 
 
+def test_a_merge_names_the_commits_of_its_branch() -> None:
+    told = history(commit(4, parents="3 2"), commit(3, parents="1"), commit(2, parents="1"), commit(1, parents="0"))
+    assert rows(store(told, set()), "?m ?k { ?m c:merged ?k }") == [(sha(4), sha(2))]
+
+
 def test_a_time_no_calendar_has_is_left_out() -> None:
     odd = Commit(sha(1), (), "Ann", "a@b", "292277026596-12-04T15:30:07+00:00", "x", ())
     assert rows(store(history(odd), set()), "?at { ?k a c:Commit ; prov:endedAtTime ?at }") == []

@@ -79,6 +79,8 @@ class _Writer:
         """Commits, then the people and the files they tell of."""
         for commit in self._history.commits:
             yield from self._one(commit)
+        for merge, brought in _merged(self._history):
+            yield f"{self._commit(merge)} {code('merged')} {self._commit(brought)}"
         for triples in self._people.values():
             yield from triples
         for path, churn in self._churn.items():
@@ -151,6 +153,26 @@ class _Writer:
 
     def _file(self, path: str) -> str:
         return f"<{self._base}/file/{path_part(path)}>"
+
+
+def _merged(history: History) -> Iterator[tuple[str, str]]:
+    """For each commit of the main line those it brought in: what is behind it and not behind the one before it."""
+    known = {commit.id: commit for commit in history.commits}
+    main: list[str] = []
+    here = history.head if history.head in known else ""
+    while here:
+        main.append(here)
+        here = next((parent for parent in known[here].parents[:1] if parent in known), "")
+    seen: set[str] = set()
+    for merge in reversed(main):
+        waiting = [merge]
+        while waiting:
+            commit = waiting.pop()
+            if commit not in seen and commit in known:
+                seen.add(commit)
+                waiting.extend(known[commit].parents)
+                if commit != merge:
+                    yield merge, commit
 
 
 def _is_program(commit: Commit) -> bool:

@@ -1,6 +1,8 @@
 """Questions about history and work: owners, files that change together, who and which task changed what, and when."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 from orchestrator.core.errors import InvalidInput, NotFound
 from orchestrator.kg.questions import texts_history as texts
@@ -10,6 +12,7 @@ from orchestrator.kg.rdf.terms import iri, literal
 _COMMIT = "swh:1:rev:"
 _HEX = frozenset("0123456789abcdef")
 _SHORT = 12
+_MOST_MERGED = 5
 
 
 async def owners(asker: Asker, path: str) -> Answer:
@@ -48,17 +51,20 @@ async def who_changed(asker: Asker, symbol: str, limit: int) -> Answer:
     files = await asker.rows(texts.IS_FILE, {"path": literal(wanted)})
     if files:
         about, bound = {"path": wanted}, {"x": iri(files[0]["file"])}
-        asked = (texts.COMMITS_OF_FILE, texts.TASKS_OF_FILE)
+        asked = [texts.COMMITS_OF_FILE, texts.TASKS_OF_FILE]
     else:
         found, bound = await asker.resolve(wanted)
         about = {"symbol": found.qualified_name, "iri": found.iri}
-        asked = (texts.COMMITS_OF_SYMBOL, texts.TASKS_OF_SYMBOL)
-    commits, tasks = await asker.together((asked[0], bound), (asked[1], bound))
+        asked = [texts.COMMITS_OF_SYMBOL, texts.TASKS_OF_SYMBOL, texts.MERGED_OF_SYMBOL]
+    commits, tasks, *merged = await asker.together(*((text, bound) for text in asked))
     knowledge = await asker.knowledge()
     unknown = [*knowledge.of_history(), *knowledge.of_work()]
     if not files:
-        unknown.append("Commits are those of the main line; a merge stands for all that its branch brought.")
-    lists = {"tasks": _tasks(tasks), "commits": [_commit(row) for row in commits]}
+        unknown.append("Of what a merge brought in, all commits that touch the file are named, not only the symbol's.")
+    brought: dict[str, list[Row]] = defaultdict(list)
+    for row in chain.from_iterable(merged):
+        brought[row["merge"]].append(row)
+    lists = {"tasks": _tasks(tasks), "commits": [_commit(row, brought[row["commit"]]) for row in commits]}
     return Answer(about, lists, unknown, limit)
 
 
@@ -102,9 +108,10 @@ async def _newest(asker: Asker) -> Row:
     return rows[0]
 
 
-def _commit(row: Row) -> Row:
-    told = {"commit": row["commit"].removeprefix(_COMMIT)[:_SHORT], "title": row["title"], "author": row["who"]}
-    return told | ({"at": row["at"]} if "at" in row else {})
+def _commit(row: Row, merged: Sequence[Row] = ()) -> Row:
+    told: Row = {"commit": row["commit"].removeprefix(_COMMIT)[:_SHORT], "title": row["title"], "author": row["who"]}
+    told |= {"at": row["at"]} if "at" in row else {}
+    return told | ({"merged": [_commit(one) for one in merged[:_MOST_MERGED]]} if merged else {})
 
 
 def _tasks(rows: Sequence[Row]) -> list[Row]:

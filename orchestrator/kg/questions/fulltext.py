@@ -25,7 +25,7 @@ from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.snapshot import current_folder, split_view
 
 _FILE = "names.sqlite"
-_SHAPE = 1
+_SHAPE = 2
 _MOST_HITS = 5000
 _MOST_DOC = 4000
 _GRAPHS_AT_ONCE = 500
@@ -49,21 +49,21 @@ CREATE TABLE graphs (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
 CREATE TABLE parts (view TEXT, graph INTEGER, PRIMARY KEY (view, graph)) WITHOUT ROWID;
 CREATE TABLE symbols (
     id INTEGER PRIMARY KEY, graph INTEGER, iri TEXT, name TEXT, symbol TEXT, kind TEXT, path TEXT, line INTEGER,
-    signature TEXT, doc TEXT, words TEXT
+    signature TEXT, doc TEXT, own TEXT, words TEXT
 );
 CREATE INDEX symbols_name ON symbols (name COLLATE NOCASE);
 CREATE INDEX symbols_graph ON symbols (graph);
 CREATE VIRTUAL TABLE names USING fts5(symbol, content='symbols', content_rowid='id', tokenize='trigram');
 CREATE VIRTUAL TABLE texts USING fts5(
-    words, doc, content='symbols', content_rowid='id', tokenize='porter unicode61'
+    own, words, doc, content='symbols', content_rowid='id', tokenize='porter unicode61'
 );
 CREATE TRIGGER symbols_come AFTER INSERT ON symbols BEGIN
     INSERT INTO names(rowid, symbol) VALUES (new.id, new.symbol);
-    INSERT INTO texts(rowid, words, doc) VALUES (new.id, new.words, new.doc);
+    INSERT INTO texts(rowid, own, words, doc) VALUES (new.id, new.own, new.words, new.doc);
 END;
 CREATE TRIGGER symbols_go AFTER DELETE ON symbols BEGIN
     INSERT INTO names(names, rowid, symbol) VALUES ('delete', old.id, old.symbol);
-    INSERT INTO texts(texts, rowid, words, doc) VALUES ('delete', old.id, old.words, old.doc);
+    INSERT INTO texts(texts, rowid, own, words, doc) VALUES ('delete', old.id, old.own, old.words, old.doc);
 END;
 """
 _SHOWN = "s.iri, s.name AS label, s.symbol, s.kind, s.path, s.line, s.signature, s.doc"
@@ -131,10 +131,13 @@ def _store(path: Path, view: str, state: str, present: set[str], rows: Sequence[
             known[name] = database.execute("INSERT INTO graphs(name) VALUES (?)", (name,)).lastrowid
         had = {graph for (graph,) in database.execute("SELECT DISTINCT graph FROM symbols")}
         database.executemany(
-            "INSERT INTO symbols(graph, iri, name, symbol, kind, path, line, signature, doc, words)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO symbols(graph, iri, name, symbol, kind, path, line, signature, doc, own, words)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (known[graph], iri, name, symbol, kind, file, int(line), signature, doc[:_MOST_DOC], _words(symbol))
+                (
+                    *(known[graph], iri, name, symbol, kind, file, int(line), signature, doc[:_MOST_DOC]),
+                    *(_words(name), _words(symbol)),
+                )
                 for graph, iri, name, symbol, kind, file, line, signature, doc in rows
                 if known[graph] not in had
             ),
@@ -153,7 +156,7 @@ def _search(path: Path, view: str, wanted: str) -> tuple[list[Row], list[Row]]:
         exact = f"SELECT {_SHOWN} FROM symbols s {_OF_VIEW} WHERE s.name = :name COLLATE NOCASE LIMIT :most"
         found = database.execute(exact, bound).fetchall()
         if len(wanted) >= 3:  # the shortest piece a trigram index knows
-            bound["match"] = _quoted(wanted)
+            bound["match"] = " OR ".join(_quoted(form) for form in (wanted, *_joined(wanted)))
             parts = f"SELECT {_SHOWN} FROM names n JOIN symbols s ON s.id = n.rowid {_OF_VIEW} WHERE names MATCH :match"
             found += database.execute(f"{parts} LIMIT :most", bound).fetchall()
         else:
@@ -165,7 +168,7 @@ def _search(path: Path, view: str, wanted: str) -> tuple[list[Row], list[Row]]:
         texts: list[sqlite3.Row] = []
         if bound["match"]:
             told = f"SELECT {_SHOWN} FROM texts t JOIN symbols s ON s.id = t.rowid {_OF_VIEW} WHERE texts MATCH :match"
-            texts = database.execute(f"{told} ORDER BY bm25(texts, 4.0, 1.0) LIMIT :most", bound).fetchall()
+            texts = database.execute(f"{told} ORDER BY bm25(texts, 8.0, 3.0, 1.0) LIMIT :most", bound).fetchall()
     return list(named.values()), [dict(row) for row in texts if row["iri"] not in named]
 
 
@@ -181,6 +184,12 @@ def _words(name: str) -> str:
 
 def _apart(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_", " ", name)
+
+
+def _joined(wanted: str) -> list[str]:
+    """Several words as names have them."""
+    words = wanted.split()
+    return ["_".join(words), "".join(words)] if len(words) > 1 else []
 
 
 def _all_words(wanted: str) -> str:
@@ -200,25 +209,35 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Connect, and make the tables where there are none; a file that is no database gives way."""
+    """Connect, and make the tables where there are none; a file that is no such index gives way to a new one."""
     try:
-        return _prepared(path)
+        database = _prepared(path)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
-        path.unlink(missing_ok=True)
-        return _prepared(path)
+        database = None
+    if database is None:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{path}{ending}").unlink(missing_ok=True)
+        database = _prepared(path)
+    assert database is not None
+    return database
 
 
-def _prepared(path: Path) -> sqlite3.Connection:
+def _prepared(path: Path) -> sqlite3.Connection | None:
+    """A connection to an index of the present shape, or None for one of another."""
     database = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
     try:
-        if database.execute("PRAGMA user_version").fetchone()[0] != _SHAPE:
+        shape = database.execute("PRAGMA user_version").fetchone()[0]
+        if shape == 0:
             _make(database)
     except BaseException:
         database.close()
         raise
-    return database
+    if shape in (0, _SHAPE):
+        return database
+    database.close()
+    return None
 
 
 def _make(database: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from orchestrator.kg.questions.asking import Answer, Asker, Row, given, place
 from orchestrator.kg.questions.circles import circles
 from orchestrator.kg.rdf.terms import literal
 
-_DYNAMIC = "Names that are looked up by text, and uses outside this repository, cannot be seen."
+_DYNAMIC = "Properties that are only read, names looked up by text, and uses outside this repository cannot be seen."
 
 
 async def outline(asker: Asker, path: str) -> Answer:

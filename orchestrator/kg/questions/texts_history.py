@@ -11,7 +11,7 @@ SELECT ?path ?who (COUNT(DISTINCT ?k) AS ?commits) (MAX(?at) AS ?last) WHERE {{
   ?k c:changed ?file ; prov:wasAssociatedWith ?person .
   FILTER EXISTS {{ ?k a c:Commit }}
   ?person foaf:name ?who . OPTIONAL {{ ?k prov:endedAtTime ?at }}
-}} GROUP BY ?path ?person ?who ORDER BY DESC(?commits) ?who"""
+}} GROUP BY ?path ?who ORDER BY DESC(?commits) ?who"""
 
 CHANGES_OF_FILE = f"""{PREFIXES}
 SELECT ?path (COUNT(DISTINCT ?k) AS ?commits) WHERE {{
@@ -49,6 +49,11 @@ TASKS_OF_SYMBOL = f"""{PREFIXES}
   {{ SELECT DISTINCT ?x ?t WHERE {{ {{ ?t c:modified ?x }} UNION {{ ?k c:modified ?x . ?t c:produced ?k }} }} }}
   {_TASK}
 }} ORDER BY DESC(?at) ?ran"""
+# What a merge brought in that touches the file the symbol stands in: who really wrote it is among them.
+MERGED_OF_SYMBOL = f"""{PREFIXES}
+SELECT ?x ?merge ?commit ?title ?who ?at WHERE {{
+  ?m c:modified ?x ; c:merged ?k ; dct:identifier ?merge . ?x c:definedIn ?file . ?k c:changed ?file . {_COMMIT}
+}} ORDER BY DESC(?at)"""
 TASKS_OF_FILE = TASKS_OF_SYMBOL.replace("c:modified", "c:changed")
 
 NEWEST = (

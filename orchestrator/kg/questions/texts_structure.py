@@ -31,7 +31,7 @@ SELECT DISTINCT ?path ?iri ?symbol ?kind ?at ?line ?visibility ?named WHERE {{
   FILTER NOT EXISTS {{ ?user c:calls|c:mayCall|c:observedCall|c:references|c:covers|c:overrides ?iri }}
   FILTER NOT EXISTS {{ ?iri c:decoratedBy|c:overrides ?other }}
   {_STANDS} ; rdfs:label ?label ; c:visibility ?visibility .
-  FILTER(!STRSTARTS(?label, "__"))
+  FILTER(!STRSTARTS(?label, "__") && !STRSTARTS(?label, "<"))
   BIND(EXISTS {{ ?caller c:unresolvedName ?label }} AS ?named)
 }} ORDER BY ?at ?line"""
 

@@ -23,8 +23,8 @@ PROPERTIES = (
     "startLine", "endLine", "decoratedBy", "imports", "extends", "overrides", "references", "instantiates", "calls",
     "mayCall", "caller", "callee", "candidate", "resolution", "confidence", "unresolvedCalls", "unresolvedName",
     "problemLine", "skippedBecause", "commit", "observedCall", "covers", "readsConfig", "configSource",
-    "changed", "modified", "lastChangedIn", "changedFiles", "addedLines", "removedLines", "formerPath", "deletedPath",
-    "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch", "produced",
+    "changed", "modified", "merged", "lastChangedIn", "changedFiles", "addedLines", "removedLines", "formerPath",
+    "deletedPath", "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch", "produced",
     "tool", "server", "outcome", "failing", "dependsOn", "declaredIn", "versionConstraint", "lockedVersion",
     "dependencyScope",
 )  # fmt: skip
