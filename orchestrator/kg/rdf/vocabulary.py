@@ -24,7 +24,8 @@ PROPERTIES = (
     "mayCall", "caller", "callee", "candidate", "resolution", "confidence", "unresolvedCalls", "unresolvedName",
     "problemLine", "skippedBecause", "commit", "observedCall", "covers", "readsConfig", "configSource",
     "changed", "modified", "merged", "lastChangedIn", "changedFiles", "addedLines", "removedLines", "formerPath",
-    "deletedPath", "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch", "produced",
+    "deletedPath", "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch",
+    "produced",
     "tool", "server", "outcome", "failing", "dependsOn", "declaredIn", "versionConstraint", "lockedVersion",
     "dependencyScope",
 )  # fmt: skip
