@@ -125,7 +125,7 @@ class ProjectService:
             await connection.execute(text("DELETE FROM projects WHERE id = :id"), {"id": project_id})
         self._writer.stop_workers(running)
         self._access.forget()
-        await self._queries.stop(self._views.graph_folder(project_id))
+        await self._queries.forget(self._views.graph_folder(project_id))
         await self._worktrees.delete(project_id)
         await self._mirrors.delete(project_id)
         await self._views.delete_graph(project_id)

@@ -213,6 +213,10 @@ async def test_a_server_that_is_not_fit_for_it_is_named(
     snapshot(tmp_path / "other", FIRST)
     with pytest.raises(Conflict):
         await remote.warm(tmp_path / "other")
+    await remote.forget(tmp_path / "other")
+    assert b"true" in (await remote.query(folder, "ASK { ?s ?p ?o }")).body
+    await remote.forget(folder)
+    assert b"false" in (await remote.query(folder, "ASK { ?s ?p ?o }")).body
     plain = Server()
     narrow = RemoteQueries(plain.query, plain.update, tmp_path / "front")
     try:

@@ -121,6 +121,10 @@ class GraphQueries:
         """End the query server of the folder's current snapshot, if one runs; queries under way finish first."""
         await self._tell_running(folder, {"op": "stop"})
 
+    async def forget(self, folder: Path) -> None:
+        """Nobody answers for the folder any more: it is about to be deleted."""
+        await self.stop(folder)
+
     async def _tell_running(self, folder: Path, request: dict[str, Any]) -> None:
         """Tell the server of the folder's current snapshot something, if one runs."""
         folder, _ = split_view(folder)

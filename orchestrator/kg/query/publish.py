@@ -99,6 +99,13 @@ def publish(folder: Path, dataset: RemoteDataset) -> None:
             )
 
 
+def withdraw(folder: Path, dataset: RemoteDataset) -> None:
+    """Empty the dataset, if it is this folder's graph that it holds."""
+    before = _published(dataset)
+    if before and before.folder == folder.name:
+        dataset.update("DROP ALL")
+
+
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     with (folder / "publish.lock").open("w") as handle:

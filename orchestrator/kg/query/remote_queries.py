@@ -6,7 +6,7 @@ in a process that may be killed. Views of a graph and scratch datasets stay on t
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from orchestrator.kg.query.answers import finish
 from orchestrator.kg.query.client import GraphQueries, QueryAnswer, QueryLimits
 from orchestrator.kg.query.formats import RESULT_FORMATS, Kind, negotiate
 from orchestrator.kg.query.names import iri
-from orchestrator.kg.query.publish import RemoteDataset, publish
+from orchestrator.kg.query.publish import RemoteDataset, publish, withdraw
 from orchestrator.kg.query.remote import Asked, SparqlServer
 from orchestrator.kg.query.substitute import substituted
 from orchestrator.kg.snapshot import GRAPH, current_snapshot, new_snapshot, split_view
@@ -55,8 +55,13 @@ class RemoteQueries(GraphQueries):
     async def refresh(self, folder: Path) -> None:
         """Publish what changed in the folder's graph, and tell a local server that answers for its views."""
         base, _ = split_view(folder)
-        await asyncio.to_thread(self._publish, base)
+        await asyncio.to_thread(self._on_dataset, base, publish)
         await super().refresh(folder)
+
+    async def forget(self, folder: Path) -> None:
+        """Empty the server's dataset of the folder's graph, and end a local server that answers for its views."""
+        await asyncio.to_thread(self._on_dataset, folder, withdraw)
+        await super().forget(folder)
 
     async def aclose(self) -> None:
         """Hang up, and stop waiting for local servers that are starting."""
@@ -109,10 +114,11 @@ class RemoteQueries(GraphQueries):
             if not ox.parse_query_results(told, format=ox.QueryResultsFormat.JSON):
                 raise QueryRefused(f"there is no graph <{name[:200]}> here", field="default-graph-uri")
 
-    def _publish(self, folder: Path) -> None:
+    def _on_dataset(self, folder: Path, act: Callable[[Path, RemoteDataset], None]) -> None:
+        """Publish or withdraw the folder's graph."""
         with httpx2.Client() as client:
             query_url, update_url = (url.replace(_PLACE, folder.name) for url in (self._query_url, self._update_url))
-            publish(folder, RemoteDataset(query_url, update_url, client))
+            act(folder, RemoteDataset(query_url, update_url, client))
 
 
 def _make_front(front: Path) -> None:
