@@ -235,6 +235,12 @@ TASKS = (
         _TASKS + "events_are_numbered_without_gaps_and_tell_the_whole_story",
     ),
     _promise(
+        "task.slots", ISSUE + " 7", "A target's limit holds over all workers; who waits is next by priority, then age.",
+        "tasks/test_slots.py::test_no_more_attempts_run_on_a_target_than_it_allows_whatever_the_number_of_workers",
+        "tasks/test_slots.py::test_whoever_waits_for_a_target_is_next_by_priority_then_by_age",
+        "tasks/test_slots.py::test_standing_in_line_costs_nothing_of_the_time_limit",
+    ),
+    _promise(
         "task.fenced", DESIGN + " 4", "A worker whose lease has passed writes nothing.",
         _FAULTS + "leases.py::test_a_worker_that_slept_past_its_lease_writes_nothing",
     ),
@@ -305,6 +311,23 @@ GRAPHS_AND_AGENTS = (
         _KG + "queries.py::test_a_runaway_query_is_killed_in_time_and_the_others_do_not_notice",
         _KG + "queries.py::test_a_memory_bomb_dies_alone",
         _KG + "queries.py::test_an_engine_past_the_guard_still_reaches_no_network",
+    ),
+    _promise(
+        "kg.protocol", DESIGN + " 5", "The SPARQL 1.1 Protocol: three forms, every format, statuses, a description.",
+        "api/test_sparql.py::test_a_query_is_asked_in_three_forms",
+        "api/test_sparql.py::test_what_the_protocol_does_not_know_is_told_as_a_problem",
+        "api/test_sparql.py::test_without_a_query_the_endpoint_describes_itself",
+    ),
+    _promise(
+        "kg.scratch", OURS, "Updates go to a dataset of one's own, whole or not at all; a project's graph takes none.",
+        "api/test_sparql.py::test_a_scratch_dataset_is_written_and_read_by_its_owner",
+        "api/test_sparql.py::test_scopes_and_membership_guard_the_doors",
+        _KG + "scratch.py::test_an_update_that_runs_too_long_or_too_large_leaves_the_dataset_as_it_was",
+    ),
+    _promise(
+        "kg.remote", OURS, "A SPARQL server elsewhere answers as our own does, and follows every change.",
+        _KG + "remote.py::test_the_server_follows_snapshots_changes_and_shared_graphs",
+        _KG + "remote.py::test_what_may_not_run_here_is_not_sent_there",
     ),
     _promise(
         "kg.bad-files", ISSUE + " 14", "Broken, binary and escaping files are listed with a reason; the rest is right.",
