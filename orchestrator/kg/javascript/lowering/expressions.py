@@ -11,6 +11,7 @@ from tree_sitter import Node
 from orchestrator.kg.facts import ConfigRead, Definition, ImportFact
 from orchestrator.kg.javascript import ir
 from orchestrator.kg.javascript.lowering.jsx import element
+from orchestrator.kg.javascript.lowering.operators import INERT, binary, evaluated, ternary, unary
 from orchestrator.kg.javascript.lowering.patterns import pattern
 from orchestrator.kg.javascript.lowering.syntax import (
     arity,
@@ -43,12 +44,6 @@ _GROUP_CALLS = frozenset({"describe", "suite", "context", "fdescribe", "xdescrib
 _LITERALS = {
     "regex": "RegExp", "true": "bool", "false": "bool", "null": "null", "undefined": "undefined", "meta_property": "?",
 }  # fmt: skip
-# Types and the like: nothing in them runs.
-_INERT = frozenset(
-    {"type_annotation", "type_arguments", "type_parameters", "comment", "jsx_text", "html_comment", "type_identifier",
-     "predefined_type", "property_identifier", "statement_identifier", "accessibility_modifier", "empty_statement",
-     "string_fragment", "escape_sequence", "override_modifier", "hash_bang_line", "jsx_closing_element"}
-)  # fmt: skip
 
 
 def lower(w: Writer, node: Node | None, depth: int, label: str = "") -> ir.Node:
@@ -69,13 +64,6 @@ def lower(w: Writer, node: Node | None, depth: int, label: str = "") -> ir.Node:
     if kind in _LITERALS:
         return [ir.OTHER, _LITERALS[kind]]
     return evaluated(w, node.named_children, depth + 1)
-
-
-def evaluated(w: Writer, nodes: Sequence[Node], depth: int, kind: str = "?") -> ir.Node:
-    """Several expressions of which only the effects matter; ``kind`` is the type of the value."""
-    items = [lower(w, one, depth) for one in nodes[:MAX_ITEMS] if one.type not in _INERT]
-    items = [one for one in items if one[0] not in (ir.OTHER, ir.STRING, ir.NUMBER)]
-    return [ir.ALL, items, kind] if items else [ir.OTHER, kind]
 
 
 # Functions and classes
@@ -273,47 +261,8 @@ def _new(w: Writer, node: Node, depth: int, _label: str) -> ir.Node:
 
 
 def _inner(w: Writer, node: Node, depth: int, label: str) -> ir.Node:
-    inner = next((one for one in node.named_children if one.type not in _INERT), None)
+    inner = next((one for one in node.named_children if one.type not in INERT), None)
     return lower(w, inner, depth, label)
-
-
-def _binary(w: Writer, node: Node, depth: int, _label: str) -> ir.Node:
-    """The left spine of one operator, however long."""
-    operands: list[tuple[str, Node]] = []
-    at: Node | None = node
-    while at is not None and at.type == "binary_expression":
-        sign, right = at.child_by_field_name("operator"), at.child_by_field_name("right")
-        if right is not None:
-            operands.append((sign.type if sign is not None else "", right))
-        at = at.child_by_field_name("left")
-    value = lower(w, at, depth)
-    for operator, operand in reversed(operands):
-        other = lower(w, operand, depth)
-        if operator in ("||", "??"):
-            value = [ir.OR, [*value[1], other]] if value[0] == ir.OR else [ir.OR, [value, other]]
-        elif operator == "&&":
-            value = _then(value, other)
-        else:
-            items = value[1] if value[0] == ir.ALL and value[2] else [value]
-            value = [ir.ALL, [*items, other], "number" if operator != "+" else "?"]
-    return value
-
-
-def _then(first: ir.Node, second: ir.Node) -> ir.Node:
-    """``first && second``: the value is the second, or something false."""
-    maybe: ir.Node = [ir.EITHER, [[ir.OTHER, "undefined"], second]]
-    return [ir.ALL, [*first[1], maybe], ""] if first[0] == ir.ALL and not first[2] else [ir.ALL, [first, maybe], ""]
-
-
-def _ternary(w: Writer, node: Node, depth: int, label: str) -> ir.Node:
-    tests, values = [], []
-    at: Node | None = node
-    while at is not None and at.type == "ternary_expression":
-        tests.append(lower(w, at.child_by_field_name("condition"), depth))
-        values.append(lower(w, at.child_by_field_name("consequence"), depth, label))
-        at = at.child_by_field_name("alternative")
-    values.append(lower(w, at, depth, label))
-    return [ir.ALL, [*tests, [ir.EITHER, [[ir.OTHER, "undefined"], *values]]], ""]
 
 
 def _assignment(w: Writer, node: Node, depth: int, _label: str) -> ir.Node:
@@ -378,13 +327,6 @@ def _effects(kind: str) -> Callable[[Writer, Node, int, str], ir.Node]:
     return lowered
 
 
-def _unary(w: Writer, node: Node, depth: int, _label: str) -> ir.Node:
-    operand = node.child_by_field_name("argument")
-    if operand is not None and operand.type == "number" and text(node).startswith("-"):
-        return [ir.NUMBER, text(node)[:MAX_TEXT]]
-    return evaluated(w, node.named_children, depth, "bool")
-
-
 def _sequence(w: Writer, node: Node, depth: int, _label: str) -> ir.Node:
     return [ir.ALL, [lower(w, one, depth) for one in node.named_children[:MAX_ITEMS]], ""]
 
@@ -408,8 +350,8 @@ _HANDLERS: dict[str, Callable[[Writer, Node, int, str], ir.Node]] = {
     "new_expression": _new,
     "parenthesized_expression": _inner,
     "expression_statement": _inner,
-    "binary_expression": _binary,
-    "ternary_expression": _ternary,
+    "binary_expression": binary,
+    "ternary_expression": ternary,
     "assignment_expression": _assignment,
     "augmented_assignment_expression": _augmented,
     "as_expression": _typed,
@@ -418,7 +360,7 @@ _HANDLERS: dict[str, Callable[[Writer, Node, int, str], ir.Node]] = {
     "await_expression": _one(ir.AWAIT),
     "spread_element": _one(ir.SPREAD),
     "yield_expression": _yield,
-    "unary_expression": _unary,
+    "unary_expression": unary,
     "update_expression": _effects("number"),
     "sequence_expression": _sequence,
     "jsx_element": element,

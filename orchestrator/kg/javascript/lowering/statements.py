@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 from tree_sitter import Node
 
-from orchestrator.kg.facts import ImportFact
 from orchestrator.kg.javascript import ir
-from orchestrator.kg.javascript.lowering.expressions import FUNCTIONS, evaluated, function, klass, lower
+from orchestrator.kg.javascript.lowering.expressions import FUNCTIONS, function, klass, lower
+from orchestrator.kg.javascript.lowering.imports import export_from, exported_name, imported
+from orchestrator.kg.javascript.lowering.operators import evaluated
 from orchestrator.kg.javascript.lowering.patterns import pattern
-from orchestrator.kg.javascript.lowering.syntax import string_value, type_name
+from orchestrator.kg.javascript.lowering.syntax import type_name
 from orchestrator.kg.javascript.lowering.writer import MAX_DEPTH, Body, Frame, Writer, one_line, text
 
 _CLASSES = frozenset({"class_declaration", "abstract_class_declaration", "interface_declaration", "class"})
@@ -289,53 +290,12 @@ def _ambient(w: Writer, node: Node, depth: int) -> list[ir.Node]:
 # Modules
 
 
-def _import(w: Writer, node: Node, _depth: int) -> list[ir.Node]:
-    w.is_module = True
-    source = node.child_by_field_name("source")
-    clause = next((one for one in node.named_children if one.type.startswith("import_")), None)
-    if source is None and clause is not None:
-        source = clause.child_by_field_name("source")
-    if source is None:
-        return []
-    module, made = string_value(source), []
-    line = node.start_point[0] + 1
-    for local, imported in _imported_names(clause) if clause is not None else ():
-        w.declare(local, "let")
-        made.append([ir.IMPORT, local, module, imported])
-        w.imports.append(ImportFact(0, module, imported, line, star=imported == "*"))
-    if not made:
-        w.imports.append(ImportFact(0, module, "", line, star=False))
-    return made
-
-
-def _imported_names(clause: Node) -> list[tuple[str, str]]:
-    """Local names of an import clause with what they stand for; "*" is the module itself, "=" what it exports."""
-    if clause.type == "import_require_clause":
-        return [(text(clause.named_children[0]), "=")]
-    found: list[tuple[str, str]] = []
-    for child in clause.named_children:
-        if child.type == "identifier":
-            found.append((text(child), "default"))
-        elif child.type == "namespace_import" and child.named_child_count:
-            found.append((text(child.named_children[-1]), "*"))
-        elif child.type == "named_imports":
-            for one in child.named_children:
-                name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
-                if name is not None:
-                    found.append((text(alias or name), _exported_name(name)))
-    return found
-
-
-def _exported_name(node: Node) -> str:
-    return string_value(node) if node.type == "string" else text(node)
-
-
 def _export(w: Writer, node: Node, depth: int) -> list[ir.Node]:
     w.is_module = True
     source, declaration = node.child_by_field_name("source"), node.child_by_field_name("declaration")
     is_default = any(one.type == "default" for one in node.children)
     if source is not None:
-        return _export_from(w, node, string_value(source))
+        return export_from(w, node, source)
     if declaration is not None:
         return _exported_declaration(w, declaration, depth, is_default=is_default)
     value = node.child_by_field_name("value")
@@ -348,7 +308,7 @@ def _export(w: Writer, node: Node, depth: int) -> list[ir.Node]:
             for one in child.named_children:
                 name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
                 if name is not None:
-                    made.append([ir.EXPORT, _exported_name(alias or name), text(name)])
+                    made.append([ir.EXPORT, exported_name(alias or name), text(name)])
     if not made and any(one.type == "=" for one in node.children) and node.named_child_count:
         return [[ir.EXPORT_EQUALS, lower(w, node.named_children[-1], depth, "exports")]]
     w.exported.update(dict.fromkeys(str(one[1]) for one in made))
@@ -372,21 +332,6 @@ def _exported_declaration(w: Writer, declaration: Node, depth: int, *, is_defaul
     return made + [[ir.EXPORT, name, name] for name in names]
 
 
-def _export_from(w: Writer, node: Node, module: str) -> list[ir.Node]:
-    line, made = node.start_point[0] + 1, []
-    for child in node.named_children:
-        if child.type == "namespace_export" and child.named_child_count:
-            made.append([ir.EXPORT_FROM, text(child.named_children[-1]), module, "*"])
-        elif child.type == "export_clause":
-            for one in child.named_children:
-                name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
-                if name is not None:
-                    made.append([ir.EXPORT_FROM, _exported_name(alias or name), module, _exported_name(name)])
-    w.imports.append(ImportFact(0, module, "", line, star=not made))
-    w.exported.update(dict.fromkeys(str(one[1]) for one in made))
-    return made or [[ir.EXPORT_ALL, module]]
-
-
 _HANDLERS: dict[str, Callable[[Writer, Node, int], list[ir.Node]]] = {
     "lexical_declaration": _variables,
     "variable_declaration": _variables,
@@ -400,7 +345,7 @@ _HANDLERS: dict[str, Callable[[Writer, Node, int], list[ir.Node]]] = {
     "try_statement": _try,
     "return_statement": _returned,
     "labeled_statement": _labeled,
-    "import_statement": _import,
+    "import_statement": imported,
     "export_statement": _export,
     "enum_declaration": _enum,
     "internal_module": _namespace,
