@@ -59,7 +59,7 @@ class ServerIn(_Settings):
     """An MCP server to register."""
 
     name: Name = Field(description="Its name; unique among yours.")
-    transport: Literal["stdio", "streamable_http"] = Field(description="How it is reached.")
+    transport: Literal["stdio", "streamable_http", "sse"] = Field(description="How it is reached.")
     shared: bool = Field(False, description="Register it for everybody; for admins of the service.")
 
 
@@ -95,7 +95,7 @@ class ServerOut(BaseModel):
     target_id: str = Field(description="Its id as a routing target.")
     name: str = Field(description="Its name.")
     description: str = Field(description="What it is for.")
-    transport: str = Field(description="builtin, stdio or streamable_http.")
+    transport: str = Field(description="builtin, stdio, streamable_http or sse.")
     shared: bool = Field(description="Whether it is everybody's.")
     project_id: UUID | None = Field(description="The project it belongs to.")
     command: str | None = Field(description="stdio: the program.")

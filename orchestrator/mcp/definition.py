@@ -16,7 +16,7 @@ import orjson
 
 from orchestrator.core.errors import InvalidInput
 
-Transport = Literal["builtin", "stdio", "streamable_http"]
+Transport = Literal["builtin", "stdio", "streamable_http", "sse"]
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 DEFAULT_CONCURRENCY = 32
@@ -103,7 +103,7 @@ def check(definition: ServerDefinition, prefix: str = "") -> None:
         raise InvalidInput("The concurrency must be between 1 and 1024.", field=f"{prefix}max_concurrency")
     if definition.transport == "stdio":
         _check_stdio(definition, prefix)
-    elif definition.transport == "streamable_http":
+    elif definition.transport in ("streamable_http", "sse"):
         _check_http(definition, prefix)
     elif definition.transport != "builtin":
         raise InvalidInput(f"Unknown transport {definition.transport!r}.", field=f"{prefix}transport")

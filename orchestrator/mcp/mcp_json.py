@@ -85,7 +85,7 @@ def export_mcp_json(definitions: Iterable[ServerDefinition], *, show_secrets: bo
             if one.env:
                 values["env"] = {key: value if show_secrets else f"${{{key}}}" for key, value in one.env.items()}
         else:
-            values = {"type": "http", "url": one.url}
+            values = {"type": "sse" if one.transport == "sse" else "http", "url": one.url}
             if one.headers:
                 values["headers"] = {
                     key: value if show_secrets else f"${{{re.sub(r'[^A-Za-z0-9]', '_', key).upper()}}}"
@@ -176,8 +176,8 @@ class _Reader:
         if isinstance(declared, str) and declared in _HTTP:
             return "streamable_http"
         if declared == "sse":
-            raise self._wrong("type", "The deprecated HTTP+SSE transport is not offered: use streamable HTTP.")
-        raise self._wrong("type", "stdio or http is expected.")
+            return "sse"
+        raise self._wrong("type", "stdio, http or sse is expected.")
 
     def _text(self, raw: Mapping[str, Any], key: str) -> str:
         if key not in raw:

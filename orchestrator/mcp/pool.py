@@ -160,8 +160,12 @@ class ServerPool:
         declared = orjson.dumps(capabilities, option=orjson.OPT_SORT_KEYS).decode()
         # A server of both eras may ask in the older one only what it asks by itself: it is met in the client's own.
         lane = self._supervisor(definition, f"{behind.lane} {declared}", capabilities, prefer_legacy=not modern)
-        if shared.modern and not lane.met and (await lane.session()).era == "modern":
-            self._modern_only.add(definition.id)
+        if shared.modern and not lane.met:
+            try:
+                await lane.session()
+            except OrchestratorError:
+                self._modern_only.add(definition.id)  # rounds of questions serve such a client, too
+                return shared
         return lane
 
     async def _call_builtin(

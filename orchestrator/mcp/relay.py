@@ -16,11 +16,9 @@ from mcp.shared.dispatcher import CallOptions
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
-    INVALID_PARAMS,
     INVALID_REQUEST,
     LOG_LEVEL_META_KEY,
     METHOD_NOT_FOUND,
-    UNSUPPORTED_PROTOCOL_VERSION,
     ClientCapabilities,
     Implementation,
 )
@@ -154,19 +152,7 @@ class RelaySession(ClientSession):
 async def connected(
     transport: Any, capabilities: Mapping[str, Any], on_change: OnChange, *, prefer_legacy: bool = False
 ) -> AsyncIterator[RelaySession]:
-    """A session over a transport's stream pair, its era agreed on: the newest, unless the older one is preferred."""
+    """A session over a transport's stream pair, its era agreed on: the newest, or the older one if preferred."""
     async with transport as (read, write), RelaySession(read, write, capabilities, on_change) as session:
-        if not (prefer_legacy and await _greeted(session)):
-            await negotiate_auto(session)
+        await (session.initialize() if prefer_legacy else negotiate_auto(session))
         yield session
-
-
-async def _greeted(session: RelaySession) -> bool:
-    """Whether the server speaks the older era; then the handshake is done."""
-    try:
-        await session.initialize()
-    except MCPError as error:
-        if error.code in (METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION, INVALID_REQUEST, INVALID_PARAMS):
-            return False
-        raise
-    return True

@@ -19,7 +19,7 @@ from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.translate import SessionExpired, translate
-from orchestrator.mcp.transport_http import http_transport
+from orchestrator.mcp.transport_http import http_transport, sse_transport
 from orchestrator.mcp.transport_stdio import StdioTransport
 
 _MAX_PAGES = 100
@@ -61,7 +61,8 @@ class Session:
             self._stdio = StdioTransport(definition, max_message_bytes=max_answer_bytes, on_end=self._mark_ended)
             self._transport = self._stdio
         else:
-            self._transport = http_transport(definition, max_message_bytes=max_answer_bytes)
+            kind = sse_transport if definition.transport == "sse" else http_transport
+            self._transport = kind(definition, max_message_bytes=max_answer_bytes)
         self._client: RelaySession | None = None
         self._wake = asyncio.Event()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -291,7 +291,8 @@ class Supervisor:
             on_end=self._ended,
             capabilities=self._capabilities,
             on_change=self._on_change,
-            prefer_legacy=self._prefer_legacy,
+            # A server that was legacy is not asked again for what it may take seconds not to answer.
+            prefer_legacy=self._prefer_legacy or (self._met and not self._modern),
         )
         self._starts += 1
         self._opening = session

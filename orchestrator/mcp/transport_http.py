@@ -1,4 +1,4 @@
-"""The streamable HTTP transport: the SDK's, over an HTTP client that bounds answers and keeps failures to one call.
+"""The HTTP transports: the SDK's, over an HTTP client that bounds answers and keeps failures to one call.
 
 Used by ``session`` only. Left alone, the SDK ends a whole session when one connection fails and reads JSON answers of
 any size; the guard below answers with a JSON-RPC error of our own instead.
@@ -7,11 +7,13 @@ any size; the guard below answers with a JSON-RPC error of our own instead.
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import lru_cache
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 import orjson
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import INTERNAL_ERROR
 
@@ -104,15 +106,32 @@ def _refusal(request: httpx2.Request, code: int, message: str) -> httpx2.Respons
 @asynccontextmanager
 async def http_transport(definition: ServerDefinition, *, max_message_bytes: int) -> AsyncIterator[object]:
     """The stream pair for an SDK client; one HTTP client for the life of the session."""
-    url = httpx2.URL(definition.url or "")
+    url = str(definition.url or "")
+    client = _client(definition, max_message_bytes)
+    async with client, streamable_http_client(url, http_client=client, max_sse_event_size=max_message_bytes) as io:
+        yield io
+
+
+@asynccontextmanager
+async def sse_transport(definition: ServerDefinition, *, max_message_bytes: int) -> AsyncIterator[object]:
+    """The same for servers of the oldest kind, which answer every request on one stream of events."""
+
+    def factory(**_: object) -> httpx2.AsyncClient:
+        return _client(definition, max_message_bytes, guarded=False)
+
+    silence = timedelta(hours=24).total_seconds()  # answers are bounded by the time limit of each call
+    async with sse_client(str(definition.url), sse_read_timeout=silence, httpx_client_factory=factory) as io:
+        yield io
+
+
+def _client(definition: ServerDefinition, max_bytes: int, *, guarded: bool = True) -> httpx2.AsyncClient:
     limits = httpx2.Limits(max_connections=definition.max_concurrency + 8, max_keepalive_connections=64)
-    inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits, proxy=_proxy_for(url))
-    client = httpx2.AsyncClient(
-        transport=GuardedTransport(inner, max_message_bytes),
+    proxy = _proxy_for(httpx2.URL(definition.url or ""))
+    inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits, proxy=proxy)
+    return httpx2.AsyncClient(
+        transport=GuardedTransport(inner, max_bytes) if guarded else inner,
         headers={"accept-encoding": "identity", **definition.headers},
         # Reading is bounded by the time limit of each call, which the pool keeps.
         timeout=httpx2.Timeout(_CONNECT_SECONDS, read=None, pool=None),
         trust_env=False,
     )
-    async with client, streamable_http_client(str(url), http_client=client, max_sse_event_size=max_message_bytes) as io:
-        yield io

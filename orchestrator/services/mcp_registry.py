@@ -267,7 +267,7 @@ class McpRegistry:
             max_concurrency=values.get("max_concurrency", 32),
         )
         if definition.transport == "builtin":
-            raise InvalidInput("the transport is stdio or streamable_http", field="transport")
+            raise InvalidInput("the transport is stdio, streamable_http or sse", field="transport")
         for number, raw in enumerate(values.get("capabilities") or ()):
             parse_capability(raw, f"capabilities[{number}]")
         secrets = {"env": dict(definition.env), "headers": dict(definition.headers)}
