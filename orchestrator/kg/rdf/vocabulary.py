@@ -16,7 +16,7 @@ SPDX = "https://spdx.org/rdf/3.0.1/terms/Software/"
 CLASSES = (
     "Repository", "SourceFile", "Module", "Class", "Function", "Method", "TestCase", "External", "CallSite",
     "ResolutionRule", "IndexRun", "ConfigKey", "Commit", "Task", "Attempt", "ToolCall", "TestRun", "Approval",
-    "Dependency",
+    "Dependency", "TraceRun", "Observation",
 )  # fmt: skip
 PROPERTIES = (
     "path", "contentHash", "lines", "byteSize", "definedIn", "memberOf", "qualifiedName", "signature", "visibility",
@@ -27,7 +27,7 @@ PROPERTIES = (
     "deletedPath", "historyCut", "historySince", "taskType", "state", "reason", "attemptNumber", "target", "branch",
     "produced",
     "tool", "server", "outcome", "failing", "dependsOn", "declaredIn", "versionConstraint", "lockedVersion",
-    "dependencyScope",
+    "dependencyScope", "seenFrom", "seenTo", "seenRuns", "lastSeen", "staleFiles", "leftOut",
 )  # fmt: skip
 INDIVIDUALS = ("public", "internal", "passed", "failed", "unfinished", "granted", "denied")
 # Each rule with the confidence its definition states.
