@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from benchmarks import execute, kg_queries, kg_w3c, pipeline, reads, start
+from benchmarks import execute, kg_javascript_accuracy, kg_queries, kg_w3c, pipeline, reads, start
 from benchmarks.readme import write_readme
 from benchmarks.report import Row, publish
 
@@ -24,6 +24,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
     "bench-kg": (
         kg_w3c.w3c,
         kg_queries.queries,
+        kg_javascript_accuracy.javascript_accuracy,
     ),
 }
 
