@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -291,13 +292,33 @@ async def test_cancelling_a_query_kills_its_process(build: Build, folder: Path, 
     assert (await queries.query(folder, "ASK {}")).kind == "ask"
 
 
-def _busy_child(server: psutil.Process) -> int:
+async def test_a_query_that_runs_long_leaves_the_processor_to_the_others(
+    build: Build, folder: Path, queries: GraphQueries
+) -> None:
+    build()
+    await queries.warm(folder)
+    server = psutil.Process(server_pid(folder))
+    task = asyncio.create_task(queries.query(folder, RUNAWAY, limits=QueryLimits(seconds=60)))
+    slow = await asyncio.to_thread(_busy_child, server, lambda child: child.nice() > 0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until_gone(slow)
+    await queries.query(folder, "ASK {}")
+    assert {child.nice() for child in server.children()} == {server.nice()}
+
+
+def _computes(child: psutil.Process) -> bool:
+    return bool(child.cpu_times().user > 0.3)
+
+
+def _busy_child(server: psutil.Process, is_it: Callable[[psutil.Process], bool] = _computes) -> int:
     """The child that computes, once it has used some processor time."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for child in server.children():
-            with suppress(psutil.NoSuchProcess):  # single-use children come and go
-                if child.cpu_times().user > 0.3:
+            with suppress(psutil.NoSuchProcess):  # children come and go
+                if is_it(child):
                     return child.pid
     raise AssertionError("no child computes")
 

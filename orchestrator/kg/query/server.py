@@ -32,6 +32,9 @@ _SEND_SECONDS = 30.0
 _REFUSING_SECONDS = 2.0
 _MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
 _SPARE_SECONDS = 20.0
+# A query that runs longer gets out of the way of the others: the processor is theirs first.
+_QUICK_SECONDS = 0.5
+_SLOW_NICENESS = 10
 _REMEMBERED = 2000
 
 
@@ -41,6 +44,7 @@ class _Child:
     channel: socket.socket
     view: str
     state: int
+    slow: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -49,6 +53,7 @@ class _Caller:
     buffer: bytearray = field(default_factory=bytearray)
     request: dict[str, Any] | None = None
     child: _Child | None = None
+    started: float = 0.0
     deadline: float = 0.0
     answering: bool = False
 
@@ -86,6 +91,7 @@ class QueryServer:
             for key, _ in sorted(self._selector.select(self._pause()), key=lambda ready: not _is_child(ready[0])):
                 self._handle(key)
             self._enforce_deadlines()
+            self._yield_to_others()
             self._start_waiting()
 
     def refuse_all(self, error: OrchestratorError) -> None:
@@ -117,6 +123,7 @@ class QueryServer:
 
     def _pause(self) -> float:
         deadlines = [caller.deadline for caller in self._callers if caller.deadline]
+        deadlines += [caller.started + _QUICK_SECONDS for caller in self._running() if _is_quick(caller)]
         nearest = min(deadlines, default=time.monotonic() + _TICK)
         return max(0.0, min(_TICK, nearest - time.monotonic()))
 
@@ -207,8 +214,8 @@ class QueryServer:
             self._reap(child)
             self._waiting.appendleft(caller)
             return
-        caller.child = child
-        caller.deadline = time.monotonic() + request["limits"]["seconds"]
+        caller.child, caller.started = child, time.monotonic()
+        caller.deadline = caller.started + request["limits"]["seconds"]
         self._selector.register(child.channel, selectors.EVENT_READ, caller)
 
     def _hear_child(self, caller: _Caller) -> None:
@@ -234,11 +241,11 @@ class QueryServer:
             self._tell(caller, BadQuery("the query engine could not handle this query", field="query"))
 
     def _take_back(self, caller: _Caller, child: _Child) -> None:
-        """A child that has answered serves again, unless the graph has changed since it was forked."""
+        """A child that has answered serves again, unless the graph has changed since it was forked, or it was slow."""
         self._selector.unregister(child.channel)
         caller.child = None
         self._drop(caller)
-        if child.state != self._state:
+        if child.state != self._state or child.slow:
             self._reap(child)
             return
         self._warm.append(child)
@@ -265,6 +272,13 @@ class QueryServer:
                 seconds = (caller.request or {})["limits"]["seconds"]
                 self._kill(caller)
                 self._tell(caller, TimedOut(f"the query ran longer than {seconds} s", details={"seconds": seconds}))
+
+    def _yield_to_others(self) -> None:
+        """Take precedence from queries that have run for a while; a process cannot get it back, so it is used up."""
+        for caller in self._running():
+            if caller.child and _is_quick(caller) and caller.started + _QUICK_SECONDS <= time.monotonic():
+                caller.child.slow = True
+                os.setpriority(os.PRIO_PROCESS, caller.child.pid, _SLOW_NICENESS)
 
     def _tell(self, caller: _Caller, error: OrchestratorError) -> None:
         _send(caller.connection, pack({"error": error.as_dict()}))
@@ -340,6 +354,11 @@ class QueryServer:
             code = 0
         finally:
             os._exit(code)
+
+
+def _is_quick(caller: _Caller) -> bool:
+    """Whether a query runs for this caller that still has its precedence."""
+    return caller.child is not None and not caller.child.slow
 
 
 def _is_child(key: selectors.SelectorKey) -> bool:
