@@ -8,8 +8,7 @@ from orchestrator.kg.dependencies.reading import lines
 from orchestrator.kg.facts import Dependency, FileFacts
 
 _MODULE = re.compile(r'^module\s+"?([^\s"]+)"?', re.MULTILINE)
-_BLOCK = re.compile(r"^(require|tool)\s*\((.*?)^\)|^require\s+([^(\n]+)$", re.MULTILINE | re.DOTALL)
-_REQUIRED = re.compile(r"^\s*\"?([^\s\"/][^\s\"]*)\"?\s+(v[^\s]+)[^\S\n]*(//\s*indirect)?", re.MULTILINE)
+_REQUIRED = re.compile(r"\"?([^\s\"/][^\s\"]*)\"?\s+(v\S+)\s*(//\s*indirect)?")
 _SUM = re.compile(r"^(\S+) (v\S+?) h1:", re.MULTILINE)
 
 
@@ -17,12 +16,17 @@ def go_mod(source: bytes) -> FileFacts:
     """The module's own path, and the modules it requires: versions are the least, and mostly the ones taken."""
     text, found = source.decode(), list[Dependency]()
     module = _MODULE.search(text)
-    for block in _BLOCK.finditer(text):
-        if block[1] == "tool":
-            continue
-        for name, version, indirect in _REQUIRED.findall(block[2] or block[3] or ""):
-            scope = "indirect" if indirect else "runtime"
-            found += dependency("golang", name, constraint=version, locked=version, scope=scope)
+    requiring = False
+    for line in map(str.strip, text.splitlines()):
+        words = line.partition(" ")
+        if words[0] == "require" and words[2].strip() == "(":
+            requiring = True
+        elif line == ")":
+            requiring = False
+        required = _REQUIRED.match(line if requiring else words[2].strip() if words[0] == "require" else "")
+        if required is not None:
+            scope = "indirect" if required[3] else "runtime"
+            found += dependency("golang", required[1], constraint=required[2], locked=required[2], scope=scope)
     return manifest_facts(lines(source), found, module[1] if module is not None else "")
 
 

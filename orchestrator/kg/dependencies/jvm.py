@@ -11,7 +11,7 @@ from orchestrator.kg.facts import Dependency, FileFacts
 _PROPERTY = re.compile(r"\$\{([\w.-]+)\}")
 _SCOPES = {"test": "test", "provided": "build", "system": "build", "import": "build"}
 _GRADLE = re.compile(
-    r"^\s*(api|implementation|compileOnly|runtimeOnly|testImplementation|testRuntimeOnly|annotationProcessor|kapt|ksp|"
+    r"^[ \t]*(api|implementation|compileOnly|runtimeOnly|testImplementation|testRuntimeOnly|annotationProcessor|kapt|ksp|"
     r"compile|testCompile)\b[\s(]*(?:platform\()?[\"']([^\"':\s$]+):([^\"':\s$]+)(?::([^\"':\s]+))?[\"']",
     re.MULTILINE,
 )

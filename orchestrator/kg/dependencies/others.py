@@ -12,6 +12,7 @@ _GEM = re.compile(r"^\s*gem[\s(]+[\"']([^\"']+)[\"']([^\n]*)", re.MULTILINE)
 _QUOTED = re.compile(r"[\"']\s*([~<>=!]*\s*\d[^\"']*)[\"']")
 _GROUP = re.compile(r"^\s*group\b([^\n]*?)\bdo\s*$")
 _LOCKED_GEM = re.compile(r"^    ([^\s(]+) \(([^)\s]+)\)$", re.MULTILINE)
+_MAX_OPTIONS = 500
 _DEVELOPING = re.compile(r":?\b(development|test)\b")
 
 
@@ -22,7 +23,8 @@ def gemfile(source: bytes) -> FileFacts:
     for line in source.decode().splitlines():
         opened = _GROUP.match(line)
         group = opened[1] if opened else "" if line.startswith("end") else group
-        for name, rest in _GEM.findall(line):
+        for name, options in _GEM.findall(line):
+            rest = options[:_MAX_OPTIONS]
             constraint = ", ".join(_QUOTED.findall(rest))
             scope = (
                 "dev" if _DEVELOPING.search(group) or re.search(r"group:?.*\b(development|test)\b", rest) else "runtime"

@@ -21,7 +21,7 @@ from orchestrator.kg.languages.extract import extractor
 from orchestrator.kg.languages.grammar import Calls, Define, Grammar, Parameter, Visible, field_of, text
 
 _CPP = re.compile(
-    rb"^\s*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected)\s*:)|\w::\w", re.M
+    rb"^[ \t]*(?:class\s+\w|namespace\b|template\s*<|using\s+\w|(?:public|private|protected)\s*:)|\w::\w", re.M
 )
 _SNIFFED = 256 * 1024
 

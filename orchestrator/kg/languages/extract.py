@@ -79,6 +79,7 @@ class _Reader:
         self._comment_end = -2
         self._marks: list[str] = []
         self._marks_end = -2
+        self._ignored: set[int] = set()
 
     def run(self, nodes: Iterable[Node]) -> FileFacts:
         """Visit the nodes in source order."""
@@ -99,7 +100,7 @@ class _Reader:
             if rule is not None:
                 self._call(node, rule)
             handler = grammar.handlers.get(kind)
-            if handler is not None:
+            if handler is not None and not (self._ignored and node.id in self._ignored):
                 handler(node, self)
             define = grammar.definitions.get(kind)
             if define is not None and define.when(node):
@@ -344,6 +345,10 @@ class _Reader:
         if len(self._scopes) <= _MAX_DEPTH:
             around = self._scope
             self._open(_Scope(around.index, node.end_byte, around.kind, owner, trait, static, local, around.access))
+
+    def ignore(self, node: Node) -> None:
+        """Show no handler this node, which comes later."""
+        self._ignored.add(node.id)
 
     def access(self, word: str) -> None:
         """From here to the end of the class body, this visibility holds."""

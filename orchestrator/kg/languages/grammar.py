@@ -74,6 +74,10 @@ class Sink(Protocol):
         """Until the node ends, functions belong to the owner (a type), the class itself (static), the file (local)."""
         ...
 
+    def ignore(self, node: Node) -> None:
+        """Show no handler this node, which comes later."""
+        ...
+
     def access(self, word: str) -> None:
         """From here to the end of the class body, this visibility holds."""
         ...

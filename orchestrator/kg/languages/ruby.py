@@ -10,10 +10,11 @@ from orchestrator.kg.languages.grammar import Calls, Define, Grammar, Parameter,
 _ACCESS = frozenset({"private", "protected", "public", "module_function"})
 _MIXINS = frozenset({"include", "prepend"})
 _ATTRIBUTES = frozenset({"attr_reader", "attr_writer", "attr_accessor"})
-# Names that stand where a bare word is no call.
-_NOT_CALLS = frozenset({"method", "singleton_method", "method_parameters", "block_parameters", "lambda_parameters",
-    "optional_parameter", "keyword_parameter", "splat_parameter", "hash_splat_parameter", "block_parameter", "alias",
-    "undef", "assignment", "left_assignment_list", "for", "exception_variable", "destructured_parameter"})  # fmt: skip
+# Here names are made, which are no calls.
+_MAKERS = (
+    "method", "singleton_method", "method_parameters", "optional_parameter", "keyword_parameter", "splat_parameter",
+    "hash_splat_parameter", "block_parameter", "alias", "undef", "left_assignment_list", "destructured_parameter",
+)  # fmt: skip
 
 
 def _visible(node: Node, name: str, _kind: str, access: str) -> Visible:
@@ -26,7 +27,10 @@ def _visible(node: Node, name: str, _kind: str, access: str) -> Visible:
 
 def _call(node: Node, sink: Sink) -> None:
     """Words that are calls to the parser and declarations to people."""
-    word, arguments = text(node.child_by_field_name("method")), node.child_by_field_name("arguments")
+    method, arguments = node.child_by_field_name("method"), node.child_by_field_name("arguments")
+    if method is not None:
+        sink.ignore(method)
+    word = text(method)
     given = arguments.named_children if arguments is not None else []
     if node.child_by_field_name("receiver") is not None:
         return
@@ -49,19 +53,23 @@ def _word(node: Node, sink: Sink) -> None:
     if word in _ACCESS and sink.in_class:
         sink.access(word)
         return
-    around = node.parent
-    if around is None or (around.type in _NOT_CALLS and node != around.child_by_field_name("right")):
-        return
-    if (around.type == "call" and node != around.child_by_field_name("receiver")) or around.type == "keyword_parameter":
-        return
     if sink.in_function:
         sink.call(word, node, None, soft=True)
+
+
+def _made_names(node: Node, sink: Sink) -> None:
+    """The names that are made here, not used."""
+    name = node.child_by_field_name("name")
+    for child in [name] if name is not None else node.named_children:
+        if child.type == "identifier":
+            sink.ignore(child)
 
 
 def _assignment(node: Node, sink: Sink) -> None:
     left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
     if left is None:
         return
+    sink.ignore(left)
     if left.type in ("instance_variable", "class_variable"):
         sink.attribute(text(left), node, value=sink.expression(right))
     elif left.type in ("identifier", "constant"):
@@ -74,13 +82,12 @@ def _assignment(node: Node, sink: Sink) -> None:
 def _names(node: Node, sink: Sink) -> None:
     """Parameters of blocks, loop and exception variables."""
     for one in within(node, "identifier"):
+        sink.ignore(one)
         sink.bind(text(one), one)
 
 
 def _super(node: Node, sink: Sink) -> None:
-    around = node.parent
-    if around is None or around.type != "call":
-        sink.call("super", node, None)
+    sink.call("super", node, None)
 
 
 def _singleton(node: Node, sink: Sink) -> None:
@@ -128,6 +135,7 @@ GRAMMAR = Grammar(
         "block_parameter": Parameter(names=_name_node, optional=lambda _: True),
     },
     handlers={
+        **dict.fromkeys(_MAKERS, _made_names),
         "call": _call,
         "identifier": _word,
         "assignment": _assignment,
