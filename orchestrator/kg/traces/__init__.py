@@ -1,0 +1,1 @@
+"""What programs were seen to do: traces of test runs, matched with definitions, kept, and written as triples."""
