@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         64 * 1024, ge=0, description="Larger results go to the blob store and are read by pointer."
     )
 
+    follow_projects: int = Field(
+        20,
+        ge=0,
+        description="Most local projects whose folder is watched: saved files are in their graph at once. 0: none.",
+    )
     query_seconds: float = Field(10.0, gt=0, description="Time limit of a SPARQL query.")
     query_rows: int = Field(10_000, ge=1, description="Most rows a SPARQL query may return.")
     query_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Most bytes a SPARQL result may have.")

@@ -77,5 +77,6 @@ register(
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
     LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),
+    LoopJob("follow", lambda _: 2.0, lambda c: c.followed.sweep(), 30, "watch the folders of local projects"),
     LoopJob("probes", lambda c: c.settings.probe_seconds, lambda c: c.probes.sweep(), 300, "probe MCP servers"),
 )

@@ -18,6 +18,7 @@ from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.models import Graph
 from orchestrator.models.database import Database
+from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.project_history import ProjectHistory
 from orchestrator.services.project_view import ProjectViews, project_iri
 from orchestrator.services.run_task import Outcome, Work
@@ -33,6 +34,7 @@ class GraphBuilder:
         views: ProjectViews,
         queries: GraphQueries,
         updates: GraphUpdates,
+        followed: FollowedProjects,
         history: ProjectHistory,
         work: WorkGraphs,
     ) -> None:
@@ -40,6 +42,7 @@ class GraphBuilder:
         self._views = views
         self._queries = queries
         self._updates = updates
+        self._followed = followed
         self._history = history
         self._work = work
 
@@ -48,18 +51,20 @@ class GraphBuilder:
         project_id = UUID(str(work.task["project_id"]))
         view = await self._views.view(project_id)
         folder = self._views.graph_folder(project_id)
+        root, everything = await self._followed.tree(project_id) or (view.root, None)
+        given = work.task["input"].get("files") or None
         request = BuildRequest(
-            root=view.root,
+            root=root,
             out=folder,
             project_iri=project_iri(project_id),
             commit=view.commit,
-            files=work.task["input"].get("files") or None,
+            files=given or everything,
         )
 
         def progress(told: dict[str, Any]) -> None:
             work.report.tell(EventKind.PROGRESS, **told)
 
-        report = await self._update(request) if work.task["input"].get("update") else None
+        report = await self._update(request, given, everything) if work.task["input"].get("update") else None
         report = report or await build_in_process(request, on_progress=progress)
         kg_id = await self._store(project_id, work.id, view.commit, report)
         await self._queries.warm(folder)
@@ -73,7 +78,9 @@ class GraphBuilder:
         await self._work.record(project_id)
         return Outcome({"kg_id": str(kg_id), "commit": view.commit, **report, "history": history})
 
-    async def _update(self, request: BuildRequest) -> dict[str, Any] | None:
+    async def _update(
+        self, request: BuildRequest, paths: list[str] | None, everything: list[str] | None
+    ) -> dict[str, Any] | None:
         """The report after an update; None where there is nothing yet that could be updated."""
         try:
             told = await self._updates.update(
@@ -81,7 +88,8 @@ class GraphBuilder:
                 request.root,
                 project_iri=request.project_iri,
                 commit=request.commit,
-                paths=request.files,
+                paths=paths,
+                only=everything,
                 report=True,
             )
         except NotFound:

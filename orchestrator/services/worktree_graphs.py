@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.git.working_tree import working_files
 from orchestrator.git.worktree import Worktree, Worktrees
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.snapshot import view_folder
@@ -36,6 +37,7 @@ class WorktreeGraphs:
             project_iri=project_iri(worktree.project_id),
             commit=worktree.base_commit,
             view=worktree.name,
+            only=await working_files(worktree.path),
         )
         self._asked.add(worktree.path)
         return view_folder(folder, worktree.name)

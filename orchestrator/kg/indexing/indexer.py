@@ -24,6 +24,7 @@ from orchestrator.kg.snapshot import current_snapshot
 
 SOCKET = "indexer"
 _REQUEST_SECONDS = 10.0
+_LARGEST_REQUEST = 64 * 1024 * 1024  # all paths of a large tree
 _REFRESH_SECONDS = 10.0
 _QUIET_SECONDS = 1.0
 
@@ -74,7 +75,7 @@ class Indexer:
         self._tidy = False
         match request.get("op"):
             case "update":
-                given = {name: request[name] for name in ("view", "commit", "paths")}
+                given = {name: request[name] for name in ("view", "commit", "paths", "only", "going_on")}
                 told = self._graph.update(Path(request["root"]), **given)
                 if request.get("report"):
                     told["report"] = self._graph.report(told)
@@ -106,7 +107,7 @@ class Indexer:
 
 def _request(connection: socket.socket) -> dict[str, Any]:
     buffer = bytearray()
-    while (frame := unpack(buffer)) is None:
+    while (frame := unpack(buffer, _LARGEST_REQUEST)) is None:
         data = connection.recv(1 << 16)
         if not data:
             raise InvalidInput("the request ended too early", field="request")

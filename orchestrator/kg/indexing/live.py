@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from orchestrator.core.errors import NotFound
+from orchestrator.core.errors import Conflict, NotFound
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.indexing.build import index_graph, report_of
 from orchestrator.kg.indexing.facts_cache import load_facts
@@ -67,18 +67,28 @@ class LiveGraph:
         self._at = MAIN
 
     def update(
-        self, root: Path, *, view: str = MAIN, commit: str = "", paths: Collection[str] | None = None
+        self,
+        root: Path,
+        *,
+        view: str = MAIN,
+        commit: str = "",
+        paths: Collection[str] | None = None,
+        only: Collection[str] | None = None,
+        going_on: bool = False,
     ) -> dict[str, Any]:
         """Bring a view up to date with the tree at ``root``; ``paths`` are those that may have changed, None: any.
 
+        ``only`` are all paths of the tree, None: every file below the root. Where nothing is known of the root yet it
+        is read whole, whatever ``paths`` says; with ``going_on`` that is a Conflict: the caller knows ``only``.
         Returns what was done: ``changed`` files, how many were ``parsed``, graphs ``added`` and ``removed``, and the
         seconds each phase took.
         """
         clock = _Clock()
         check_paths(paths or ())
+        check_paths(only or ())
         self._follow_snapshot()
         clock.lap("load")
-        changed, parsed = self._read(view, root, paths)
+        changed, parsed = self._read(view, root, paths, only, going_on=going_on)
         clock.lap("read")
         texts = self._move(view, changed)
         clock.lap("link")
@@ -132,14 +142,18 @@ class LiveGraph:
         self._facts |= load_facts(at / FACTS)
         self._durable = durable
 
-    def _read(self, view: str, root: Path, paths: Collection[str] | None) -> tuple[dict[str, Content | None], int]:
+    def _read(
+        self, view: str, root: Path, paths: Collection[str] | None, only: Collection[str] | None, *, going_on: bool
+    ) -> tuple[dict[str, Content | None], int]:
         """What is other than it was, by path (None: gone), and how many files had to be parsed."""
         known = self._views.get(view)
         fresh = known is None or known.scan.root != root
+        if fresh and going_on:
+            raise Conflict("nothing is known of this tree yet", hint="update it whole first")
         if known is None or fresh:
             base = known or self._views.get(MAIN)
             known = self._views[view] = _View(Scan(root), dict(base.contents) if base is not None else {})
-        suspects = known.scan.changed(None if fresh else paths)
+        suspects = known.scan.changed(None if fresh else paths, only)
         if fresh:
             suspects |= known.contents.keys()
         there = [path for path in sorted(suspects) if known.scan.has(path)]

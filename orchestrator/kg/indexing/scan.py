@@ -31,16 +31,22 @@ class Scan:
         self.root = root
         self._stamps: dict[str, _Stamp] = {}
 
-    def changed(self, paths: Iterable[str] | None = None) -> set[str]:
+    def changed(self, paths: Iterable[str] | None = None, only: Iterable[str] | None = None) -> set[str]:
         """Paths, of those given or of all, that are to be read again, or are gone; they count as read now.
+
+        ``only`` are all paths of the tree, where not every file below the root belongs to it.
 
         A folder stands for what is in it, and one that is gone for all that was. Given paths must be checked.
         """
         began = time.time_ns()
-        looked_at = set(list_files(self.root)) | self._stamps.keys() if paths is None else self._below(paths)
+        everything = set(only) if only is not None else None
+        if paths is not None:
+            looked_at = self._below(paths)
+        else:
+            looked_at = (set(list_files(self.root)) if everything is None else everything) | self._stamps.keys()
         changed: set[str] = set()
         for path in looked_at:
-            stamp = _stamp(self.root / path)
+            stamp = _stamp(self.root / path) if everything is None or path in everything else None
             known = self._stamps.get(path)
             if stamp is None:
                 if self._stamps.pop(path, None) is not None or paths is not None:

@@ -42,6 +42,8 @@ class GraphUpdates:
         commit: str = "",
         view: str = "",
         paths: Sequence[str] | None = None,
+        only: Sequence[str] | None = None,
+        going_on: bool = False,
         report: bool = False,
     ) -> dict[str, Any]:
         """See ``LiveGraph.update``; folder and root are absolute. ``report`` adds the project's report, not a view's.
@@ -54,6 +56,8 @@ class GraphUpdates:
             "commit": commit,
             "view": split_view(view_folder(folder, view))[1] if view else "",
             "paths": list(paths) if paths is not None else None,
+            "only": list(only) if only is not None else None,
+            "going_on": going_on,
             "report": report,
         }
         return await self._ask(folder, project_iri, request)

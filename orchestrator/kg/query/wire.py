@@ -18,12 +18,12 @@ def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     return _SIZES.pack(len(encoded), len(body)) + encoded + body
 
 
-def unpack(buffer: bytes | bytearray) -> tuple[dict[str, Any], bytes] | None:
+def unpack(buffer: bytes | bytearray, most: int = MAX_REQUEST) -> tuple[dict[str, Any], bytes] | None:
     """The frame in ``buffer``, or None while it is incomplete. Raises ValueError when it can never be a request."""
     if len(buffer) < _SIZES.size:
         return None
     head_size, body_size = _SIZES.unpack_from(buffer)
-    if head_size + body_size > MAX_REQUEST:
+    if head_size + body_size > most:
         raise ValueError("frame too large")
     end = _SIZES.size + head_size
     if len(buffer) < end + body_size:
