@@ -105,13 +105,17 @@ class Compound(NamedTuple):
 
 
 class Store(NamedTuple):
-    """``base[key] = value``, or ``base.name = value`` (key ``.name``) where the base is not the method's own instance."""
+    """``base[key] = value``; ``base.name = value`` (key ``.name``) where the base is not the method's own instance.
+
+    Key ``+`` is an element added somewhere, ``**`` all elements of the value. ``conditional`` as in ``Binding``.
+    """
 
     scope: int
     base: str
     key: str
     value: str
     line: int
+    conditional: bool = False
 
 
 class Reference(NamedTuple):

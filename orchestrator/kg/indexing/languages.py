@@ -100,7 +100,7 @@ class Language:
 
 
 LANGUAGES = (
-    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=3),
+    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=4),
     Language(
         "javascript", (".js", ".jsx", ".mjs", ".cjs"), extract_javascript, JavaScriptLinker, interpreters=("node",)
     ),

@@ -355,6 +355,8 @@ class _Extractor:
             passed = self._names.expressions.passed(arguments)
             line = node.start_point[0] + 1
             self._calls.append(Call(self._names.scope.index, callee, line, count_arguments(arguments), passed=passed))
+            if passed:
+                self._names.put(callee, passed, line)
         if arguments is not None:
             self._items(arguments)
 

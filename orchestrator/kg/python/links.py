@@ -1,23 +1,44 @@
 """Links between definitions of a tree: calls with their certainty, imports, bases, overrides, references, tests.
 
-Used by the build for Python. A call is ``calls`` only when the code leaves one possibility; several, overriding methods
-and methods of the same name are ``mayCall`` candidates, at most eight per site. The rest is counted as unresolved.
+Used by the build for Python. Resolution has three stages: calls that need no knowledge of other calls; with what those
+pass to functions and put into containers, more calls; and with all of that, the links. Each stage reads only what the
+one before it found in the whole tree, so the links are the same whichever file is linked first.
 """
 
 import re
-from collections.abc import Collection, Hashable, Iterator, Mapping, Set
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 
-from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
+from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, Store, SymbolRef
+from orchestrator.kg.python.callsites import CallSites, is_builtin, last_name, own_method
 from orchestrator.kg.python.evaluate import Evaluator
+from orchestrator.kg.python.flows import (
+    Entries,
+    Flows,
+    Passed,
+    Put,
+    into_attribute,
+    into_container,
+    into_parameters,
+)
 from orchestrator.kg.python.modules import ModuleIndex
-from orchestrator.kg.python.steps import parts
 from orchestrator.kg.python.surface import Key, changed_keys, surface
-from orchestrator.kg.python.symbols import External, Found, Instance, Namespace, Opaque, Symbol, Value
+from orchestrator.kg.python.symbols import Container, External, Found, Instance, Symbol, View
 from orchestrator.kg.python.tree_index import TreeIndex
 from orchestrator.kg.readers import Readers
 
-MAX_CANDIDATES = 8
+_STAGES = 2
 _TEST_FILE = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)test_[^/]*\.py$|_test\.py$")
+
+
+@dataclass(slots=True)
+class _Feed:
+    """What a file told the flows at one stage: entries that stay, those that a later stage may see otherwise."""
+
+    settled: Entries = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
+    consulted: frozenset[Key] = frozenset()
 
 
 class Linker:
@@ -28,11 +49,20 @@ class Linker:
         self._everything = set(everything)
         self._evaluator = Evaluator(facts, ModuleIndex(everything, facts))
         self._index = TreeIndex(self._evaluator)
+        self._evaluator.below = self._index.subclasses
+        self._sites = CallSites(self._evaluator, self._index)
+        # What each stage reads: nothing, what the first found, what the second found.
+        self._flows = [Flows() for _ in range(_STAGES + 1)]
+        self._feeds: dict[tuple[int, str], _Feed] = {}
+        self._consulted: Set[Hashable] = frozenset()
+        for stage in range(_STAGES):
+            for path in self._facts:
+                self._feed(stage, path)
 
     @property
     def consulted(self) -> Set[Hashable]:
         """What the last ``link`` read outside of its file."""
-        return self._evaluator.consulted
+        return self._consulted
 
     def update(
         self, changed: Mapping[str, FileFacts | None], everything: Collection[str], readers: Readers
@@ -56,26 +86,88 @@ class Linker:
                 path for path, name in modules.names.items() if self._evaluator.modules.names.get(path) != name
             }
             self._evaluator.modules = modules
+        self._evaluator.forget(changed, keys)
         affected |= readers.of(keys)
+        self._evaluator.at_stage(0, self._flows[0])
         ancestors = {key for path in sorted(affected) for key in self._index.replace(path)}
-        return affected | readers.of(ancestors)
+        self._evaluator.forget((), ancestors)
+        affected |= readers.of(ancestors)
+        for stage in range(_STAGES):
+            slots = {slot for path in sorted(affected) for slot in self._feed(stage, path)}
+            entries: set[Key] = {("", "", slot) for slot in slots}
+            self._evaluator.forget((), entries)
+            affected |= readers.of(entries)
+        return affected
+
+    # What flows
+
+    def _feed(self, stage: int, path: str) -> set[str]:
+        """Tell the flows what a file passes and puts, as a stage sees it; returns the slots that read otherwise now."""
+        later = self._flows[stage + 1]
+        if path not in self._facts:
+            self._feeds.pop((stage, path), None)
+            return later.replace(path, {})
+        evaluator, symbols = self._evaluator, self._evaluator.symbols[path]
+        evaluator.begin(path)
+        evaluator.at_stage(stage, self._flows[stage])
+        facts, before = self._facts[path], self._feeds.get((stage - 1, path))
+        feed = _Feed()
+        if before is not None:
+            feed.settled = {slot: list(entries) for slot, entries in before.settled.items()}
+        entries: Entries = {}
+        for call in facts.calls if before is None else before.calls:
+            if call.passed:
+                found = self._sites.value(symbols[call.scope], call)
+                into = feed.settled if not found.open else entries
+                feed.calls += [call] if found.open else []
+                self._passed(symbols[call.scope], call, found, into)
+        for store in facts.stores if before is None else before.stores:
+            found = evaluator.evaluate(symbols[store.scope], store.base, store.line)
+            feed.stores += [store] if found.open else []
+            self._put(symbols[store.scope], store, found, feed.settled if not found.open else entries)
+        feed.consulted = frozenset(evaluator.consulted)
+        self._feeds[stage, path] = feed
+        for slot, found_entries in feed.settled.items():
+            entries[slot] = found_entries + entries.get(slot, [])
+        return later.replace(path, entries)
+
+    def _passed(self, scope: Symbol, call: Call, found: Found, into: Entries) -> None:
+        for function, passed, shift in self._sites.functions(scope, call, found):
+            if passed:
+                into.setdefault(into_parameters(function), []).append(Passed(scope, passed, call.line, shift))
+
+    def _put(self, scope: Symbol, store: Store, found: Found, into: Entries) -> None:
+        named = store.key.startswith(".")
+        for value in found.values:
+            put = Put(scope, store.key, store.value, store.line, store.conditional)
+            if named and isinstance(value, Instance | Symbol):
+                owner = value.of if isinstance(value, Instance) else value
+                if owner.is_class:
+                    into.setdefault(into_attribute(store.key[1:]), []).append(put._replace(owner=owner.name))
+            elif not named and isinstance(value, Container | View):
+                container = value.of if isinstance(value, View) else value
+                slot = into_container(container.scope, self._evaluator.ordinal(container))
+                into.setdefault(slot, []).append(put)
+
+    # Links
 
     def link(self, path: str) -> FileLinks:
         """The links that start in one file: a function of the facts alone, whatever was linked before."""
         self._evaluator.begin(path)
+        self._evaluator.at_stage(_STAGES, self._flows[_STAGES])
         facts, symbols = self._facts[path], self._evaluator.symbols[path]
         edges: list[Edge] = []
         names: dict[tuple[int, str], None] = {}
         sites: dict[int, int] = {}
         for call in facts.calls:
             scope = symbols[call.scope]
-            found = self._evaluator.evaluate(scope, call.callee, call.line)
-            made = list(self._edges(scope, call, found))
+            found = self._sites.value(scope, call)
+            made = list(self._sites.edges(scope, call, found))
             edges += made
-            if not call.implicit and not any(edge.certainty == "calls" for edge in made) and not _is_builtin(found):
-                names[call.scope, _last_name(call.callee)] = None
+            if not call.implicit and not any(edge.certainty == "calls" for edge in made) and not is_builtin(found):
+                names[call.scope, last_name(call.callee)] = None
                 sites[call.scope] = sites.get(call.scope, 0) + 1
-        return FileLinks(
+        links = FileLinks(
             module_name=self._evaluator.modules.names[path],
             edges=tuple(edges),
             unresolved=tuple(names),
@@ -87,85 +179,9 @@ class Linker:
             decorated=tuple(self._decorated(symbols)),
             tests=frozenset(_tests(path, symbols)),
         )
-
-    # Calls
-
-    def _edges(self, scope: Symbol, call: Call, found: Found) -> Iterator[Edge]:
-        targets = list(dict.fromkeys(target for value in found.values if (target := self._target(value)) is not None))
-        name = _last_name(call.callee)
-        if found.complete and len(found.values) == 1:
-            value = found.values[0]
-            made = value.ref if isinstance(value, Symbol) and value.definition.kind == "class" else None
-            for target in targets:
-                yield Edge(call.scope, "calls", (target,), self._rule(scope, call, target), call.line, name, made)
-            overriding = self._overriding(scope, call, name)
-            if targets and overriding:
-                yield Edge(call.scope, "mayCall", overriding, "override", call.line, name)
-        elif targets:
-            yield Edge(call.scope, "mayCall", tuple(targets[:MAX_CANDIDATES]), "several", call.line, name)
-        elif not found.complete and "." in call.callee and call.callee[-1] not in ")]" and not call.implicit:
-            candidates = self._same_name(name, call.args)
-            if candidates:
-                yield Edge(call.scope, "mayCall", candidates, "sameName", call.line, name)
-
-    def _target(self, value: Value) -> SymbolRef | None:
-        """The definition that runs when the value is called."""
-        if isinstance(value, External):
-            return SymbolRef("", -1, value.name)
-        if isinstance(value, Opaque | Namespace):
-            return None
-        if isinstance(value, Instance):
-            return self._method_of(value, "__call__")
-        if value.definition.kind == "class":
-            return self._method_of(value.as_instance(), "__init__") or value.ref
-        return value.ref if value.definition.kind == "function" else None
-
-    def _method_of(self, instance: Instance, name: str) -> SymbolRef | None:
-        for one in self._evaluator.attribute(instance, name).values:
-            if isinstance(one, Symbol) and one.definition.kind == "function":
-                return one.ref
-        return None
-
-    def _rule(self, scope: Symbol, call: Call, target: SymbolRef) -> str:
-        """Why the edge is certain, by the shape of the call."""
-        if call.decorator:
-            return "decorator"
-        if target.external:
-            return "external"
-        head, _, rest = call.callee.partition(".")
-        if not rest:
-            return "scope" if target.path == scope.path else "import"
-        if head == "super()":
-            return "super"
-        receiver = self._evaluator.evaluate(scope, call.callee.rpartition(".")[0], call.line).values
-        if receiver and isinstance(receiver[0], Instance):
-            return "self" if head in ("self", "cls") and "." not in rest else "instance"
-        return "class" if receiver and receiver[0].__class__ is Symbol and _is_class(receiver[0]) else "module"
-
-    def _overriding(self, scope: Symbol, call: Call, name: str) -> tuple[SymbolRef, ...]:
-        """Methods of subclasses that may run instead, when the receiver is some instance."""
-        if "." not in call.callee or call.callee.startswith("super()"):
-            return ()
-        receiver = self._evaluator.evaluate(scope, call.callee.rpartition(".")[0], call.line)
-        if len(receiver.values) != 1 or not isinstance(receiver.values[0], Instance):
-            return ()
-        found = (self._own_method(one, name) for one in self._index.subclasses(receiver.values[0].of))
-        methods = tuple(dict.fromkeys(one.ref for one in found if one is not None))
-        return methods if len(methods) <= MAX_CANDIDATES else ()
-
-    def _own_method(self, of: Symbol, name: str) -> Symbol | None:
-        self._evaluator.consult(of, name)
-        for binding in of.names.get(name, ()):
-            if binding.kind == "def":
-                return of.siblings[int(binding.value)]
-        return None
-
-    def _same_name(self, name: str, arguments: int) -> tuple[SymbolRef, ...]:
-        """All methods of that name that take so many arguments; none when they are too many to mean anything."""
-        fitting = [one.ref for one in self._index.methods(name) if _takes(one, arguments)]
-        return tuple(fitting) if len(fitting) <= MAX_CANDIDATES and not name.startswith("__") else ()
-
-    # Everything else
+        fed: Iterable[frozenset[Key]] = (self._feeds[stage, path].consulted for stage in range(_STAGES))
+        self._consulted = {key for key in self._evaluator.consulted.union(*fed) if key[0] != path}
+        return links
 
     def _references(self, path: str) -> Iterator[tuple[int, SymbolRef]]:
         symbols, seen = self._evaluator.symbols[path], set()
@@ -203,7 +219,7 @@ class Linker:
             for base in self._evaluator.bases(symbol):
                 if isinstance(base, Symbol):
                     yield symbol.index, base.ref
-                elif isinstance(base, External):
+                elif isinstance(base, External) and base.name != "?":
                     yield symbol.index, SymbolRef("", -1, base.name)
 
     def _overrides(self, symbols: list[Symbol]) -> Iterator[tuple[int, SymbolRef]]:
@@ -211,8 +227,12 @@ class Linker:
             owner = symbol.parent
             if symbol.definition.kind != "function" or owner is None or owner.definition.kind != "class":
                 continue
-            for ancestor in self._evaluator.mro(owner)[0][1:]:
-                method = self._own_method(ancestor, symbol.definition.name)
+            for ancestor in self._evaluator.mro(owner)[1:]:
+                method = (
+                    own_method(self._evaluator, ancestor, symbol.definition.name)
+                    if isinstance(ancestor, Symbol)
+                    else None
+                )
                 if method is not None:
                     yield symbol.index, method.ref
                     break
@@ -237,28 +257,3 @@ def _tests(path: str, symbols: list[Symbol]) -> Iterator[int]:
             nested = symbol.parent is not None and symbol.parent.definition.kind == "function"
             if symbol.definition.kind == "function" and symbol.definition.name.startswith("test") and not nested:
                 yield symbol.index
-
-
-def _takes(method: Symbol, arguments: int) -> bool:
-    """Whether a method called on an instance takes so many arguments; -1 is any number."""
-    definition = method.definition
-    bound = 0 if "staticmethod" in definition.decorators else 1
-    if arguments < 0:
-        return True
-    return definition.least_args - bound <= arguments and (
-        definition.most_args < 0 or arguments <= definition.most_args - bound
-    )
-
-
-def _is_class(value: Value) -> bool:
-    return isinstance(value, Symbol) and value.definition.kind == "class"
-
-
-def _is_builtin(found: Found) -> bool:
-    return found.complete and all(isinstance(value, Opaque) for value in found.values) and bool(found.values)
-
-
-def _last_name(callee: str) -> str:
-    head, steps = parts(callee)
-    named = [step for step in steps if step[0] == "."]
-    return named[-1][1:] if named else head

@@ -10,10 +10,16 @@ from tree_sitter import Node
 
 from orchestrator.kg.facts import AttributeBinding, Binding, BindingKind, Definition, Store
 from orchestrator.kg.python.expressions import MAX_WRITTEN, Expressions, can_matter
+from orchestrator.kg.python.steps import arguments
 from orchestrator.kg.python.syntax import text
 
 _TUPLES = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
 _VALUE_TUPLES = frozenset({"expression_list", "tuple", "list"})
+
+# Methods of builtin containers that put their last argument into them, and at which key (see ``facts.Store``).
+_PUTS = {
+    "append": "+", "appendleft": "+", "add": "+", "insert": "+", "extend": "+", "update": "**", "setdefault": "key",
+}  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -121,16 +127,28 @@ class Names:
         if scope.owner >= 0 and text(receiver) == scope.self_name:
             self.attributes.append(AttributeBinding(scope.owner, scope.index, text(name), kind, value, line))
         elif value and can_matter(value):
-            base = self.expressions.of(receiver)
-            if can_matter(base):
-                self.stores.append(Store(scope.index, base, f".{text(name)}", value, line))
+            self.store(self.expressions.of(receiver), f".{text(name)}", value, line)
 
     def _element(self, target: Node, value: str) -> None:
         if value and can_matter(value):
             base = self.expressions.of(target.child_by_field_name("value"))
-            if can_matter(base):
-                key, line = self.expressions.key(target), target.start_point[0] + 1
-                self.stores.append(Store(self.scope.index, base, key, value, line))
+            self.store(base, self.expressions.key(target), value, target.start_point[0] + 1)
+
+    def store(self, base: str, key: str, value: str, line: int) -> None:
+        """A value is put into something; see ``facts.Store``."""
+        if can_matter(base) and can_matter(value):
+            conditional = len(self.branches) > self.scope.branches
+            self.stores.append(Store(self.scope.index, base, key, value, line, conditional))
+
+    def put(self, callee: str, passed: str, line: int) -> None:
+        """Call of a method that puts something into a list, set or dictionary, if that is what it is called on."""
+        base, _, method = callee.rpartition(".")
+        kind = _PUTS.get(method)
+        if not base or kind is None:
+            return
+        values = [value for _, value in arguments(passed)]
+        key = values[0] if kind == "key" and can_matter(values[0]) else "" if kind == "key" else kind
+        self.store(base, key, f"{values[-1]}[*]" if method == "extend" else values[-1], line)
 
 
 def _match(targets: Sequence[Node], values: Sequence[Node]) -> bool:

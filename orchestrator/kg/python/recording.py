@@ -4,12 +4,16 @@ The base of the evaluator. While a file is linked, every read outside of it is n
 other files leaves the content of all these keys (``surface``) as it was, the file's links are what they were.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Set
+from typing import Any, TypeVar
 
-from orchestrator.kg.facts import FileFacts
+from orchestrator.kg.facts import Compound, FileFacts
 from orchestrator.kg.python.modules import ModuleIndex
 from orchestrator.kg.python.surface import Key
-from orchestrator.kg.python.symbols import Symbol, symbols_of
+from orchestrator.kg.python.symbols import Found, Symbol, symbols_of
+
+T = TypeVar("T")
+_MAX_NESTED = 24
 
 
 class Tree:
@@ -18,32 +22,109 @@ class Tree:
     def __init__(self, facts: Mapping[str, FileFacts], modules: ModuleIndex) -> None:
         self.modules = modules
         self.symbols: dict[str, list[Symbol]] = {}
-        self._stars: dict[str, list[str]] = {}
-        self._exports: dict[str, tuple[str, ...] | None] = {}
+        self.stars: dict[str, list[str]] = {}
+        self.exports: dict[str, tuple[str, ...] | None] = {}
+        self.compounds: dict[str, tuple[Compound, ...]] = {}
         self.consulted: set[Key] = set()
         self._home = ""
+        self._memo: dict[Hashable, Any] = {}
+        self._depth = 0
+        # Answers that depend on nothing but the facts, with what they read; each was computed as if nobody had asked.
+        self._shared: dict[Hashable, tuple[Any, frozenset[Key]]] = {}
+        self._noted: set[Hashable] = set()
+        self._computing: dict[Hashable, int] = {}
+        self._lowest = 0
+        # Parameters as the call that is being followed gives them.
+        self._environment: dict[tuple[Symbol, str], Found] = {}
+        # Answers that hold while the one at a place of those being computed is not known yet.
+        self._passing: dict[Hashable, tuple[tuple[Any, frozenset[Key]], int]] = {}
+        self._passing_at: dict[int, list[Hashable]] = {}
         for path in sorted(facts):
             self.replace(path, facts[path])
 
     def begin(self, path: str) -> None:
-        """Record from now on what is read outside of the file."""
+        """Record from now on what is read outside of the file, and forget what only the last file needed."""
         self.consulted = set()
+        self._noted = set()
+        self._memo = {}
         self._home = path
 
     def replace(self, path: str, facts: FileFacts | None) -> None:
         """Take the new facts of a file; None: it is gone."""
         if facts is None:
-            for table in (self.symbols, self._stars, self._exports):
+            for table in (self.symbols, self.stars, self.exports, self.compounds):
                 table.pop(path, None)
             return
         self.symbols[path] = symbols_of(path, facts)
-        self._stars[path] = [found.module for found in facts.imports if found.star]
-        self._exports[path] = facts.exports
+        self.stars[path] = [found.module for found in facts.imports if found.star]
+        self.exports[path] = facts.exports
+        self.compounds[path] = facts.compounds
+
+    def forget(self, paths: Collection[str], keys: Set[Key]) -> None:
+        """Drop the shared answers that read these files or keys."""
+        stale = [
+            key
+            for key, (_, read) in self._shared.items()
+            if not keys.isdisjoint(read) or any(one[0] in paths for one in read)
+        ]
+        for key in stale:
+            del self._shared[key]
+
+    def shared(self, key: Hashable, compute: Callable[[], T], circular: T) -> T:
+        """An answer that is computed apart from all that is going on, kept, and recorded as read where it is used.
+
+        ``circular`` is what it sees of itself. What was computed on the way then depends on who asked: it is kept only
+        until that one is answered.
+        """
+        known = self._shared.get(key)
+        if known is None:
+            passing = self._passing.get(key)
+            if passing is not None:
+                known, place = passing
+                self._lowest = min(self._lowest, place)
+            else:
+                place = self._computing.get(key, -1)
+                if place >= 0 or len(self._computing) >= _MAX_NESTED:
+                    self._lowest = min(self._lowest, max(place, 0))
+                    return circular
+                known = self._apart(key, compute)
+        if key not in self._noted:
+            self._noted.add(key)
+            self.consulted |= known[1]
+        return known[0]  # type: ignore[no-any-return]
+
+    def _apart(self, key: Hashable, compute: Callable[[], T]) -> tuple[T, frozenset[Key]]:
+        outer = self._memo, self._depth, self.consulted, self._noted, self._home, self._environment, self._lowest
+        place = len(self._computing)
+        self._memo, self._depth, self.consulted, self._noted, self._home = {}, 0, set(), set(), ""
+        self._environment, self._lowest = {}, place
+        self._computing[key] = place
+        try:
+            known = compute(), frozenset(self.consulted)
+        finally:
+            del self._computing[key]
+            for passing in self._passing_at.pop(place, ()):
+                del self._passing[passing]
+            lowest = self._lowest
+            self._memo, self._depth, self.consulted, self._noted, self._home, self._environment, self._lowest = outer
+            self._lowest = min(lowest, self._lowest)
+        if lowest >= place:
+            self._shared[key] = known
+        else:
+            self._passing[key] = known, lowest
+            self._passing_at.setdefault(lowest, []).append(key)
+        return known
 
     def consult(self, symbol: Symbol, name: str) -> None:
         """Record that something of a symbol is read: a name bound in it, or one of the keys of ``surface``."""
         if symbol.path != self._home:
             self.consulted.add((symbol.path, symbol.local, name))
+
+    def root(self, path: str) -> Symbol:
+        """The module of a file."""
+        found = self.symbols[path][0]
+        self.consult(found, "module-name")
+        return found
 
     def consult_index(self, name: str) -> None:
         """Record that an index over the whole tree is read at one entry."""

@@ -1,8 +1,11 @@
 """Takes expression strings (see ``facts``) apart again: head, steps, arguments. Used by the Python resolver."""
 
+import re
 from functools import lru_cache
+from typing import NamedTuple
 
 _OPENS, _CLOSES = "([", ")]"
+_NAME = re.compile(r"(?<![.@'\w$#])[^\W\d]\w*(?:~\d+)?")
 
 
 @lru_cache(maxsize=50_000)
@@ -53,3 +56,37 @@ def _split(passed: str) -> list[str]:
             pieces.append(passed[begin:at])
             begin = at + 1
     return [*pieces, passed[begin:]] if passed else []
+
+
+class Parameter(NamedTuple):
+    """A parameter: ``stars`` are its stars, ``position`` its place, -1 where it is passed by name only."""
+
+    name: str
+    stars: str
+    default: str
+    position: int
+
+
+@lru_cache(maxsize=20_000)
+def parameters(written: str) -> tuple[Parameter, ...]:
+    """The parameters of a function, as ``facts.Definition`` writes them."""
+    found = []
+    by_name = False
+    for at, part in enumerate(piece for piece in _split(written) if piece != "/"):
+        stars = part[: len(part) - len(part.lstrip("*"))]
+        name, _, default = part[len(stars) :].partition("=")
+        if name:
+            found.append(Parameter(name, stars, default, -1 if by_name or stars else at))
+        by_name = by_name or stars == "*"
+    return tuple(found)
+
+
+@lru_cache(maxsize=50_000)
+def names_in(expression: str) -> frozenset[str]:
+    """Every name an expression could read, some attribute names among them."""
+    return frozenset(_NAME.findall(expression))
+
+
+def can_flow(written: str) -> bool:
+    """Whether an argument is worth being followed: constants are, as keys; other literals and the unknown are not."""
+    return written[0] not in "?@" or written[1:2] in "'-0123456789"

@@ -2,10 +2,13 @@
 
 Used by the Python resolver only; nothing is resolved here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, Union
 
 from orchestrator.kg.facts import AttributeBinding, Binding, Definition, FileFacts, SymbolRef, local_names
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
@@ -24,25 +27,74 @@ class Symbol:
     names: dict[str, list[Binding]] = field(default_factory=dict)
     attributes: dict[str, list[AttributeBinding]] = field(default_factory=dict)
     siblings: "list[Symbol]" = field(default_factory=list)
-    instance: "Instance | None" = None
 
     @property
     def ref(self) -> SymbolRef:
         """How links name this symbol."""
         return SymbolRef(self.path, self.index)
 
-    def as_instance(self) -> "Instance":
-        """The value "some instance of this class"."""
-        if self.instance is None:
-            self.instance = Instance(self)
-        return self.instance
+    @property
+    def name(self) -> str:
+        """How others name this symbol over time: definitions are made anew when their file changes."""
+        return f"{self.path}#{self.local}"
+
+    @property
+    def is_class(self) -> bool:
+        """Whether calling it makes an instance."""
+        return self.definition.kind == "class"
+
+    @property
+    def is_function(self) -> bool:
+        """Whether calling it runs its body."""
+        return self.definition.kind == "function"
 
 
-@dataclass(eq=False, slots=True)
-class Instance:
-    """Some instance of a class of ours."""
+class Instance(NamedTuple):
+    """An instance of a class of ours. ``exact``: of this very class; else it may be of a subclass."""
 
     of: Symbol
+    exact: bool = False
+
+
+class Super(NamedTuple):
+    """``super()`` in a class: its attributes are those of the classes behind it, read on an instance."""
+
+    of: Symbol
+
+
+class Bound(NamedTuple):
+    """A function read from an instance, or a class method from a class: its first argument is given."""
+
+    function: Symbol
+    receiver: "Value"
+
+
+class Container(NamedTuple):
+    """A list, tuple, set or dictionary by the place where it is written: compound ``number`` of the scope's file."""
+
+    scope: Symbol
+    number: int
+
+
+class View(NamedTuple):
+    """Some of a container: what follows ``start``, or its ``values`` or ``items``."""
+
+    of: Container
+    kind: str
+    start: int = 0
+
+
+class Made(NamedTuple):
+    """What calling a generator function gives."""
+
+    function: Symbol
+
+
+class Method(NamedTuple):
+    """A method of a builtin value: of a container, a view or a generator."""
+
+    of: "Container | View | Made"
+    name: str
 
 
 class External(NamedTuple):
@@ -51,8 +103,14 @@ class External(NamedTuple):
     name: str
 
 
+class Inherited(NamedTuple):
+    """What an instance or a class of ours has from a base outside: it can be called, and no more is known of it."""
+
+    name: str
+
+
 class Opaque(NamedTuple):
-    """A builtin or a value of a builtin type: known to be none of ours."""
+    """A builtin or a value of a builtin type: known to be none of ours. Constants by their text (``'key'``, ``1``)."""
 
     name: str
 
@@ -63,30 +121,47 @@ class Namespace(NamedTuple):
     name: str
 
 
-Value = Symbol | Instance | External | Opaque | Namespace
+Value = Union[  # noqa: UP007 - some of these name Value themselves, which is not defined yet
+    Symbol, Instance, Super, Bound, Container, View, Made, Method, External, Inherited, Opaque, Namespace
+]
 
 
 class Found(NamedTuple):
-    """What an expression can be. ``complete``: nothing else is possible as far as the code says."""
+    """What an expression can be.
+
+    ``complete``: nothing else is possible as far as the code says. ``guess``: the values exclude one another or stand
+    behind something unknown, so that none of them is certain to be reached. ``open``: it depends on who calls whom.
+    """
 
     values: tuple[Value, ...]
     complete: bool
+    guess: bool = False
+    open: bool = False
 
 
 UNKNOWN = Found((), False)
 NOTHING = Found((), True)
-MAX_VALUES = 8
+# More values than this are as good as none.
+MAX_VALUES = 5000
 
 
-def union(parts: list[Found]) -> Found:
+def one(value: Value) -> Found:
+    """Exactly this."""
+    return Found((value,), True)
+
+
+def union(parts: Iterable[Found]) -> Found:
     """Everything that one of several can be."""
+    parts = list(parts)
     if len(parts) == 1:
         return parts[0]
     values: dict[Value, None] = {}
     for part in parts:
         values.update(dict.fromkeys(part.values))
-    complete = all(part.complete for part in parts) and len(values) <= MAX_VALUES
-    return Found(tuple(values)[:MAX_VALUES], complete)
+    opened, guess = any(part.open for part in parts), any(part.guess for part in parts)
+    if len(values) > MAX_VALUES:
+        return Found((), False, guess, opened)
+    return Found(tuple(values), all(part.complete for part in parts), guess, opened)
 
 
 def symbols_of(path: str, facts: FileFacts) -> list[Symbol]:
@@ -103,16 +178,23 @@ def symbols_of(path: str, facts: FileFacts) -> list[Symbol]:
     return symbols
 
 
-def merged(lists: list[list[Symbol]]) -> list[Symbol]:
+def enclosing_class(scope: Symbol | None) -> Symbol | None:
+    """The class a scope stands in."""
+    while scope is not None and not scope.is_class:
+        scope = scope.parent
+    return scope
+
+
+def merged(lists: list[list[T]]) -> list[T]:
     """Python's C3 order; where there is none, each class once in order of first mention."""
     plain = list(dict.fromkeys(one for part in lists for one in part))
-    order: list[Symbol] = []
+    order: list[T] = []
     lists = [part for part in lists if part]
     while lists:
-        tails = {id(one) for part in lists for one in part[1:]}
-        head = next((part[0] for part in lists if id(part[0]) not in tails), None)
+        tails = {one for part in lists for one in part[1:]}
+        head = next((part[0] for part in lists if part[0] not in tails), None)
         if head is None:
             return plain
         order.append(head)
-        lists = [rest for part in lists if (rest := part[1:] if part[0] is head else part)]
+        lists = [rest for part in lists if (rest := part[1:] if part[0] == head else part)]
     return order

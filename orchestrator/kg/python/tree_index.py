@@ -44,8 +44,8 @@ class TreeIndex:
         methods: dict[str, list[Symbol]] = {}
         after: dict[Key, list[Symbol]] = {}
         for symbol in self._evaluator.symbols[path]:
-            if symbol.definition.kind == "class":
-                for ancestor in self._evaluator.mro(symbol)[0][1:]:
+            if symbol.is_class:
+                for ancestor in self._evaluator.ancestors(symbol):
                     after.setdefault(subclasses_key(ancestor.path, ancestor.local), []).append(symbol)
             elif symbol.parent is not None and symbol.parent.definition.kind == "class":
                 methods.setdefault(symbol.definition.name, []).append(symbol)

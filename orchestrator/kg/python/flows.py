@@ -1,0 +1,86 @@
+"""Who passes what to which function, and who puts what into which container or attribute: an index over the tree.
+
+Filled from the calls that a first round of resolution could resolve, and read by the next one. Entries come in the
+order of paths, so that nothing depends on which file was linked first. It evaluates nothing.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from orchestrator.kg.python.symbols import Symbol
+
+
+class Passed(NamedTuple):
+    """A call: arguments as written, read in a scope at a line. ``shift``: the first parameter is given otherwise."""
+
+    scope: Symbol
+    passed: str
+    line: int
+    shift: int
+
+
+class Put(NamedTuple):
+    """A value, as written, put at a key of a container, or at an attribute of (instances of) the class ``owner``,
+    named by path and local name."""
+
+    scope: Symbol
+    key: str
+    value: str
+    line: int
+    conditional: bool
+    owner: str = ""
+
+
+Entries = dict[str, list[Passed | Put]]
+
+
+class Flows:
+    """Entries by what they flow into."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, list[Passed | Put]]] = {}
+        self._of_path: dict[str, Entries] = {}
+        self._listed: Entries = {}
+
+    def into(self, slot: str) -> list[Passed | Put]:
+        """All that flows into something."""
+        listed = self._listed.get(slot)
+        if listed is None:
+            by_path = self._entries.get(slot)
+            if not by_path:
+                return []
+            listed = self._listed[slot] = [entry for path in sorted(by_path) for entry in by_path[path]]
+        return listed
+
+    def replace(self, path: str, entries: Mapping[str, list[Passed | Put]]) -> set[str]:
+        """What comes from a file now; returns the slots that get other entries than before."""
+        before = self._of_path.pop(path, {})
+        for slot in before:
+            del self._entries[slot][path]
+        for slot, found in entries.items():
+            self._entries.setdefault(slot, {})[path] = found
+        if entries:
+            self._of_path[path] = dict(entries)
+        touched = before.keys() | entries.keys()
+        for slot in touched:
+            self._listed.pop(slot, None)
+        return touched
+
+
+# What is known before anything is.
+NO_FLOWS = Flows()
+
+
+def into_parameters(function: Symbol) -> str:
+    """The slot of what is passed to a function."""
+    return f"passed:{function.path}#{function.local}"
+
+
+def into_container(scope: Symbol, ordinal: int) -> str:
+    """The slot of what is put into a container, by its turn among those of its scope."""
+    return f"put:{scope.path}#{scope.local}#{ordinal}"
+
+
+def into_attribute(name: str) -> str:
+    """The slot of what is put into attributes of a name from outside of their classes."""
+    return f"put:.{name}"
