@@ -23,6 +23,7 @@ from orchestrator.models import Graph, Role
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.query_turns import QueryTurns
 from orchestrator.services.task_service import TaskRequest, TaskService
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
@@ -51,6 +52,7 @@ class GraphService:
         self._queries = queries
         self._limits = limits
         self._worktrees = worktrees
+        self.turns = QueryTurns()
 
     async def generate(
         self, caller: Caller, project_id: UUID, files: list[str] | None = None, *, update: bool = False
@@ -81,13 +83,17 @@ class GraphService:
 
     async def query(self, caller: Caller, kg_id: UUID, sparql: str, *, view: str = "", **given: Any) -> QueryAnswer:
         """Answer a SPARQL query within the service's limits; ``given`` as GraphQueries.query takes it."""
-        return await self._queries.query(await self.folder(caller, kg_id, view), sparql, limits=self._limits, **given)
+        folder = await self.folder(caller, kg_id, view)
+        async with self.turns.of(caller.user_id):
+            return await self._queries.query(folder, sparql, limits=self._limits, **given)
 
     async def ask(
         self, caller: Caller, kg_id: UUID, question: str, given: Mapping[str, Any], view: str = ""
     ) -> dict[str, Any]:
         """The answer to a prepared question, of the project's graph or of a work tree's."""
-        return await ask(Asker(self._queries, await self.folder(caller, kg_id, view), self._limits), question, given)
+        folder = await self.folder(caller, kg_id, view)
+        async with self.turns.of(caller.user_id):
+            return await ask(Asker(self._queries, folder, self._limits), question, given)
 
     async def export(self, caller: Caller, kg_id: UUID, format_name: str) -> tuple[str, AsyncIterator[bytes]]:
         """The media type and the bytes of a whole graph."""

@@ -37,7 +37,8 @@ class ScratchGraphs:
     async def query(self, caller: Caller, kg_id: UUID, sparql: str, **given: Any) -> QueryAnswer:
         """Answer a query of the caller's dataset; ``given`` as GraphQueries.query takes it."""
         folder, dataset = await self._places(caller, kg_id, Role.VIEWER)
-        return await self._queries.query(folder, sparql, limits=self._limits, scratch=dataset, **given)
+        async with self._graphs.turns.of(caller.user_id):
+            return await self._queries.query(folder, sparql, limits=self._limits, scratch=dataset, **given)
 
     async def read(self, caller: Caller, kg_id: UUID, graph: str | None, accept: str) -> tuple[str, bytes]:
         """Media type and bytes of one graph of the dataset; None is the default graph. Raises NotFound."""
@@ -50,7 +51,8 @@ class ScratchGraphs:
         """Change the dataset, whole or not at all, by an action of GraphQueries.scratch; whether that made a graph."""
         folder, dataset = await self._places(caller, kg_id, Role.MEMBER)
         await asyncio.to_thread(dataset.parent.mkdir, exist_ok=True)
-        head, _ = await self._queries.scratch(folder, dataset, action, limits=self._limits, **given)
+        async with self._graphs.turns.of(caller.user_id):
+            head, _ = await self._queries.scratch(folder, dataset, action, limits=self._limits, **given)
         return bool(head["made"])
 
     async def _places(self, caller: Caller, kg_id: UUID, role: Role) -> tuple[Path, Path]:
