@@ -33,7 +33,6 @@ from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.event_stream import EventStream
-from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.github_service import GitHubService
 from orchestrator.services.graph_questions import PreparedQuestions
 from orchestrator.services.graph_service import GraphService
@@ -58,6 +57,7 @@ from orchestrator.services.run_agent import AgentExecutor
 from orchestrator.services.run_tool import RegistryServers, ToolExecutor
 from orchestrator.services.scratch_graphs import ScratchGraphs
 from orchestrator.services.sessions import Sessions
+from orchestrator.services.slots import FreedSlots
 from orchestrator.services.space_service import SpaceService
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
@@ -96,7 +96,6 @@ class Container:
     queries: GraphQueries
     updates: GraphUpdates
     worktree_graphs: WorktreeGraphs
-    followed: FollowedProjects
     pool: ServerPool
     registry: McpRegistry
     catalogue: McpCatalogue
@@ -116,6 +115,7 @@ class Container:
     scratch: ScratchGraphs
     tool_calls: ToolCalls
     reaper: Reaper
+    slots: FreedSlots
     pending: Pending
     probes: Probes
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
@@ -148,12 +148,12 @@ class Container:
     def graph_builder(self) -> GraphBuilder:
         """Builds graphs."""
         history = ProjectHistory(self.mirrors, self.queries)
-        return GraphBuilder(
-            self.database, self.views, self.queries, self.updates, self.followed, history, self.work_graphs
-        )
+        return GraphBuilder(self.database, self.views, self.queries, self.updates, history, self.work_graphs)
 
     async def close(self) -> None:
         """Finish pending writes and close everything, last built first."""
+        await self.writer.settle()
+        await self.slots.settle()
         await self.writer.settle()
         self.passwords.close()
         for close in reversed(self.closers):
@@ -175,7 +175,6 @@ def build_container(settings: Settings) -> Container:
     queries = _graph_queries(settings)
     updates = GraphUpdates()
     worktree_graphs = WorktreeGraphs(views, worktrees, updates)
-    followed = FollowedProjects(database, views, updates, settings.roots, most=settings.follow_projects)
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
     pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()))
@@ -191,6 +190,7 @@ def build_container(settings: Settings) -> Container:
     )
     targets = TargetDirectory(database, registry, agents.targets)
     blobs = BlobStore(settings.data_dir / "blobs")
+    slots = FreedSlots(database, writer)
     tasks = TaskService(database, writer, targets, access, wake, blobs, _task_limits(settings))
     stored = StoredTokens(database, session_days=settings.refresh_token_days)
     tokens = _tokens(settings, stored)
@@ -222,7 +222,6 @@ def build_container(settings: Settings) -> Container:
         queries=queries,
         updates=updates,
         worktree_graphs=worktree_graphs,
-        followed=followed,
         pool=pool,
         registry=registry,
         catalogue=catalogue,
@@ -242,18 +241,11 @@ def build_container(settings: Settings) -> Container:
         scratch=ScratchGraphs(graphs, access, views, queries, limits),
         tool_calls=ToolCalls(registry, pool, access, views),
         reaper=Reaper(database, writer),
-        pending=Pending(database, tasks, targets),
+        slots=slots,
+        pending=Pending(database, tasks, targets, slots),
         probes=Probes(registry),
     )
-    container.closers += [
-        database.close,
-        sender.close,
-        wake.close,
-        queries.aclose,
-        updates.aclose,
-        pool.aclose,
-        followed.aclose,
-    ]
+    container.closers += [database.close, sender.close, wake.close, queries.aclose, updates.aclose, pool.aclose]
     return container
 
 

@@ -67,6 +67,10 @@ class Task:
         return tuple(Requirement(name) for name in known.capabilities) if known else ()
 
 
+DEFAULT_CONCURRENCY = 32
+"""Attempts at once on a target that names no number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One place a task could run, as the registry saw it at snapshot time."""
@@ -85,7 +89,7 @@ class Target:
     fallback_to_oracle: bool = True
     health: Health = Health.UNKNOWN
     running: int = 0
-    max_concurrency: int = 32
+    max_concurrency: int = DEFAULT_CONCURRENCY
     succeeded: int = 0
     failed: int = 0
     unavailable: str = ""

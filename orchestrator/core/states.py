@@ -1,11 +1,12 @@
 """The state machine of a task, and the closed list of reasons. Pure; the one writer is ``models.transitions``.
 
-    pending ──► queued ──► running ──► completed
+    pending ◄─► queued ──► running ──► completed
        │          ▲  ▲        │ │ └───► failed
        │          │  └────────┘ ▼
        └► awaiting_consent   awaiting_input ──► queued
 
-A task that is asked for again (an answer, a consent, a retry) is routed again, so it may land in any of ``pending``,
+A queued task whose target turns out to be full when a worker comes for it is pending again, in line. A task that is
+asked for again (an answer, a consent, a retry) is routed again, so it may land in any of ``pending``,
 ``awaiting_consent`` and ``queued``. Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal
 state carries a ``Reason``; a waiting one says what it waits for.
 """
@@ -65,7 +66,7 @@ _PLACED = frozenset({TaskState.PENDING, TaskState.AWAITING_CONSENT, TaskState.QU
 ALLOWED: dict[TaskState, frozenset[TaskState]] = {
     TaskState.PENDING: _PLACED - {TaskState.PENDING} | _ENDS,
     TaskState.AWAITING_CONSENT: _PLACED - {TaskState.AWAITING_CONSENT} | _ENDS,
-    TaskState.QUEUED: frozenset({TaskState.RUNNING}) | _ENDS,
+    TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.PENDING}) | _ENDS,
     TaskState.RUNNING: frozenset({TaskState.QUEUED, TaskState.AWAITING_INPUT, TaskState.COMPLETED}) | _ENDS,
     TaskState.AWAITING_INPUT: _PLACED | _ENDS,
     TaskState.COMPLETED: frozenset(),

@@ -101,12 +101,11 @@ class UserSpace(Identified, Stamped, Base):
 
 
 class TargetStats(Base):
-    """What the monitor last counted per target: attempts that ran, ended well and ended badly."""
+    """What the monitor last counted per target: attempts that ended well and ended badly."""
 
     __tablename__ = "target_stats"
 
     target_id: Mapped[str] = mapped_column(primary_key=True)
-    running: Mapped[int] = mapped_column(default=0, server_default="0")
     succeeded: Mapped[int] = mapped_column(default=0, server_default="0")
     failed: Mapped[int] = mapped_column(default=0, server_default="0")
     counted_at: Mapped[datetime | None]

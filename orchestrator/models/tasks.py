@@ -24,6 +24,7 @@ class TaskRow(Identified, Base):
         Index("ix_tasks_user_id_created_at", "user_id", "created_at"),
         Index("ix_tasks_project_id_created_at", "project_id", "created_at"),
         Index("ix_tasks_open", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")),
+        Index("ix_tasks_in_line", "target_id", postgresql_where=text("state = 'pending'")),
         Index("uq_tasks_user_id_idempotency_key", "user_id", "idempotency_key", unique=True),
     )
 
@@ -109,6 +110,7 @@ class OutboxRow(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_due", "not_before", postgresql_where=text("delivered_at IS NULL")),
+        Index("ix_outbox_admitted", "task_id", postgresql_where=text("admitted")),
         Index("uq_outbox_task_id_generation", "task_id", "generation", unique=True),
     )
 
@@ -117,6 +119,8 @@ class OutboxRow(Base):
     generation: Mapped[int]
     """The attempt this delivery may start; a claim with another number is refused."""
     queue: Mapped[str]
+    admitted: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Whether a slot of the task's target is kept for this attempt."""
     not_before: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     delivered_at: Mapped[datetime | None]

@@ -1,10 +1,11 @@
 """The one function that moves tasks: checks the state machine and the lease, writes state, event and lease together.
 
 Callers open the transaction; ``apply`` locks the rows in id order, decides in Python, and writes a whole batch in one
-statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state.
+statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state, so this is
+where a target's limit is kept: an attempt starts when it has a slot, and else its task stands in line.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.core.errors import Cancelled, Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.ids import new_id
+from orchestrator.core.routing import capacity_of
 from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
+from orchestrator.models.slots import HAS_LIMIT, Slots, take_slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Into which queue the next attempt goes, and after how many seconds."""
+    """Into which queue the next attempt goes, and after how many seconds.
+
+    ``admitted``: only if its target has a slot free now, which is then kept for it; refused as a Conflict otherwise.
+    """
 
     queue: str
     delay: float = 0.0
+    admitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a step left: the row as it was locked, its new state and generation, and the numbers of its events."""
+    """What a step left: the row as it was locked, its new state and generation, and the numbers of its events.
+
+    A claim of a slot that was not free leaves the task ``pending``. ``task["has_limit"]``: its target has slots.
+    """
 
     task: Mapping[str, Any]
     state: TaskState
@@ -85,11 +95,14 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     ids = sorted({step.task_id for step in steps})
     found = await connection.execute(_LOCK, {"ids": ids})
     rows = {row["id"]: dict(row) for row in found.mappings()}
+    slots = await take_slots(connection, dict(_asking(steps, rows)))
     answers: list[Applied | OrchestratorError] = []
     rounds: list[list[dict[str, Any]]] = []
     depth: dict[UUID, int] = {}
     for step in steps:
         answer = _decide(step, rows.get(step.task_id))
+        if isinstance(answer, Applied) and _takes_slot(step, answer.task) and step.task_id not in slots.granted:
+            step, answer = _stand_in_line(step, answer, slots)
         answers.append(answer)
         if isinstance(answer, Applied):
             level = depth.get(step.task_id, 0)
@@ -101,6 +114,36 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     for records in rounds:
         await connection.execute(_WRITE, {"batch": orjson.dumps(records, default=str).decode()})
     return answers
+
+
+def _target(step: Transition, row: Mapping[str, Any]) -> str:
+    return step.target[0] if step.target else str(row["target_id"])
+
+
+def _takes_slot(step: Transition, row: Mapping[str, Any]) -> bool:
+    if step.to == TaskState.RUNNING:
+        return bool(row["has_limit"])
+    return step.to == TaskState.QUEUED and step.delivery is not None and step.delivery.admitted
+
+
+def _asking(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]]) -> Iterator[tuple[UUID, str]]:
+    """The tasks that take a slot if nothing else speaks against it, with their targets."""
+    for step in steps:
+        row = rows.get(step.task_id)
+        if row is not None and _takes_slot(step, row) and isinstance(_decide(step, row), Applied):
+            yield step.task_id, _target(step, row)
+
+
+def _stand_in_line(step: Transition, answer: Applied, slots: Slots) -> tuple[Transition, Applied | OrchestratorError]:
+    """What becomes of a step for which its target has no room."""
+    target = _target(step, answer.task)
+    waiting_for = capacity_of(slots.names.get(target, target))
+    if step.to == TaskState.QUEUED:
+        return step, Conflict(f"no {waiting_for} is free")
+    told = (NewEvent(EventKind.WAITING, {"for": waiting_for}),)
+    step = Transition(step.task_id, TaskState.PENDING, told, waiting_for=waiting_for)
+    generation, first = answer.generation - 1, answer.first_seq
+    return step, Applied(answer.task, TaskState.PENDING, generation, first, first)
 
 
 def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | OrchestratorError:
@@ -175,6 +218,7 @@ def _record(step: Transition, answer: Applied) -> dict[str, Any]:
         "lease_seconds": step.lease.seconds if step.lease else None,
         "queue": step.delivery.queue if step.delivery else None,
         "delay": step.delivery.delay if step.delivery else 0,
+        "admitted": step.delivery.admitted if step.delivery else False,
         "target_id": step.target[0] if step.target else None,
         "target_type": step.target[1] if step.target else None,
         "request_cancel": step.request_cancel,
@@ -207,8 +251,8 @@ def stored_events(answer: Applied, step: Transition, at: datetime) -> list[Event
 
 
 _LOCK = text(
-    """
-    SELECT *, coalesce(lease_expires_at < clock_timestamp(), true) AS lease_expired
+    f"""
+    SELECT *, coalesce(lease_expires_at < clock_timestamp(), true) AS lease_expired, {HAS_LIMIT} AS has_limit
     FROM tasks WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
     """
 )
@@ -220,8 +264,8 @@ _WRITE = text(
             id uuid, state text, moved boolean, reason text, waiting_for text, result jsonb, result_pointer jsonb,
             error jsonb, generation int, last_seq int, first_seq int, finished boolean, starts boolean,
             ends_attempt boolean, attempt_reason text, worker_id text, lease_seconds float8, queue text, delay float8,
-            target_id text, target_type text, request_cancel boolean, reopens boolean, more_attempts int,
-            patch jsonb, route_id uuid, route jsonb, events jsonb)
+            admitted boolean, target_id text, target_type text, request_cancel boolean, reopens boolean,
+            more_attempts int, patch jsonb, route_id uuid, route jsonb, events jsonb)
     ), moved AS (
         UPDATE tasks t SET
             state = x.state,
@@ -263,10 +307,10 @@ _WRITE = text(
     ), routed AS (
         INSERT INTO routes (id, task_id, decision) SELECT x.route_id, x.id, x.route FROM x WHERE x.route_id IS NOT NULL
     ), undelivered AS (
-        DELETE FROM outbox o USING x WHERE o.task_id = x.id AND x.moved AND (x.starts OR x.finished)
+        DELETE FROM outbox o USING x WHERE o.task_id = x.id AND x.moved AND x.state <> 'queued'
     )
-    INSERT INTO outbox (task_id, generation, queue, not_before)
-    SELECT x.id, x.generation + 1, x.queue, clock_timestamp() + make_interval(secs => x.delay)
+    INSERT INTO outbox (task_id, generation, queue, admitted, not_before)
+    SELECT x.id, x.generation + 1, x.queue, x.admitted, clock_timestamp() + make_interval(secs => x.delay)
     FROM x WHERE x.queue IS NOT NULL
     """
 )

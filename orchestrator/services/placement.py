@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.events import EventKind, NewEvent
-from orchestrator.core.routing import Route
+from orchestrator.core.routing import Candidate, Route
 from orchestrator.core.states import Reason, TaskState
 from orchestrator.jobqueue.queues import queue_for
 from orchestrator.models.transitions import Delivery
@@ -23,6 +23,8 @@ class Placement:
     waiting_for: str | None = None
     error: dict[str, Any] | None = None
     delivery: Delivery | None = None
+    target: tuple[str, str] | None = None
+    """The id and type of the target that was chosen, or in whose line the task stands."""
 
 
 def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
@@ -31,13 +33,14 @@ def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
     if route.chosen is not None:
         queue = queue_for(is_heavy=is_heavy, priority=priority, target_id=route.target_id)
         queued = NewEvent(EventKind.QUEUED, {"queue": queue})
-        return Placement(TaskState.QUEUED, (routed, queued), delivery=Delivery(queue))
+        return Placement(TaskState.QUEUED, (routed, queued), delivery=Delivery(queue), target=_named(route.chosen))
     if route.needs_consent:
         waiting = NewEvent(EventKind.WAITING, {"for": route.needs_consent})
         return Placement(TaskState.AWAITING_CONSENT, (routed, waiting), waiting_for=route.needs_consent)
-    if route.waits_for:
+    if route.awaited is not None:
         waiting = NewEvent(EventKind.WAITING, {"for": route.waits_for})
-        return Placement(TaskState.PENDING, (routed, waiting), waiting_for=route.waits_for)
+        events, target = (routed, waiting), _named(route.awaited)
+        return Placement(TaskState.PENDING, events, waiting_for=route.waits_for, target=target)
     error = {
         "code": "no_target",
         "message": f"no target can carry out a task of type {route.task_type}",
@@ -45,6 +48,10 @@ def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
     }
     failed = NewEvent(EventKind.FAILED, {"reason": Reason.NO_TARGET, "error": error})
     return Placement(TaskState.FAILED, (routed, failed), Reason.NO_TARGET, error=error)
+
+
+def _named(candidate: Candidate) -> tuple[str, str]:
+    return candidate.target_id, str(candidate.type)
 
 
 def _summary(route: Route) -> dict[str, Any]:

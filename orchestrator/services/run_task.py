@@ -105,11 +105,13 @@ class TaskRunner:
             lease=Lease(self._leases.worker_id, self._leases.seconds),
         )
         try:
-            return (await self._writer.apply(step)).task
+            claimed = await self._writer.apply(step)
         except (Conflict, NotFound) as error:
             # Delivered twice, cancelled or deleted meanwhile: somebody else has it, or nobody wants it any more.
             log.info("claim_refused", task_id=str(task_id), generation=generation, why=error.message)
             return None
+        # Otherwise its target was full: the task stands in line, and is delivered again when a slot is free.
+        return claimed.task if claimed.state == TaskState.RUNNING else None
 
     async def _attempt(self, work: Work, held: Held) -> Transition | None:
         """The attempt's last step, or None when the lease is lost."""

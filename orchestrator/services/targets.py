@@ -76,7 +76,7 @@ class TargetDirectory:
         agents = await self._agent_targets(user_id, project_id)
         stats = await self._stats.get()
         async with self._database.transaction() as connection:
-            spaces = await self._spaces(connection, user_id)
+            spaces = await self._spaces(connection, user_id, stats)
             preference = await connection.execute(select(User.settings).where(User.id == user_id))
             settings = preference.scalar() or {}
         servers = [entry.target(stats.get(entry.target_id)) for entry in entries]
@@ -86,9 +86,14 @@ class TargetDirectory:
     async def _read_stats(self) -> dict[str, Mapping[str, Any]]:
         async with self._database.transaction() as connection:
             rows = await connection.execute(select(TargetStats.__table__))
-            return {row["target_id"]: dict(row) for row in rows.mappings()}
+            stats = {row["target_id"]: dict(row) for row in rows.mappings()}
+            for target_id, running in await connection.execute(_RUNNING):
+                stats.setdefault(target_id, {})["running"] = running
+        return {**stats}
 
-    async def _spaces(self, connection: AsyncConnection, user_id: UUID) -> list[Target]:
+    async def _spaces(
+        self, connection: AsyncConnection, user_id: UUID, stats: Mapping[str, Mapping[str, Any]]
+    ) -> list[Target]:
         rows = await connection.execute(select(UserSpace.__table__).where(UserSpace.user_id == user_id))
         return [
             Target(
@@ -99,6 +104,7 @@ class TargetDirectory:
                 owner_id=str(user_id),
                 handles_heavy=True,
                 health=Health(row["health"]),
+                running=int(stats.get(f"space:{row['id']}", {}).get("running", 0)),
                 consented=row["consented_at"] is not None,
             )
             for row in rows.mappings()
@@ -106,18 +112,22 @@ class TargetDirectory:
 
 
 async def count_targets(connection: AsyncConnection) -> None:
-    """Count, per target, attempts running now and those that ended in the last week. Run by the monitor."""
+    """Count, per target, attempts that ended in the last week. Run by the monitor."""
     await connection.execute(_COUNT)
 
 
+_RUNNING = text(
+    "SELECT target_id, count(*) FROM tasks WHERE state = 'running' AND target_id IS NOT NULL GROUP BY target_id"
+)
+
 _COUNT = text(
     """
-    INSERT INTO target_stats (target_id, running, succeeded, failed, counted_at)
-    SELECT target_id, count(*) FILTER (WHERE ended_at IS NULL), count(*) FILTER (WHERE reason = 'ok'),
+    INSERT INTO target_stats (target_id, succeeded, failed, counted_at)
+    SELECT target_id, count(*) FILTER (WHERE reason = 'ok'),
         count(*) FILTER (WHERE reason NOT IN ('ok', 'cancelled_by_user', 'invalid_input', 'lost_worker')), now()
-    FROM attempts WHERE target_id IS NOT NULL AND (ended_at IS NULL OR ended_at > now() - interval '7 days')
+    FROM attempts WHERE target_id IS NOT NULL AND ended_at > now() - interval '7 days'
     GROUP BY target_id
-    ON CONFLICT (target_id) DO UPDATE SET running = excluded.running, succeeded = excluded.succeeded,
-        failed = excluded.failed, counted_at = excluded.counted_at
+    ON CONFLICT (target_id) DO UPDATE SET succeeded = excluded.succeeded, failed = excluded.failed,
+        counted_at = excluded.counted_at
     """
 )

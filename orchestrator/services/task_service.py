@@ -141,8 +141,8 @@ class TaskService:
             reason=placement.reason,
             waiting_for=placement.waiting_for,
             error=placement.error,
-            target_id=route.target_id,
-            target_type=route.type,
+            target_id=placement.target[0] if placement.target else None,
+            target_type=placement.target[1] if placement.target else None,
             delivery=placement.delivery,
         )
 
@@ -271,10 +271,16 @@ class TaskService:
         return await self._again(caller, row, row["consent"], told=told, given=given, more_attempts=more)
 
     async def reroute(self, row: Row) -> None:
-        """Try again to place a task that is pending; for the monitor. Leaves it as it is while nothing changed."""
+        """Try again to place a task that is pending; for the monitor. Leaves it as it is while nothing changed.
+
+        Raises Conflict when what was free a moment ago is taken, or the task moved meanwhile.
+        """
         caller = Caller(row["user_id"])
         route, placement = await self._placed(caller, row, row["consent"])
-        if placement.state != TaskState.PENDING:
+        if placement.delivery:
+            placement = replace(placement, delivery=replace(placement.delivery, admitted=True))
+        in_line = placement.state == TaskState.PENDING and placement.target == (row["target_id"], row["target_type"])
+        if not in_line:
             await self._move(row, route, placement)
 
     async def _again(
@@ -301,7 +307,6 @@ class TaskService:
         return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"])
 
     async def _move(self, row: Row, route: Route, placement: Placement, **more: Any) -> None:
-        target = (route.target_id, route.type) if route.target_id and route.type else None
         await self._writer.apply(
             Transition(
                 row["id"],
@@ -311,7 +316,7 @@ class TaskService:
                 waiting_for=placement.waiting_for,
                 error=placement.error,
                 delivery=placement.delivery,
-                target=target,
+                target=placement.target,
                 route=route.as_dict(),
                 expect=frozenset({TaskState(row["state"])}),
                 **more,

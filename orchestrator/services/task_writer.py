@@ -1,18 +1,20 @@
 """The hands of every task write: gathers births and steps into batches, commits, then relays jobs and wakes readers.
 
 Used by the task service, the runner, the reaper and the monitor. It decides nothing: ``models.transitions`` checks each
-step. Delivery and waking come strictly after the commit, so a rolled-back write leaves no job.
+step. Delivery, waking and telling of freed slots come strictly after the commit, so a rolled-back write leaves no job.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeGuard
 from uuid import UUID
 
 import structlog
 
 from orchestrator.core.batching import Batcher
 from orchestrator.core.errors import OrchestratorError, Unavailable
+from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.eventlog.wake import Wake
 from orchestrator.models.database import Database
 from orchestrator.models.delivery import Undelivered
@@ -35,6 +37,11 @@ class TaskWriter:
         self._relay = relay
         self._births: Batcher[NewTask, bool] = Batcher(self._insert)
         self._steps: Batcher[Transition, Applied] = Batcher(self._apply)
+        self._freed: Callable[[Sequence[str]], None] = lambda _: None
+
+    def on_freed(self, tell: Callable[[Sequence[str]], None]) -> None:
+        """Tell of each slot that a step gave back, by target id."""
+        self._freed = tell
 
     async def create(self, task: NewTask) -> bool:
         """Store a new task; False when this user's idempotency key was used before."""
@@ -92,7 +99,17 @@ class TaskWriter:
         pairs = list(zip(steps, answers, strict=True))
         self._relay.send_soon([row for step, answer in pairs if (row := _delivery(step, answer))])
         self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})
+        self._freed([answer.task["target_id"] for answer in answers if _gives_slot_back(answer)])
         return answers
+
+
+def _gives_slot_back(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:
+    """Whether the task ran, or was delivered and may have had a slot kept for it, and no longer does."""
+    if not isinstance(answer, Applied) or not answer.task["has_limit"]:
+        return False
+    if answer.task["state"] == TaskState.RUNNING:
+        return answer.state != TaskState.RUNNING
+    return answer.task["state"] == TaskState.QUEUED and answer.state in TERMINAL
 
 
 def _delivery(step: Transition, answer: Applied | OrchestratorError) -> Undelivered | None:

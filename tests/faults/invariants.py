@@ -49,6 +49,11 @@ RULES = {
     "a task that was asked to stop does not wait to be tried again": """
         SELECT id::text FROM tasks WHERE cancel_requested_at IS NOT NULL
         AND state NOT IN ('running', 'completed', 'failed', 'cancelled')""",
+    "no server runs more attempts than it may": """
+        SELECT s.id::text FROM mcp_servers s JOIN attempts a ON a.target_id = 'mcp:' || s.id::text
+        WHERE a.ended_at IS NULL GROUP BY s.id HAVING count(*) > s.max_concurrency""",
+    "a slot is kept for a queued task only": """
+        SELECT t.id::text FROM tasks t JOIN outbox o ON o.task_id = t.id WHERE o.admitted AND t.state <> 'queued'""",
     "no task has more attempts than it may": """
         SELECT id::text FROM tasks WHERE generation > max_attempts""",
 }

@@ -24,6 +24,13 @@ FAULTS = {
     "a waiting task says what it waits for": "UPDATE tasks SET state = 'awaiting_input'",
     "a running task has a lease and a worker, and no other task has one": "UPDATE tasks SET state = 'running'",
     "a task that was asked to stop does not wait to be tried again": "UPDATE tasks SET cancel_requested_at = now()",
+    "no server runs more attempts than it may":
+        """WITH server AS (INSERT INTO mcp_servers (id, name, transport, max_concurrency)
+           VALUES (gen_random_uuid(), 'full', 'stdio', 0) RETURNING id)
+           INSERT INTO attempts (task_id, generation, worker_id, target_id)
+           SELECT tasks.id, 1, 'w', 'mcp:' || server.id::text FROM tasks, server""",
+    "a slot is kept for a queued task only":
+        "WITH kept AS (UPDATE outbox SET admitted = true) UPDATE tasks SET state = 'pending'",
     "no task has more attempts than it may": "UPDATE tasks SET max_attempts = 0, generation = 1",
 }  # fmt: skip
 
