@@ -98,6 +98,7 @@ def _site(m: Machine, at: Place) -> Site:
 def note(m: Machine, at: Place, ref: SymbolRef, rule: str, *, certain: bool, made: SymbolRef | None = None) -> None:
     """A site leads to a definition."""
     site = _site(m, at)
+    rule = "flow" if rule == "object" else rule
     if certain:
         site.certain.setdefault(ref, (rule, made))
     else:

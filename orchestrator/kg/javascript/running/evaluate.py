@@ -153,7 +153,7 @@ def _chain(m: Machine, node: ir.Node, env: Env) -> Values:
         if step[0] == ir.MEMBER:
             key = step[1] if isinstance(step[1], str) else constant(m.evaluate(step[1], env))
             this = env.frame.this if head[0] == ir.SUPER and step is steps[0] else values
-            rule = _member_rule(head, step is steps[0], values)
+            rule = _member_rule(m, values, key) if step is not steps[0] else _first_rule(m, head, values, key)
             values = read(m, values, key, env, step[2])
         else:
             arguments = _arguments(m, step[1], env)
@@ -163,12 +163,15 @@ def _chain(m: Machine, node: ir.Node, env: Env) -> Values:
     return values
 
 
-def _member_rule(head: ir.Node, first: bool, receiver: Values) -> str:
-    """Why a method is certain, by what it is called on."""
-    if head[0] == ir.SUPER and first:
+def _first_rule(m: Machine, head: ir.Node, receiver: Values, key: str | None) -> str:
+    rule = _member_rule(m, receiver, key)
+    if head[0] == ir.SUPER:
         return "super"
-    if head[0] == ir.THIS and first:
-        return "self"
+    return "self" if head[0] == ir.THIS and rule in ("instance", "class", "object") else rule
+
+
+def _member_rule(m: Machine, receiver: Values, key: str | None) -> str:
+    """Why a method is certain, by what it is called on; a function kept in a field of an instance came by flow."""
     value = receiver[0] if receiver else None
     if isinstance(value, Object):
         if value.kind == "module":
@@ -176,7 +179,8 @@ def _member_rule(head: ir.Node, first: bool, receiver: Values) -> str:
         if value.kind == "class":
             return "class"
         if value.proto is not None:
-            return "instance"
+            return "flow" if key in m.properties(value) else "instance"
+        return "object"
     return "flow"
 
 
