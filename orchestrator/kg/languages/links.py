@@ -4,7 +4,7 @@ Used by the build. A call is ``calls`` only when the scoping rules leave one pos
 and methods of the same name are ``mayCall`` candidates, at most eight per site. The rest is counted as unresolved.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from orchestrator.kg.dependencies.facts import dependencies_of
@@ -12,8 +12,10 @@ from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
 from orchestrator.kg.languages.imports import Imports
 from orchestrator.kg.languages.lookup import Lookup
 from orchestrator.kg.languages.scoping import Scoping
+from orchestrator.kg.languages.surface import surface
 from orchestrator.kg.languages.symbols import File, Symbol, Type, World, Written
 from orchestrator.kg.languages.values import Builtin, Class, Found, Functions, Instance, Maker, Outside, Space
+from orchestrator.kg.readers import Readers
 
 MAX_CANDIDATES = 8
 
@@ -31,9 +33,13 @@ class Linker:
     """Makes the links of every file of a family."""
 
     def __init__(self, facts: Mapping[str, FileFacts], everything: Collection[str], scoping: Scoping) -> None:
-        self._facts = facts
+        self._facts = dict(facts)
         self._rules = scoping
-        self._world = World(facts, everything, scoping)
+        self._everything = frozenset(everything)
+        self._start()
+
+    def _start(self) -> None:
+        self._world = World(self._facts, self._everything, self._rules)
         self._lookup = Lookup(self._world)
         self._imports = Imports(self._world, self._lookup)
         self._attach()
@@ -43,6 +49,36 @@ class Linker:
             for type_ in held:
                 for ancestor in self._lookup.ancestors(type_)[0][1:]:
                     self._subtypes.setdefault(id(ancestor), []).append(type_)
+
+    @property
+    def consulted(self) -> Set[Hashable]:
+        """Nothing by key: a change that other files can see makes all of them be linked again."""
+        return frozenset()
+
+    def update(
+        self, changed: Mapping[str, FileFacts | None], everything: Collection[str], readers: Readers
+    ) -> set[str]:
+        """Take in new facts (None: gone) and all paths; returns the files whose links may differ now."""
+        paths = frozenset(everything)
+        moved = self._rules.files_of_import is not None and paths != self._everything
+        alike = not moved and all(
+            one is not None and path in self._facts and surface(one) == surface(self._facts[path])
+            for path, one in changed.items()
+        )
+        self._everything = paths
+        for path, one in changed.items():
+            if one is None:
+                self._facts.pop(path, None)
+            else:
+                self._facts[path] = one
+        if not alike:
+            self._start()
+            return {*self._facts, *changed}
+        for path in changed:
+            self._world.replace(path, self._facts[path])
+        self._lookup.forget()
+        self._imports = Imports(self._world, self._lookup)
+        return set(changed)
 
     def _attach(self) -> None:
         """Give methods that stand outside of their class to it, and bases that are added elsewhere."""

@@ -128,6 +128,18 @@ class World:
     # Making it
 
     def _add(self, path: str, facts: FileFacts) -> None:
+        file = self.files[path] = self._file(path, facts)
+        self._open_namespace(file.namespace, path)
+        for index in range(1, len(facts.definitions)):
+            self._define(file, index)
+        self._bindings(file)
+
+    def replace(self, path: str, facts: FileFacts) -> None:
+        """New facts of a file that look the same to all other files."""
+        if facts.definitions:
+            self.files[path] = self._file(path, facts)
+
+    def _file(self, path: str, facts: FileFacts) -> File:
         kept: dict[str, Any] = orjson.loads(facts.program or "{}")
         package = kept.get("package", "")
         namespace = self.scoping.namespace(path, package, self)
@@ -138,7 +150,7 @@ class World:
         for index, definition in enumerate(facts.definitions):
             if not definition.owner:
                 children.setdefault((definition.parent, self.scoping.fold(definition.name)), []).append(index)
-        file = self.files[path] = File(
+        return File(
             path=path,
             facts=facts,
             namespace=namespace,
@@ -152,10 +164,6 @@ class World:
             traits=[(scope, of, trait) for scope, of, trait in kept.get("traits", ())],
             package=package,
         )
-        self._open_namespace(namespace, path)
-        for index in range(1, len(facts.definitions)):
-            self._define(file, index)
-        self._bindings(file)
 
     def _open_namespace(self, name: str, path: str) -> None:
         held = self.namespaces.setdefault(self.scoping.fold(name), [])

@@ -3,6 +3,7 @@
 import time
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from pyshacl import validate
@@ -10,6 +11,7 @@ from rdflib import Graph
 
 import orchestrator.kg
 from orchestrator.kg.facts import NotExtractedError
+from orchestrator.kg.indexing.families import Families
 from orchestrator.kg.indexing.languages import BY_NAME, language_of
 from orchestrator.kg.query.export import export_graph
 from tests.kg.conftest import Build
@@ -78,6 +80,40 @@ def test_half_a_file_still_has_what_stands_before_the_break(language: str) -> No
 def test_links_do_not_depend_on_the_order_of_files(language: str) -> None:
     tree = _TREES[language]
     assert read(tree).links == read(dict(reversed(tree.items()))).links
+
+
+@pytest.mark.parametrize("language", sorted(_TREES))
+def test_links_after_an_edit_are_those_of_a_new_reading(language: str) -> None:
+    tree = {path: str(text) for path, text in _TREES[language].items()}
+    facts = read(tree).facts
+    languages = {path: str(getattr(language_of(path, b""), "name", "")) for path in tree}
+    families = Families(facts, languages, list(tree), recording=True)
+    links = {path: families.link(path) for path in tree}
+    chance = Random(language)
+    for _ in range(60):
+        path = chance.choice(sorted(path for path in tree if not path.endswith((".toml", ".mod"))))
+        lines = tree[path].splitlines(keepends=True)
+        at = chance.randrange(len(lines))
+        lines[at] = chance.choice(("", "\n" + lines[at], lines[at] * 2, lines[chance.randrange(len(lines))]))
+        tree[path] = "".join(lines) or "\n"
+        new = facts[path] = BY_NAME[languages[path]].extract(tree[path].encode())
+        for affected in families.update({path: new}, languages, list(tree)):
+            links[affected] = families.link(affected)
+        fresh = Families(facts, languages, list(tree))
+        assert links == {path: fresh.link(path) for path in tree}
+
+
+def test_an_edit_inside_of_a_function_links_that_file_only() -> None:
+    tree = test_java.TREE
+    facts, languages = read(tree).facts, dict.fromkeys(tree, "java")
+    families = Families(facts, languages, list(tree), recording=True)
+    for path in tree:
+        families.link(path)
+    path = f"{test_java.MAIN}Cart.java"
+    body = BY_NAME["java"].extract(test_java.CART.replace("check();", "int more = 1;\n    check();", 1).encode())
+    assert families.update({path: body}, languages, list(tree)) == {path}
+    shown = BY_NAME["java"].extract(test_java.CART.replace("int total(", "int sum(", 1).encode())
+    assert families.update({path: shown}, languages, list(tree)) == set(tree)
 
 
 def test_graphs_of_all_languages_have_the_shape_they_should(build: Build, folder: Path) -> None:
