@@ -33,6 +33,7 @@ from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.event_stream import EventStream
+from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.github_service import GitHubService
 from orchestrator.services.graph_questions import PreparedQuestions
 from orchestrator.services.graph_service import GraphService
@@ -96,6 +97,7 @@ class Container:
     queries: GraphQueries
     updates: GraphUpdates
     worktree_graphs: WorktreeGraphs
+    followed: FollowedProjects
     pool: ServerPool
     registry: McpRegistry
     catalogue: McpCatalogue
@@ -148,7 +150,9 @@ class Container:
     def graph_builder(self) -> GraphBuilder:
         """Builds graphs."""
         history = ProjectHistory(self.mirrors, self.queries)
-        return GraphBuilder(self.database, self.views, self.queries, self.updates, history, self.work_graphs)
+        return GraphBuilder(
+            self.database, self.views, self.queries, self.updates, self.followed, history, self.work_graphs
+        )
 
     async def close(self) -> None:
         """Finish pending writes and close everything, last built first."""
@@ -175,6 +179,7 @@ def build_container(settings: Settings) -> Container:
     queries = _graph_queries(settings)
     updates = GraphUpdates()
     worktree_graphs = WorktreeGraphs(views, worktrees, updates)
+    followed = FollowedProjects(database, views, updates, settings.roots, most=settings.follow_projects)
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
     pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()))
@@ -222,6 +227,7 @@ def build_container(settings: Settings) -> Container:
         queries=queries,
         updates=updates,
         worktree_graphs=worktree_graphs,
+        followed=followed,
         pool=pool,
         registry=registry,
         catalogue=catalogue,
@@ -245,7 +251,15 @@ def build_container(settings: Settings) -> Container:
         pending=Pending(database, tasks, targets, slots),
         probes=Probes(registry),
     )
-    container.closers += [database.close, sender.close, wake.close, queries.aclose, updates.aclose, pool.aclose]
+    container.closers += [
+        database.close,
+        sender.close,
+        wake.close,
+        queries.aclose,
+        updates.aclose,
+        pool.aclose,
+        followed.aclose,
+    ]
     return container
 
 
