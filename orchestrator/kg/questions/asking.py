@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,21 @@ from orchestrator.kg.rdf.terms import iri, literal
 
 Row = dict[str, Any]
 _SHOWN_NAMES = 20
+_MOST_DEFINITIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A symbol of the graph."""
+    """A symbol of the graph. A name that is defined several times, as by overloads, is one symbol to a reader."""
 
-    iri: str
+    iris: tuple[str, ...]
     name: str
     qualified_name: str
+
+    @property
+    def iri(self) -> str:
+        """The first definition's."""
+        return self.iris[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,16 @@ class Asker:
             work="work" in found,
         )
 
-    async def resolve(self, symbol: str, field: str = "symbol") -> tuple[Symbol, dict[str, str]]:
-        """The one symbol that is meant, by IRI, qualified name or a suffix of it that fits one only; and its binding.
+    async def about(self, symbol: Symbol, *asked: str) -> list[list[Row]]:
+        """The rows of several queries about ``?x``, for all definitions of a symbol."""
+        pairs = [(text, {"x": iri(one)}) for text in asked for one in symbol.iris]
+        found = await self.together(*pairs)
+        size = len(symbol.iris)
+        groups = [chain.from_iterable(found[start : start + size]) for start in range(0, len(found), size)]
+        return [list({tuple(sorted(row.items())): row for row in rows}.values()) for rows in groups]
+
+    async def resolve(self, symbol: str, field: str = "symbol") -> Symbol:
+        """The one symbol that is meant, by IRI, qualified name or a suffix of it that fits one only.
 
         Raises NotFound (with ``field``) for none, and for several, which it then names.
         """
@@ -117,9 +132,8 @@ class Asker:
         if len(names) > 1:
             told = f"{len(names)} symbols are called {wanted}; name one of them"
             raise NotFound(told, field=field, details={"symbols": names[:_SHOWN_NAMES]})
-        # A name defined twice, as under if and else, is one symbol to a reader: the first definition stands for it.
-        first = min(rows, key=lambda row: str(row["iri"]))
-        return Symbol(first["iri"], first["label"], first["symbol"]), {"x": iri(first["iri"])}
+        iris = sorted({row["iri"] for row in rows}, key=lambda one: (len(one), one))
+        return Symbol(tuple(iris[:_MOST_DEFINITIONS]), rows[0]["label"], names[0])
 
     async def _called(self, wanted: str) -> list[Row]:
         if ":" in wanted and "::" not in wanted:

@@ -10,12 +10,9 @@ _MOST_NAMES = 20
 
 async def callers(asker: Asker, symbol: str) -> Answer:
     """Sites that call, or may call, a symbol; for a class, that make one. Raises NotFound (field ``symbol``)."""
-    found, bound = await asker.resolve(symbol)
-    rows, observed, named = await asker.together(
-        (texts.CALLERS, bound),
-        (texts.OBSERVED_CALLERS, bound),
-        (texts.UNRESOLVED_BY_NAME, {"name": literal(found.name)}),
-    )
+    found = await asker.resolve(symbol)
+    rows, observed = await asker.about(found, texts.CALLERS, texts.OBSERVED_CALLERS)
+    named = await asker.rows(texts.UNRESOLVED_BY_NAME, {"name": literal(found.name)})
     unknown = (await asker.knowledge()).of_calls()
     if named:
         names = ", ".join(row["symbol"] for row in named[:_SHOWN])
@@ -23,21 +20,20 @@ async def callers(asker: Asker, symbol: str) -> Answer:
             f"{len(named)} symbols also call something named {found.name!r} that could not be resolved: {names}"
         )
     about = {"symbol": found.qualified_name, "iri": found.iri}
-    return Answer(about, {"callers": sites(rows, observed)}, unknown)
+    return Answer(about, {"callers": told(rows, observed)}, unknown)
 
 
 async def callees(asker: Asker, symbol: str) -> Answer:
     """What a symbol calls, or may call, and at which lines. Raises NotFound (field ``symbol``)."""
-    found, bound = await asker.resolve(symbol)
-    rows, observed, missing = await asker.together(
-        (texts.CALLEES, bound), (texts.OBSERVED_CALLEES, bound), (texts.UNRESOLVED_OF, bound)
-    )
+    found = await asker.resolve(symbol)
+    rows, observed, missing = await asker.about(found, texts.CALLEES, texts.OBSERVED_CALLEES, texts.UNRESOLVED_OF)
     unknown = (await asker.knowledge()).of_calls()
     if missing:
         names = ", ".join(sorted({row["name"] for row in missing})[:_MOST_NAMES])
-        unknown.append(f"{missing[0]['sites']} call sites in it have no certain target; they call {names}")
+        sites = sum({row["x"]: int(row["sites"]) for row in missing}.values())
+        unknown.append(f"{sites} call sites in it have no certain target; they call {names}")
     about = {"symbol": found.qualified_name, "iri": found.iri}
-    return Answer(about, {"callees": sites(rows, observed)}, unknown)
+    return Answer(about, {"callees": told(rows, observed)}, unknown)
 
 
 async def unseen_calls(asker: Asker, path: str, limit: int) -> Answer:
@@ -49,7 +45,7 @@ async def unseen_calls(asker: Asker, path: str, limit: int) -> Answer:
     return Answer({"path": path}, {"calls": shown}, unknown, limit)
 
 
-def sites(rows: list[Row], observed: list[Row]) -> list[Row]:
+def told(rows: list[Row], observed: list[Row]) -> list[Row]:
     """Call sites, certain ones first; each line of a file once per symbol and certainty.
 
     A caller that was only seen at run time comes with the line its definition begins at.

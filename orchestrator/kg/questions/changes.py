@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
 
 from orchestrator.core.errors import InvalidInput, NotFound
 from orchestrator.kg.questions import texts_history as texts
@@ -49,22 +48,24 @@ async def who_changed(asker: Asker, symbol: str, limit: int) -> Answer:
     """Commits and tasks that changed a symbol or a file, newest first; ``tests``: how a task's last test run ended."""
     wanted = given(symbol, "symbol")
     files = await asker.rows(texts.IS_FILE, {"path": literal(wanted)})
+    merged: list[Row] = []
     if files:
         about, bound = {"path": wanted}, {"x": iri(files[0]["file"])}
-        asked = [texts.COMMITS_OF_FILE, texts.TASKS_OF_FILE]
+        commits, tasks = await asker.together((texts.COMMITS_OF_FILE, bound), (texts.TASKS_OF_FILE, bound))
     else:
-        found, bound = await asker.resolve(wanted)
+        found = await asker.resolve(wanted)
         about = {"symbol": found.qualified_name, "iri": found.iri}
-        asked = [texts.COMMITS_OF_SYMBOL, texts.TASKS_OF_SYMBOL, texts.MERGED_OF_SYMBOL]
-    commits, tasks, *merged = await asker.together(*((text, bound) for text in asked))
+        asked = (texts.COMMITS_OF_SYMBOL, texts.TASKS_OF_SYMBOL, texts.MERGED_OF_SYMBOL)
+        commits, tasks, merged = await asker.about(found, *asked)
     knowledge = await asker.knowledge()
     unknown = [*knowledge.of_history(), *knowledge.of_work()]
     if not files:
         unknown.append("Of what a merge brought in, all commits that touch the file are named, not only the symbol's.")
     brought: dict[str, list[Row]] = defaultdict(list)
-    for row in chain.from_iterable(merged):
+    for row in merged:
         brought[row["merge"]].append(row)
-    lists = {"tasks": _tasks(tasks), "commits": [_commit(row, brought[row["commit"]]) for row in commits]}
+    newest = sorted({row["commit"]: row for row in commits}.values(), key=lambda row: row.get("at", ""), reverse=True)
+    lists = {"tasks": _tasks(tasks), "commits": [_commit(row, brought[row["commit"]]) for row in newest]}
     return Answer(about, lists, unknown, limit)
 
 

@@ -1,7 +1,7 @@
 """Questions that follow calls: what a change reaches, which tests reach a symbol, the way between two symbols."""
 
 from orchestrator.kg.questions import texts
-from orchestrator.kg.questions.asking import Answer, Asker, Row, place, values
+from orchestrator.kg.questions.asking import Answer, Asker, Row, Symbol, place, values
 
 _MOST_REACHED = 2000
 _MOST_STEPS = 15
@@ -12,9 +12,9 @@ async def impact(asker: Asker, symbol: str, depth: int) -> Answer:
 
     ``certainty`` is ``calls`` where every step on some shortest way is certain, else ``mayCall``.
     """
-    found, bound = await asker.resolve(symbol)
-    members = await asker.rows(texts.MEMBERS, bound)
-    frontier = {found.iri: "calls"} | {row["iri"]: "calls" for row in members}
+    found = await asker.resolve(symbol)
+    (members,) = await asker.about(found, texts.MEMBERS)
+    frontier = dict.fromkeys(found.iris, "calls") | {row["iri"]: "calls" for row in members}
     reached: dict[str, Row] = {}
     seen = dict(frontier)
     for distance in range(1, depth + 1):
@@ -45,25 +45,25 @@ def _step(rows: list[Row], seen: dict[str, str], reached: dict[str, Row], distan
 
 async def tests_reaching(asker: Asker, symbol: str) -> Answer:
     """Tests seen to run a symbol or reaching it by certain calls, then those that may reach it."""
-    found, bound = await asker.resolve(symbol)
-    certain, cautious = await asker.together((texts.TESTS, bound), (texts.TESTS_CAUTIOUS, bound))
+    found = await asker.resolve(symbol)
+    certain, cautious = await asker.about(found, texts.TESTS, texts.TESTS_CAUTIOUS)
     sure = {row["iri"] for row in certain}
-    tests = [{**place(row), "certainty": "calls"} for row in certain]
-    tests += [{**place(row), "certainty": "mayCall"} for row in cautious if row["iri"] not in sure]
+    tests = [{**place(row), "certainty": "calls"} for row in _once(certain)]
+    tests += [{**place(row), "certainty": "mayCall"} for row in _once(cautious) if row["iri"] not in sure]
     unknown = (await asker.knowledge()).of_calls()
     return Answer({"symbol": found.qualified_name, "iri": found.iri}, {"tests": tests}, unknown)
 
 
 async def path_between(asker: Asker, start: str, end: str) -> Answer:
     """A shortest way of calls from one symbol to another: of certain calls if there is one, else of possible ones."""
-    source, _ = await asker.resolve(start, "start")
-    target, _ = await asker.resolve(end, "end")
+    source, target = await asker.resolve(start, "start"), await asker.resolve(end, "end")
     unknown = (await asker.knowledge()).of_calls()
     about: Row = {"start": source.qualified_name, "end": target.qualified_name}
     for certainty, text in (("calls", texts.STEPS), ("mayCall", texts.STEPS_CAUTIOUS)):
-        came_from, cut = await _walk(asker, source.iri, target.iri, text)
-        if target.iri in came_from:
-            steps = [{"symbol": source.qualified_name}, *_way(came_from, source.iri, target.iri)]
+        came_from, cut = await _walk(asker, source, target, text)
+        reached = [one for one in target.iris if one in came_from]
+        if reached:
+            steps = [{"symbol": source.qualified_name}, *_way(came_from, source, reached[0])]
             return Answer(about | {"certainty": certainty}, {"steps": steps}, unknown)
     unknown.append(
         f"The search stopped after {_MOST_STEPS} steps or {_MOST_REACHED} symbols." if cut
@@ -72,27 +72,31 @@ async def path_between(asker: Asker, start: str, end: str) -> Answer:
     return Answer(about, {"steps": []}, unknown)
 
 
-async def _walk(asker: Asker, source: str, target: str, text: str) -> tuple[dict[str, Row], bool]:
+def _once(rows: list[Row]) -> list[Row]:
+    return list({row["iri"]: row for row in rows}.values())
+
+
+async def _walk(asker: Asker, source: Symbol, target: Symbol, text: str) -> tuple[dict[str, Row], bool]:
     """From where each symbol was reached first, and whether the search was cut short."""
     came_from: dict[str, Row] = {}
-    frontier = [source]
+    frontier = list(source.iris)
     for _ in range(_MOST_STEPS):
         rows = await asker.rows(text.replace("#VALUES#", values(frontier)))
         frontier = []
         for row in rows:
-            if row["iri"] not in came_from and row["iri"] != source:
+            if row["iri"] not in came_from and row["iri"] not in source.iris:
                 came_from[row["iri"]] = row
                 frontier.append(row["iri"])
-        if target in came_from or not frontier:
+        if not came_from.keys().isdisjoint(target.iris) or not frontier:
             return came_from, False
         if len(came_from) > _MOST_REACHED:
             break
     return came_from, True
 
 
-def _way(came_from: dict[str, Row], source: str, target: str) -> list[Row]:
+def _way(came_from: dict[str, Row], source: Symbol, target: str) -> list[Row]:
     steps: list[Row] = []
-    while target != source:
+    while target not in source.iris:
         row = came_from[target]
         steps.append({**place(row), "certainty": row["certainty"]})
         target = row["source"]

@@ -30,7 +30,7 @@ async def outline(asker: Asker, path: str) -> Answer:
 
 async def public_api(asker: Asker, path: str, limit: int) -> Answer:
     """Public classes, functions and methods of files whose path begins so; tests and what is nested are left out."""
-    rows = await asker.rows(texts_structure.PUBLIC_API, {"path": literal(path)})
+    rows = await _outside_tests(asker, texts_structure.PUBLIC_API, path)
     unknown = ["Public is told by names and scopes; what a package exports otherwise is not told."]
     return _listed(path, "symbols", rows, limit, unknown)
 
@@ -46,15 +46,15 @@ async def dead_code(asker: Asker, path: str, limit: int, *, public: bool) -> Ans
 
 async def untested(asker: Asker, path: str, limit: int) -> Answer:
     """Public functions that no test calls itself; tests may reach them through others (tests_reaching tells)."""
-    rows = await asker.rows(texts_structure.UNTESTED, {"path": literal(path)})
+    rows = await _outside_tests(asker, texts_structure.UNTESTED, path)
     unknown = ["Only direct calls of tests count here; tests_reaching follows calls."]
     return _listed(path, "symbols", rows, limit, [*unknown, *(await asker.knowledge()).of_calls()])
 
 
 async def overrides(asker: Asker, symbol: str) -> Answer:
     """Subclasses and overriding methods, at any depth."""
-    found, bound = await asker.resolve(symbol)
-    rows = await asker.rows(texts_structure.OVERRIDES, bound)
+    found = await asker.resolve(symbol)
+    (rows,) = await asker.about(found, texts_structure.OVERRIDES)
     shown = [{**place(row), "how": row["how"]} for row in rows]
     unknown = ["Classes made at run time, and subclasses outside this repository, are unknown."]
     return Answer({"symbol": found.qualified_name, "iri": found.iri}, {"found_below": shown}, unknown)
@@ -98,6 +98,13 @@ async def users_of_dependency(asker: Asker, name: str, limit: int) -> Answer:
         user["imports"].append(row["imported"])
     unknown = ["A library may be imported under another name than it is declared by."] if not rows else []
     return Answer({"name": wanted}, {"users": list(users.values())}, unknown, limit)
+
+
+async def _outside_tests(asker: Asker, text: str, path: str) -> list[Row]:
+    """The rows that do not stand in a file with tests."""
+    rows, tests = await asker.together((text, {"path": literal(path)}), (texts_structure.TEST_FILES, {}))
+    files = {row["at"] for row in tests}
+    return [row for row in rows if row["at"] not in files]
 
 
 def _listed(path: str, name: str, rows: list[Row], limit: int, unknown: list[str]) -> Answer:

@@ -64,8 +64,8 @@ SELECT ?start ?k ?commit WHERE {{
   ?k a c:Commit ; dct:identifier ?commit FILTER(STRSTARTS(?commit, ?start))
 }} LIMIT 3"""
 
-# Behind the newer commit and not behind the older one, as git's ``old..new``.
-_BETWEEN = "?new prov:wasInformedBy* ?k FILTER NOT EXISTS { ?old prov:wasInformedBy* ?k }"
+# Behind the newer commit and not behind the older one, as git's ``old..new``; NOT EXISTS would walk once per commit.
+_BETWEEN = "?new prov:wasInformedBy* ?k MINUS { ?old prov:wasInformedBy* ?k }"
 BETWEEN = f"""{PREFIXES}
 SELECT ?old ?new ?commit ?title ?who ?at ?k WHERE {{ {_BETWEEN} {_COMMIT} }} ORDER BY DESC(?at)"""
 FILES_BETWEEN = f"""{PREFIXES}

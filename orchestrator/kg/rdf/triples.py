@@ -13,6 +13,7 @@ from orchestrator.kg.rdf.dependencies import dependency_triples
 from orchestrator.kg.rdf.terms import iri, literal, path_part
 from orchestrator.kg.rdf.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _TYPE, _LABEL, _COMMENT = f"<{RDF}type>", f"<{RDFS}label>", f"<{RDFS}comment>"
 
 
@@ -62,6 +63,8 @@ class TripleWriter:
         yield f"{run} {_TYPE} <{PROV}Activity>"
         yield f"{run} <{PROV}used> {repository}"
         yield f"{run} {_c('commit')} {literal(commit)}"
+        if _COMMIT.fullmatch(commit):
+            yield f"{run} <{PROV}used> <{self._base}/commit/{commit}>"
         yield f'{run} <{PROV}endedAtTime> "{ended_at}"^^<{XSD}dateTime>'
         for name, confidence in RULES.items():
             rule = _c(f"rule-{name}")
