@@ -28,7 +28,8 @@ SELECT ?path ?other (COUNT(DISTINCT ?k) AS ?together) WHERE {{
 
 IS_FILE = f"{PREFIXES} SELECT ?path ?file WHERE {{ ?file c:path ?path }}"
 
-_COMMIT = """?k a c:Commit ; dct:identifier ?commit ; dct:title ?title ; prov:wasAssociatedWith/foaf:name ?who .
+_COMMIT = """FILTER EXISTS { ?k a c:Commit }
+  ?k dct:identifier ?commit ; dct:title ?title ; prov:wasAssociatedWith/foaf:name ?who .
   OPTIONAL { ?k prov:endedAtTime ?at }"""
 COMMITS_OF_SYMBOL = (
     f"{PREFIXES} SELECT ?x ?commit ?title ?who ?at WHERE {{ ?k c:modified ?x . {_COMMIT} }} ORDER BY DESC(?at)"
