@@ -23,6 +23,7 @@ from orchestrator.kg.indexing.reading import facts_by_key, read_contents
 from orchestrator.kg.indexing.tree_state import Content, TreeState
 from orchestrator.kg.rdf.graphs import NamedGraph
 from orchestrator.kg.snapshot import FACTS, GRAPH, NAMES, REPORT, current_snapshot, new_snapshot, snapshot_folder
+from orchestrator.kg.traces.observed import ObservedGraphs
 
 _SKIPPED_SHOWN = 1000
 _PROGRESS_EVERY = 0.2
@@ -106,7 +107,7 @@ def build_graph(
         contents, parsed = _read(root, paths, known, ticker)
         read_at = time.perf_counter()
         state = TreeState(project_iri, contents, recording=False)
-        triples = _write(state, folder, commit, ticker)
+        triples = _write(state, folder, commit, ticker) + _write_observed(state, out, folder, project_iri)
         written_at = time.perf_counter()
         save_facts(folder / FACTS, facts_by_key(contents))
         ended = time.perf_counter()
@@ -148,6 +149,16 @@ def _write(state: TreeState, folder: Path, commit: str, ticker: _Ticker) -> int:
             triples += graph.size
             ticker.tell("resolve", min(position, total), total)
     return triples
+
+
+def _write_observed(state: TreeState, out: Path, folder: Path, project_iri: str) -> int:
+    """Add what was seen to run in this very tree. Returns the number of triples."""
+    blobs = {path: one.file.blob for path, one in state.contents.items() if one.file is not None}
+    observed = ObservedGraphs(out, project_iri).graphs(blobs)
+    with (folder / GRAPH).open("a", encoding="utf-8") as stream, (folder / NAMES).open("a", encoding="utf-8") as names:
+        stream.writelines(observed.values())
+        names.writelines(f"{name}\n" for name in observed)
+    return sum(quads.count("\n") for quads in observed.values())
 
 
 def index_graph(state: TreeState, commit: str) -> NamedGraph:

@@ -21,6 +21,7 @@ from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.query.stay import leave_behind
 from orchestrator.kg.query.wire import pack, unpack
 from orchestrator.kg.snapshot import current_snapshot
+from orchestrator.kg.traces.ledger import Run
 
 SOCKET = "indexer"
 _REQUEST_SECONDS = 10.0
@@ -79,6 +80,10 @@ class Indexer:
                 told = self._graph.update(Path(request["root"]), **given)
                 if request.get("report"):
                     told["report"] = self._graph.report(told)
+            case "observe":
+                run = Run(**request["run"])
+                given = {name: request[name] for name in ("view", "commit")}
+                told = self._graph.observe(Path(request["root"]), Path(request["traces"]), run, **given)
             case "end_view":
                 self._graph.end_view(request["view"])
                 told = {}

@@ -17,11 +17,14 @@ from orchestrator.core.errors import Conflict, NotFound
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.indexing.build import index_graph, report_of
 from orchestrator.kg.indexing.facts_cache import load_facts
+from orchestrator.kg.indexing.observing import take_in
 from orchestrator.kg.indexing.reading import facts_by_key, read_contents
 from orchestrator.kg.indexing.scan import Scan, check_paths
 from orchestrator.kg.indexing.tree_state import Change, Content, TreeState
 from orchestrator.kg.journal import MAIN, Delta, append, read
 from orchestrator.kg.snapshot import FACTS, NAMES, REPORT, current_snapshot, snapshot_folder
+from orchestrator.kg.traces.ledger import Run
+from orchestrator.kg.traces.observed import ObservedGraphs
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class LiveGraph:
     def __init__(self, folder: Path, project_iri: str) -> None:
         self._folder = folder
         self._project_iri = project_iri
+        self._observed = ObservedGraphs(folder, project_iri)
         self._durable = _Durable("")
         self._facts: dict[str, FileFacts] = {}
         self._views: dict[str, _View] = {}
@@ -100,6 +104,12 @@ class LiveGraph:
         told = {"view": view, "changed": len(changed), "parsed": parsed, "snapshot": self._durable.snapshot}
         counts = {"added": len(delta.added), "removed": len(delta.removed)} if delta else {"added": 0, "removed": 0}
         return {**told, **counts, "phases": clock.phases}
+
+    def observe(self, root: Path, traces: Path, run: Run, *, view: str = MAIN, commit: str = "") -> dict[str, Any]:
+        """Take in what a run in the tree at ``root`` was seen to do; returns what is told of it, and what is not."""
+        self.update(root, view=view, commit=commit)
+        told = take_in(self._folder, traces, run, self._views[view].contents)
+        return told | self.update(root, view=view, commit=commit, paths=[])
 
     def report(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """The report of the project's own graph, after an update of it that told ``told``; kept beside the snapshot."""
@@ -205,14 +215,15 @@ class LiveGraph:
         """From what is durable to what is there now; None when that is the same."""
         assert self._state is not None
         target, durable = self._views[view], self._durable.of(view)
-        if target.names == durable - self._index_names(durable) and target.commit == commit:
+        observed = self._observed.graphs(_blobs(target.contents))
+        if target.names | observed.keys() == durable - self._index_names(durable) and target.commit == commit:
             return None
         target.commit = commit
         index = index_graph(self._state, commit)
-        wanted = target.names | {index.name}
+        wanted = target.names | observed.keys() | {index.name}
         added = wanted - durable
-        missing = added - texts.keys() - {index.name}
-        known = {**texts, index.name: index.quads, **self._state.texts_of(missing)}
+        missing = added - texts.keys() - observed.keys() - {index.name}
+        known = {**texts, **observed, index.name: index.quads, **self._state.texts_of(missing)}
         return Delta(tuple(sorted(durable - wanted)), {name: known[name] for name in sorted(added)}, view)
 
     def _index_names(self, names: frozenset[str]) -> frozenset[str]:
@@ -240,6 +251,10 @@ def _take(contents: dict[str, Content], changed: Mapping[str, Content | None]) -
             contents.pop(path, None)
         else:
             contents[path] = one
+
+
+def _blobs(contents: Mapping[str, Content]) -> dict[str, str]:
+    return {path: one.file.blob for path, one in contents.items() if one.file is not None}
 
 
 def _difference(before: Mapping[str, Content], after: Mapping[str, Content]) -> dict[str, Content | None]:

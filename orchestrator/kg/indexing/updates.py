@@ -13,11 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from orchestrator.core.errors import NotFound, Unavailable
 from orchestrator.kg.indexing.indexer import SOCKET
 from orchestrator.kg.query.daemons import Launches, WentAwayError, exchange
 from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.snapshot import current_snapshot, split_view, view_folder
+from orchestrator.kg.traces.ledger import Run
 
 _TRIES = 3
 
@@ -59,6 +62,23 @@ class GraphUpdates:
             "only": list(only) if only is not None else None,
             "going_on": going_on,
             "report": report,
+        }
+        return await self._ask(folder, project_iri, request)
+
+    async def observe(
+        self, folder: Path, root: Path, traces: Path, run: Run, *, project_iri: str, commit: str = "", view: str = ""
+    ) -> dict[str, Any]:
+        """Take in the traces of a run in the tree at ``root``; see ``observing.take_in``. All folders are absolute.
+
+        Raises NotFound before the first build, TooLarge, InvalidInput, Unavailable.
+        """
+        request = {
+            "op": "observe",
+            "root": os.fspath(root),
+            "traces": os.fspath(traces),
+            "run": asdict(run),
+            "commit": commit,
+            "view": view,
         }
         return await self._ask(folder, project_iri, request)
 

@@ -132,8 +132,9 @@ def _nearest(code: Code, name: str, candidates: list[_Definition]) -> _Definitio
 
     Code begins at the first decorator, a definition behind them: only a decorated one may begin later than its code.
     """
-    fitting = [one for one in candidates if one.dotted == name] or ([] if "." in name else candidates)
-    fitting = [one for one in fitting if (one.kind == "class") == code.body]
+    fitting = [one for one in candidates if (one.kind == "class") == code.body]
+    if "." in name or not code.line:
+        fitting = [one for one in fitting if one.dotted == name]
     if not code.line:
         return fitting[0] if len(fitting) == 1 else None
     behind = [one for one in fitting if one.line == code.line or (one.decorated and one.line > code.line)]
