@@ -4,6 +4,7 @@ A build is CPU-bound and runs in a child process that is killed when the task is
 stays until the new one is whole. An update is the work of the project's indexer and costs what changed.
 """
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from orchestrator.core.ids import new_id
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
+from orchestrator.kg.rdf.ontology import ontology_quads
+from orchestrator.kg.shared_graphs import write_shared
 from orchestrator.models import Graph
 from orchestrator.models.database import Database
 from orchestrator.services.follow_projects import FollowedProjects
@@ -67,6 +70,7 @@ class GraphBuilder:
         report = await self._update(request, given, everything) if work.task["input"].get("update") else None
         report = report or await build_in_process(request, on_progress=progress)
         kg_id = await self._store(project_id, work.id, view.commit, report)
+        await asyncio.to_thread(write_shared, folder, "ontology", ontology_quads())
         await self._queries.warm(folder)
         history = await self._history.refresh(
             project_id,

@@ -37,6 +37,17 @@ async def test_a_build_reads_the_history_too_and_tells_how_far_it_is(
     assert {"phase": "commits", "done": 1} in told_of
 
 
+async def test_a_graph_says_what_its_terms_mean(
+    container: Container, caller: Caller, make_project: MakeProject, run_task: RunTask
+) -> None:
+    project = await make_project(TREE)
+    await build(container, caller, run_task, project)
+    text = "PREFIX c: <https://w3id.org/orchestrator/code#> SELECT ?said { c:mayCall rdfs:comment ?said }"
+    text = f"PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#> {text}"
+    answer = await container.questions.sparql(container.views.graph_folder(project), text)
+    assert "candidate" in answer["answer"]["results"]["bindings"][0]["said"]["value"]
+
+
 async def test_a_task_that_changed_functions_is_found_by_them(
     container: Container, caller: Caller, make_project: MakeProject, run_task: RunTask
 ) -> None:
@@ -73,4 +84,4 @@ async def test_work_survives_the_next_build_and_a_fresh_service_finds_what_it_mi
     (found,) = (await ask(container, project, "who_changed", symbol="a.old"))["tasks"]
     assert found["task"] == str(task)
     names = [path.stem for path in shared_files(container.views.graph_folder(project))]
-    assert names == ["history", f"work-{task}"]
+    assert names == ["history", "ontology", f"work-{task}"]
