@@ -105,11 +105,7 @@ async def create_endpoint(body: EndpointIn, caller: Writer, container: Container
 @router.patch("/mcps/endpoints/{name}", summary="Change an MCP endpoint")
 async def change_endpoint(name: Slug, body: EndpointChange, caller: Writer, container: ContainerDep) -> EndpointOut:
     """Change what is given; connected clients see it at once."""
-    values = _values(body)
-    row = await container.endpoints.change(caller, name, values) if values else None
-    if row is None:
-        row = next(one for one in await container.endpoints.visible(caller) if one["name"] == name)
-    return _out(container, row)
+    return _out(container, await container.endpoints.change(caller, name, _values(body)))
 
 
 @router.delete("/mcps/endpoints/{name}", status_code=204, summary="Delete an MCP endpoint")

@@ -59,7 +59,9 @@ class McpEndpoints:
 
     async def change(self, caller: Caller, name: str, values: Mapping[str, Any]) -> Row:
         """Change what is given."""
-        await self._own(caller, name)
+        row = await self._own(caller, name)
+        if not values:
+            return row
         await self._check(caller, values)
         statement = update(McpEndpoint).where(_TABLE.c.name == name).values(**values).returning(_TABLE)
         return await self._write(statement, str(values.get("name", name)))
@@ -71,12 +73,12 @@ class McpEndpoints:
             await connection.execute(delete(McpEndpoint).where(_TABLE.c.name == name))
         self._all.forget()
 
-    async def _own(self, caller: Caller, name: str) -> None:
+    async def _own(self, caller: Caller, name: str) -> Row:
         for row in await self.visible(caller):
             if row["name"] == name:
                 if row["owner_id"] is None and not caller.is_admin:
                     raise Forbidden("only admins of the service change what is everybody's")
-                return
+                return row
         raise NotFound(f"there is no MCP endpoint {name[:100]!r}", field="name")
 
     async def _check(self, caller: Caller, values: Mapping[str, Any]) -> None:
