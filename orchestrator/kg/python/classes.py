@@ -156,6 +156,8 @@ class Classes(Exports):
         if on_class is not None and any(map(_is_property, on_class.values)):
             return union([self.call(found, None) if _is_property(found) else one(found) for found in on_class.values])
         parts = self._set_on_instance(order, name)
+        if on_class is None:
+            parts += self._put_from_outside(order, name)
         if on_class is not None:
             parts.append(on_class)
         outside = on_class is not None and all(isinstance(found, Inherited | Opaque) for found in on_class.values)
@@ -179,10 +181,10 @@ class Classes(Exports):
         return self._some(union(parts), certain=True) or UNKNOWN
 
     def _of_class(self, value: Symbol, name: str) -> Found:
-        parts = self._put_from_outside(self.mro(value), name)
         found = self._in_order(self.mro(value), name, value)
         if found is not None:
-            parts.append(found)
+            return found
+        parts = self._put_from_outside(self.mro(value), name)
         return union(parts) if parts else UNKNOWN
 
     def _in_order(self, order: Order, name: str, receiver: Instance | Symbol) -> Found | None:
@@ -206,7 +208,7 @@ class Classes(Exports):
         return None
 
     def _set_on_instance(self, order: Order, name: str) -> list[Found]:
-        """What methods of any of the classes, and others, put into an attribute of an instance."""
+        """What methods of any of the classes put into an attribute of an instance."""
         parts = []
         for current in order:
             if isinstance(current, Symbol):
@@ -215,7 +217,6 @@ class Classes(Exports):
                     scope = current.siblings[bound.scope]
                     as_binding = Binding(bound.scope, bound.name, bound.kind, bound.value, bound.line, conditional=True)
                     parts.append(NOTHING if bound.value == "@None" else self.binding(scope, as_binding))
-        parts += self._put_from_outside(order, name)
         return [part for part in parts if part.values or not part.complete]
 
     def _put_from_outside(self, order: Order, name: str) -> list[Found]:

@@ -152,11 +152,24 @@ class Returns(Classes):
             if receiver is not None and parameter.position == 0:
                 if receiver != Instance(enclosing_class(function) or function):
                     found.append((parameter.name, one(receiver)))
-            elif site is not None and site.passed and not parameter.stars:
-                given = self.argument(parameter, Passed(site.scope, site.passed, site.line, int(receiver is not None)))
-                if given is not None and 0 < len(given.values) <= _MAX_HANDED:
+            elif site is not None and not parameter.stars:
+                given = self._given_at(parameter, site, function, int(receiver is not None))
+                if given is not None:
                     found.append((parameter.name, given))
         return tuple(found)
+
+    def _given_at(self, parameter: Parameter, site: Site, function: Symbol, shift: int) -> Found | None:
+        """What one call gives a parameter, its default if it passes nothing; None where a splat hides it."""
+        call = Passed(site.scope, site.passed, site.line, shift)
+        written = self.given(parameter, call)
+        if written is not None:
+            found = self.evaluate(site.scope, written, site.line)
+            return found if len(found.values) <= _MAX_HANDED else UNKNOWN
+        if "*" in site.passed:
+            return None
+        if not parameter.default:
+            return UNKNOWN
+        return self.evaluate(function.parent or function, parameter.default, function.definition.start_line)
 
     def _handed_back(self, function: Symbol, returns: list[str]) -> frozenset[str]:
         """The names that what a function returns is made of, through its own variables."""
@@ -226,11 +239,6 @@ class Returns(Classes):
         known = [part for part in parts if part.values]
         found = union(known) if known else NOTHING
         return Found(found.values, False, found.guess, open=True)
-
-    def argument(self, parameter: Parameter, call: Passed) -> Found | None:
-        """What a call passes for a parameter; None if nothing that can be told."""
-        written = self.given(parameter, call)
-        return self.evaluate(call.scope, written, call.line) if written is not None else None
 
     def given(self, parameter: Parameter, call: Passed) -> str | None:
         """What a call writes for a parameter; None if nothing that can be told."""
