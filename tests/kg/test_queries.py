@@ -138,6 +138,9 @@ async def test_graphs_can_be_chosen(build: Build, folder: Path, queries: GraphQu
         ("SELECT * { ?a ?b ?c FILTER EXISTS { SERVICE SILENT ?x { ?s ?p ?o } } }", "SERVICE"),
         ("SELECT * { { SELECT * { serVice <u:x> { ?s ?p ?o } } } }", "SERVICE"),
         ("SELECT * { \\u0053ERVICE <u:x> { ?s ?p ?o } }", ""),
+        ("SELECT * { ?s ?p ?o #\r SERVICE <http://127.0.0.1:1/> { ?a ?b ?c }\n }", "two ways"),
+        ("SELECT * #\rFROM <http://127.0.0.1:1/>\n { ?s ?p ?o }", "two ways"),
+        ("SELECT * { ?s <u:\\u0041#> ?o SERVICE <http://127.0.0.1:1/> { ?a ?b ?c } }", "SERVICE"),
         ("SELECT * FROM <http://127.0.0.1:1/> { ?s ?p ?o }", "FROM"),
         ("SELECT * FROM NAMED <file:///etc/passwd> { GRAPH ?g { ?s ?p ?o } }", "FROM"),
         ("LOAD <http://127.0.0.1:1/>", "LOAD"),
@@ -170,8 +173,9 @@ async def test_words_inside_strings_names_and_comments_are_no_keywords(
 ) -> None:
     build()
     text = (
-        "# SERVICE LOAD FROM\nPREFIX from: <u:service/> SELECT ?service (COUNT(?x) AS ?load) "
-        '{ ?service from:insert ?x FILTER(?x != "SERVICE" && ?x != from:LOAD && ?x != <u:INSERT>) } GROUP BY ?service'
+        "# SERVICE LOAD FROM\n#\rPREFIX from: <u:service/> SELECT ?service (COUNT(?x) AS ?load) "
+        '{ ?service from:insert ?x FILTER(?x != "SERVICE"@en-from && ?x != from:LOAD && ?x != <u:INSERT>) } '
+        "GROUP BY ?service"
     )
     assert (await queries.query(folder, text)).rows == 0
 

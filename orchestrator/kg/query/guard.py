@@ -1,8 +1,9 @@
 """Which SPARQL texts may run: SELECT, ASK, CONSTRUCT and DESCRIBE over graphs that are here, and nothing else.
 
 Runs inside the query process, before the engine sees the text: both engines would send requests for SERVICE and LOAD.
-Decides on rdflib's parse tree. A text that rdflib cannot read (it misses some of SPARQL 1.1) is admitted only if no
-forbidden keyword occurs in it as a token; the engine then reports the syntax error, or answers. Updates are for scratch
+Decides on rdflib's parse tree, and its words must agree with the tree: two parsers may differ in where a comment ends.
+A text that rdflib cannot read (it misses some of SPARQL 1.1) is admitted only if no forbidden keyword occurs in it as a
+token; the engine then reports the syntax error, or answers. Updates are for scratch
 datasets only, and admitted by ``admit_update``.
 """
 
@@ -34,7 +35,8 @@ _TOKEN = re.compile(
     r"|'(?:[^'\\\n\r]|\\.)*'"
     r"|<[^<>\"{}|^`\\\x00-\x20]*>"
     r"|\#[^\n\r]*"
-    r"|[?$@]\w+"
+    r"|[?$]\w+"
+    r"|@[A-Za-z]+(?:-[A-Za-z0-9]+)*"
     r"|[\w.-]*:(?:[\w:.-]|%[0-9A-Fa-f]{2}|\\.)*"
     r"|(?P<word>[A-Za-z]+)"
     r"|.",
@@ -68,14 +70,18 @@ def admit(sparql: str, has_graph: Callable[[str], bool]) -> Admitted:
     kind = _KINDS.get(query.name)
     if kind is None:
         raise BadQuery("only SELECT, ASK, CONSTRUCT and DESCRIBE are allowed", field="query")
-    own_dataset = False
+    datasets = 0
     for node in _walk(query):
         if node.name == "ServiceGraphPattern":
             raise _refused(sparql, "SERVICE", "SERVICE is refused: queries reach this graph only")
         if node.name == "DatasetClause":
-            own_dataset = True
+            datasets += 1
             _check_dataset(sparql, node, has_graph)
-    return Admitted(kind, own_dataset)
+    for text in _readings(sparql):
+        words = [word for word, _ in words_of(text)]
+        if "SERVICE" in words or words.count("FROM") != datasets:
+            raise BadQuery("the query can be read in two ways: SERVICE or FROM behind a comment", field="query")
+    return Admitted(kind, own_dataset=datasets > 0)
 
 
 def admit_update(sparql: str) -> None:
@@ -84,18 +90,20 @@ def admit_update(sparql: str) -> None:
     ``LOAD SILENT`` promises success whatever happens; without a network it does nothing.
     """
     _check_size(sparql)
+    words = [word for text in _readings(sparql) for word, _ in words_of(text)]
+    reaches_out = "SERVICE" in words or any(a == "LOAD" and b != "SILENT" for a, b in pairwise([*words, ""]))
+    if not reaches_out:
+        return
     try:
         tree = parseUpdate(sparql)
     except _UNREADABLE:
-        words = [word for text in _readings(sparql) for word, _ in words_of(text)]
-        if "SERVICE" in words or any(a == "LOAD" and b != "SILENT" for a, b in pairwise([*words, ""])):
-            raise BadQuery("the update cannot be read, and has SERVICE or LOAD in it", field="update") from None
-        return
+        raise BadQuery("the update cannot be read, and has SERVICE or LOAD in it", field="update") from None
     for node in _walk(tree):
         if node.name == "ServiceGraphPattern":
             raise _refused(sparql, "SERVICE", "SERVICE is refused: updates reach this dataset only")
         if node.name == "Load" and not node.silent:
             raise _refused(sparql, "LOAD", "LOAD is refused: send the triples themselves")
+    raise BadQuery("the update can be read in two ways: SERVICE or LOAD behind a comment", field="update")
 
 
 def tokens_of(sparql: str) -> Iterator[str]:
