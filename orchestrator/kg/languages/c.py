@@ -9,9 +9,10 @@ from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.languages.cpp import extract as extract_cpp
 from orchestrator.kg.languages.declarators import (
     declaration,
+    endless,
+    function_name,
     has_body,
     include,
-    name_of,
     parameter_names,
     parameters_of,
     struct_name,
@@ -42,7 +43,7 @@ GRAMMAR = Grammar(
     definitions={
         "function_definition": Define(
             "function",
-            name=lambda node: text(name_of(node.child_by_field_name("declarator"))),
+            name=lambda node: text(function_name(node)),
             parameters=parameters_of,
             result=field_of("type"),
             static=is_static,
@@ -72,6 +73,7 @@ GRAMMAR = Grammar(
         "type_definition": typedef,
     },
     visibility=_visible,
+    endless=endless,
     leaves=frozenset({"string_literal", "preproc_arg"}),
     test=lambda name, _: name.startswith("test_"),
 )

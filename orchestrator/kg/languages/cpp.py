@@ -9,6 +9,8 @@ from tree_sitter import Language, Node
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.languages.declarators import (
     declaration,
+    endless,
+    function_name,
     function_of,
     has_body,
     include,
@@ -37,7 +39,7 @@ _TEST_MACROS = frozenset({"TEST", "TEST_F", "TEST_P", "TYPED_TEST", "TEST_CASE",
 
 def _path(node: Node) -> str:
     """The dotted name of what a function definition defines."""
-    name = name_of(node.child_by_field_name("declarator"))
+    name = function_name(node)
     while name is not None and name.type == "template_function":
         name = name.child_by_field_name("name")
     if name is not None and name.type == "qualified_identifier":
@@ -231,6 +233,7 @@ GRAMMAR = Grammar(
     },
     wrappers=frozenset({"unique_ptr", "shared_ptr", "weak_ptr", "scoped_refptr", "reference_wrapper"}),
     visibility=_visible,
+    endless=endless,
     splats=frozenset({"parameter_pack_expansion"}),
     before={"template_declaration": lambda _: None},
     leaves=frozenset({"string_literal", "raw_string_literal", "preproc_arg"}),

@@ -38,6 +38,20 @@ def function_of(node: Node | None) -> Node | None:
     return None
 
 
+def function_name(node: Node) -> Node | None:
+    """The name that a function definition defines."""
+    declarator = node.child_by_field_name("declarator")
+    if declarator is not None and declarator.type == "parenthesized_declarator":
+        # With a macro before it, ``MACRO main(void)`` reads like a type and a name in brackets.
+        return node.child_by_field_name("type")
+    return name_of(declarator)
+
+
+def endless(parameters: Node) -> bool:
+    """Whether a macro takes any number of arguments."""
+    return parameters.type == "preproc_params" and any(child.type == "..." for child in parameters.children)
+
+
 def parameters_of(node: Node) -> Node | None:
     """The parameters of a function definition or declaration."""
     function = function_of(node.child_by_field_name("declarator"))

@@ -275,6 +275,11 @@ class _Reader:
         """Whether the scope is a function body."""
         return self._scope.kind == "function"
 
+    @property
+    def owned(self) -> bool:
+        """Whether what stands here belongs to a type that stands elsewhere."""
+        return bool(self._scope.owner)
+
     def expression(self, node: Node | None) -> str:
         """A node as an expression string."""
         return expression(node, self._grammar)

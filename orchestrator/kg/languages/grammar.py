@@ -28,6 +28,11 @@ class Sink(Protocol):
         """Whether the scope is a function body."""
         ...
 
+    @property
+    def owned(self) -> bool:
+        """Whether what stands here belongs to a type that stands elsewhere."""
+        ...
+
     def bind(self, name: str, node: Node, *, type_: str = "", value: str = "") -> None:
         """A variable, parameter or, in a class body, a field: of a type, or with a value, or of neither."""
         ...

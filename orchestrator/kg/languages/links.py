@@ -132,7 +132,7 @@ class Linker:
             soft = at in file.soft
             if soft and self._is_variable(file, call):
                 continue
-            found = self._lookup.evaluate(file.path, call.scope, call.callee)
+            found = self._doubted(call, self._lookup.evaluate(file.path, call.scope, call.callee))
             made = list(self._edges(file, call, found, soft=soft))
             sites.edges += made
             certain = any(edge.certainty == "calls" for edge in made)
@@ -140,6 +140,14 @@ class Linker:
                 sites.names[call.scope, _last_name(call.callee)] = None
                 sites.unresolved[call.scope] = sites.unresolved.get(call.scope, 0) + 1
         return sites
+
+    def _doubted(self, call: Call, found: Found) -> Found:
+        """A block may run for another object, whose methods come before functions of no class."""
+        if not self._rules.blocks or "." in call.callee:
+            return found
+        rivals = self._world.by_last_name.get(self._rules.fold(call.callee), ())
+        free = any(isinstance(value, Functions) and value.receiver is None for value in found.values)
+        return Found(found.values, found.complete and not (free and len(rivals) > 1))
 
     def _is_variable(self, file: File, call: Call) -> bool:
         """Whether a word that may be a call is a variable bound in the functions around."""

@@ -53,8 +53,7 @@ def _word(node: Node, sink: Sink) -> None:
     if word in _ACCESS and sink.in_class:
         sink.access(word)
         return
-    if sink.in_function:
-        sink.call(word, node, None, soft=True)
+    sink.call(word, node, None, soft=True)
 
 
 def _made_names(node: Node, sink: Sink) -> None:

@@ -127,6 +127,17 @@ def _field(node: Node, sink: Sink) -> None:
     sink.bind(text(node.child_by_field_name("name")), node, type_=sink.type_of(node.child_by_field_name("type")))
 
 
+def _constant(node: Node, sink: Sink) -> None:
+    if not sink.owned:
+        _field(node, sink)
+
+
+def _alias(node: Node, sink: Sink) -> None:
+    # A type inside of an impl block or a trait is a member, which no bare name means.
+    if not sink.in_class and not sink.owned:
+        sink.alias(text(node.child_by_field_name("name")), node, sink.type_of(node.child_by_field_name("type")))
+
+
 def _macro_name(node: Node) -> str:
     return text(node.child_by_field_name("name")) + "!"
 
@@ -193,10 +204,8 @@ GRAMMAR = Grammar(
         "field_declaration": _field,
         "enum_variant": lambda node, sink: sink.bind(text(node.child_by_field_name("name")), node),
         "static_item": _field,
-        "const_item": _field,
-        "type_item": lambda node, sink: sink.alias(
-            text(node.child_by_field_name("name")), node, sink.type_of(node.child_by_field_name("type"))
-        ),
+        "const_item": _constant,
+        "type_item": _alias,
         "token_tree": _macro_calls,
         "macro_invocation": _macro,
     },

@@ -54,7 +54,8 @@ class Scoping:
     that give its class. ``overloads``: functions of one
     name are told apart by arity. ``builtins`` are names of the language, ``prelude`` names it imports by itself.
     ``outside_functions``: a bare name that no file defines is a function from outside. ``files_of_import`` finds the
-    files of an import (module, path, places); ``paths``: imports name files.
+    files of an import (module, path, places); ``paths``: imports name files. ``blocks`` may run for any
+    object.
     """
 
     namespace: Namespace = said
@@ -80,3 +81,4 @@ class Scoping:
     test_files: re.Pattern[str] | None = None
     files_of_import: Files | None = None
     paths: bool = False
+    blocks: bool = False

@@ -83,3 +83,15 @@ def test_includes_reach_files_of_the_tree() -> None:
 def test_a_header_with_classes_is_read_as_cpp() -> None:
     graph = read({"shape.h": "namespace geo { class Shape { public: int area() { return 1; } }; }\n"})
     assert graph.kinds("shape.h") == {"geo": "module", "geo.Shape": "class", "geo.Shape.area": "function"}
+
+
+def test_macros_of_any_number_of_arguments_leave_alternatives_possible() -> None:
+    source = "#ifdef A\n#define RUN(...) a\n#else\n#define RUN(x) b\n#endif\nvoid f(void) { RUN(1); }\n"
+    graph = read({"a.c": source})
+    assert graph.calls("a.c#f") == set()
+    assert graph.may_call("a.c#f") == {"a.c#RUN", "a.c#RUN~2"}
+
+
+def test_a_macro_before_a_name_does_not_hide_a_function() -> None:
+    graph = read({"a.c": "int API_CALL main(void)\n{ return 0; }\nAPI_PUBLIC(int *) made(int a) { return 0; }\n"})
+    assert graph.kinds("a.c") == {"main": "function", "made": "function"}

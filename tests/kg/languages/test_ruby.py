@@ -137,3 +137,9 @@ def test_what_a_block_defines_is_not_known_in_other_files() -> None:
 def test_tests_are_methods_named_so_in_files_of_tests() -> None:
     source = "class CartTest\n  def test_total; end\n  def helper; end\nend\n"
     assert read({"test/cart_test.rb": source}).tests() == {"test/cart_test.rb#CartTest.test_total"}
+
+
+def test_a_block_outside_of_functions_may_run_for_an_object_with_a_method_of_the_name() -> None:
+    spec = "def helper; end\n\ndef other; end\n\napp do\n  helper\n  other\nend\n"
+    graph = read({"spec/a_spec.rb": spec, "lib/app.rb": "class App\n  def helper; end\nend\n"})
+    assert graph.calls("spec/a_spec.rb") == {"spec/a_spec.rb#other"}

@@ -142,3 +142,14 @@ def test_imports_reach_modules() -> None:
     assert ("src/lib.rs", "src/cart.rs") in imports
     assert ("src/cart.rs", "src/store/mod.rs") in imports
     assert ("src/cart.rs", "external std.collections.HashMap") in imports
+
+
+def test_a_type_inside_of_an_impl_block_is_no_name_of_the_module() -> None:
+    source = """struct A;
+struct Oops(u8);
+impl std::str::FromStr for A {
+    type Err = Oops;
+    fn from_str(s: &str) -> Result<Self, Oops> { Err(Oops(1)) }
+}
+"""
+    assert read({"src/lib.rs": source}).calls("src/lib.rs#A.from_str") == {"src/lib.rs#Oops"}
