@@ -1,12 +1,14 @@
 """Makes any JSON value storable: PostgreSQL refuses NUL characters and UTF-8 refuses lone surrogates.
 
-Used before anything that came from a tool, an agent or a repository is stored.
-What is replaced becomes U+FFFD, visibly.
+Used before anything that came from a tool, an agent or a repository is stored: there, what is replaced becomes U+FFFD,
+visibly. What a caller asks for is refused instead, naming the field: nobody's words are changed in silence.
 """
 
 from typing import Any
 
 import orjson
+
+from orchestrator.core.errors import InvalidInput
 
 _MAX_DEPTH = 100
 
@@ -34,3 +36,30 @@ def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, int):
         return value if -(2**53) < value < 2**53 else str(value)
     return _clean(str(value), depth)
+
+
+def check_storable(value: Any, field: str) -> None:
+    """InvalidInput naming the first part of a JSON value that cannot be stored as it is."""
+    try:
+        encoded = orjson.dumps(value)
+    except (TypeError, ValueError):
+        encoded = b"\\u0000"
+    if b"\\u0000" in encoded:
+        _check(value, field, 0)
+
+
+def _check(value: Any, field: str, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise InvalidInput(f"nested more than {_MAX_DEPTH} deep", field=field[:200])
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise InvalidInput("has a character that cannot be stored: NUL or half of a surrogate pair", field=field)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check(str(key), field, depth)
+            _check(item, f"{field}.{key}"[:200], depth + 1)
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _check(item, f"{field}.{number}"[:200], depth + 1)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise InvalidInput("has a whole number of more than 64 bits", field=field)

@@ -1,14 +1,22 @@
 """The catalogue of task types: what each needs, and which tool carries it out when the task names none.
 
-Routing and the console read it. Types outside it are welcome: they then name their required capabilities.
+Routing, the task service and the console read it. Types outside it are welcome: they then name their required
+capabilities.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.core.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
 class TaskType:
-    """One kind of task. ``tool`` is the default tool name; ``example`` is an input that works on a Python project."""
+    """One kind of task. ``tool`` is the default tool name; ``example`` is an input that works on a Python project.
+
+    ``takes`` are the fields of its input; None where the tool or the agent that carries it out knows them.
+    """
 
     name: str
     title: str
@@ -19,6 +27,7 @@ class TaskType:
     needs_project: bool = True
     changes_code: bool = False
     example: str = "{}"
+    takes: frozenset[str] | None = None
 
 
 _ALL = (
@@ -103,6 +112,7 @@ _ALL = (
         "echo",
         needs_project=False,
         example='{"text": "hello"}',
+        takes=frozenset({"text"}),
     ),
     TaskType(
         "graph_build",
@@ -110,6 +120,7 @@ _ALL = (
         "Parses the project and replaces its knowledge graph.",
         ("graph_build",),
         heavy=True,
+        takes=frozenset({"files", "update"}),
     ),
     TaskType(
         "project_sync",
@@ -117,6 +128,7 @@ _ALL = (
         "Clones or fetches the project's repository.",
         ("project_sync",),
         heavy=True,
+        takes=frozenset({"build_graph"}),
     ),
     TaskType(
         "lint_fix",
@@ -149,8 +161,31 @@ _ALL = (
         "A prompt to an llm agent with the project's tools.",
         ("language_model",),
         heavy=True,
+        needs_project=False,
         example='{"prompt": "What does this project do?"}',
     ),
 )
 
 TASK_TYPES: dict[str, TaskType] = {kind.name: kind for kind in _ALL}
+
+_ANY_TOOL = frozenset({"tool", "arguments"})
+"""The input of a task that names its tool itself."""
+
+
+def check_task(task_type: str, given: Mapping[str, Any], *, has_project: bool) -> None:
+    """InvalidInput when a known type lacks the project it is about, or is given a field that it does not take."""
+    kind = TASK_TYPES.get(task_type)
+    if kind is None:
+        return
+    if kind.needs_project and not has_project:
+        raise InvalidInput(f"a task of type {task_type} is about a project: name it", field="project_id")
+    names_tool = "tool" in given and kind.tool is not None
+    if kind.takes is None or (names_tool and given.keys() <= _ANY_TOOL):
+        return
+    for name in sorted(given.keys() - kind.takes):
+        known = ", ".join(sorted(kind.takes))
+        raise InvalidInput(
+            f"the input of {task_type} has no field {name[:60]!r}",
+            field=f"input.{name[:60]}",
+            hint=f"it takes: {known}",
+        )

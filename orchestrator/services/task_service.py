@@ -15,10 +15,10 @@ from orchestrator.core.capabilities import Requirement
 from orchestrator.core.errors import Conflict, IllegalTransition, NotFound
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.ids import new_id
-from orchestrator.core.jsonsafe import storable
+from orchestrator.core.jsonsafe import check_storable
 from orchestrator.core.routing import Route, Task
 from orchestrator.core.states import TERMINAL, Reason, TaskState
-from orchestrator.core.task_types import TASK_TYPES
+from orchestrator.core.task_types import TASK_TYPES, check_task
 from orchestrator.eventlog.wake import Wake
 from orchestrator.models import Role
 from orchestrator.models.database import Database
@@ -97,10 +97,16 @@ class TaskService:
         self._reads: Batcher[tuple[UUID, UUID], Row] = Batcher(self._read_many)
 
     async def create(self, caller: Caller, request: TaskRequest) -> Row:
-        """Route and store a task; the row as it was born. The same idempotency key gives the same task again."""
+        """Route and store a task; the row as it was born. The same idempotency key gives the same task again.
+
+        InvalidInput names what no attempt could make good.
+        """
         if request.project_id is not None:
             await self._access.require(caller, request.project_id, Role.MEMBER)
         caller.require_project(request.project_id)
+        check_task(request.type, request.input, has_project=request.project_id is not None)
+        for name in ("input", "acceptance", "budget", "title", "preferred_target", "idempotency_key"):
+            check_storable(getattr(request, name), name)
         task = await self.prepare(caller, request)
         if await self._writer.create(task):
             return _born(task)
@@ -128,10 +134,10 @@ class TaskService:
             project_id=request.project_id,
             parent_id=request.parent_id,
             title=request.title or _title(request),
-            input=storable(request.input),
+            input=request.input,
             required_capabilities=[need.as_dict() for need in request.required_capabilities],
-            acceptance=storable(request.acceptance),
-            budget=storable(request.budget),
+            acceptance=request.acceptance,
+            budget=request.budget,
             consent=dict(request.consent),
             preferred_target=request.preferred_target,
             priority=request.priority,
@@ -265,7 +271,8 @@ class TaskService:
         row = await self._writable(caller, task_id)
         if row["state"] != TaskState.AWAITING_INPUT:
             raise IllegalTransition(f"the task is {row['state']} and awaits no input", details={"state": row["state"]})
-        given = {**row["input"], "answers": [*row["input"].get("answers", []), storable(text)]}
+        check_storable(text, "text")
+        given = {**row["input"], "answers": [*row["input"].get("answers", []), text]}
         told = (NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id)}),)
         more = self._limits.attempts
         return await self._again(caller, row, row["consent"], told=told, given=given, more_attempts=more)

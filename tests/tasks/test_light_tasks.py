@@ -2,12 +2,18 @@
 
 import asyncio
 
+import pytest
+from mcp.server import MCPServer
+
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
 from orchestrator.core.capabilities import Requirement
+from orchestrator.core.errors import InvalidInput
+from orchestrator.core.task_types import TASK_TYPES, check_task
 from orchestrator.jobs.light import LightWorker
 from orchestrator.models.task_store import read_events
 from orchestrator.services.task_service import TaskRequest
+from tests.serving import serve_asgi
 from tests.tasks.conftest import Wait
 
 
@@ -92,7 +98,50 @@ async def test_the_same_idempotency_key_gives_the_same_task(container: Container
 async def test_a_nul_in_a_result_is_stored_visibly(
     container: Container, caller: Caller, worker: LightWorker, wait: Wait
 ) -> None:
-    born = await container.tasks.create(caller, tool("echo", text="a\x00b\ud800"))
-    row = await wait(born["id"])
+    server = MCPServer("garbled")
+
+    @server.tool()
+    def garble() -> str:
+        """Answer with a NUL."""
+        return "a\x00b"
+
+    async with serve_asgi(server.streamable_http_app(json_response=True)) as url:
+        values = {"name": "garbled", "transport": "streamable_http", "url": f"{url}/mcp"}
+        entry = await container.registry.create(caller, values)
+        await container.registry.probe(entry)
+        row = await wait((await container.tasks.create(caller, tool("garble")))["id"])
     assert row["state"] == "completed"
     assert "a\ufffdb" in str(row["result"])
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"tool": "echo", "arguments": {"text": ["fine", "a\x00b"]}}, "input.arguments.text.1"),
+        ({"tool": "echo", "arguments": {"text": "\ud800"}}, "input.arguments.text"),
+        ({"tool": "echo", "arguments": {"\x00": 1}}, "input.arguments"),
+        ({"tool": "echo", "arguments": {"n": 2**70}}, "input.arguments.n"),
+    ],
+)
+async def test_what_cannot_be_stored_as_it_was_given_is_refused_by_name(
+    container: Container, caller: Caller, given: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await container.tasks.create(caller, TaskRequest("tool_call", given))
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("kind", sorted(kind.name for kind in TASK_TYPES.values() if kind.needs_project))
+async def test_a_task_about_a_project_is_refused_at_once_without_one(
+    container: Container, caller: Caller, kind: str
+) -> None:
+    with pytest.raises(InvalidInput, match="name it") as caught:
+        await container.tasks.create(caller, TaskRequest(kind))
+    assert caught.value.field == "project_id"
+
+
+@pytest.mark.parametrize("kind", sorted(kind.name for kind in TASK_TYPES.values() if kind.takes is not None))
+def test_a_field_the_input_of_a_type_does_not_have_is_refused_by_name(kind: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_task(kind, {"colour": "red"}, has_project=True)
+    assert caught.value.field == "input.colour"
