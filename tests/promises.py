@@ -4,24 +4,10 @@ Checked both ways by tests/architecture/test_promises.py: a promise without a te
 reason, and so does a test named here that does not exist. Add the promise with the behaviour, before its test.
 """
 
-from dataclasses import dataclass
+from tests.promise import promise as _promise
+from tests.promises_gateway import GATEWAY
 
 ISSUE, DESIGN, OURS = "main job", "design", "our own"
-
-
-@dataclass(frozen=True)
-class Promise:
-    """A promised behaviour. ``tests`` are paths below tests/ with a test's name; ``deferred`` is why there is none."""
-
-    id: str
-    source: str
-    sentence: str
-    tests: tuple[str, ...] = ()
-    deferred: str = ""
-
-
-def _promise(name: str, source: str, sentence: str, *tests: str, deferred: str = "") -> Promise:
-    return Promise(name, source, sentence, tests, deferred)
 
 
 _CLI, _MCP, _KG, _GIT, _FAULTS = "cli/", "mcp/test_", "kg/test_", "git/test_", "faults/test_"
@@ -406,4 +392,4 @@ HOUSE = (
     ),
 )  # fmt: skip
 
-PROMISES = (*RUNNING, *ACCOUNTS, *PROJECTS, *SERVERS, *ROUTING, *TASKS, *GRAPHS_AND_AGENTS, *SPACES, *HOUSE)
+PROMISES = (*RUNNING, *ACCOUNTS, *PROJECTS, *SERVERS, *ROUTING, *TASKS, *GRAPHS_AND_AGENTS, *SPACES, *HOUSE, *GATEWAY)
