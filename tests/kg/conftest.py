@@ -27,9 +27,9 @@ def folder(tmp_path: Path) -> Path:
 def build(tmp_path: Path, folder: Path) -> Build:
     """Writes a tree and builds its graph."""
 
-    def run(tree: Mapping[str, str | bytes] = SAMPLE) -> BuildReport:
+    def run(tree: Mapping[str, str | bytes] = SAMPLE, commit: str = "c0ffee") -> BuildReport:
         write_tree(tmp_path / "tree", tree)
-        return build_graph(tmp_path / "tree", folder, project_iri=PROJECT, commit="c0ffee")
+        return build_graph(tmp_path / "tree", folder, project_iri=PROJECT, commit=commit)
 
     return run
 
