@@ -1,9 +1,9 @@
 """Keeps a SPARQL server's dataset equal to the graph of a folder: what changed since the last time, in one update.
 
-Used by ``remote_queries``, in a thread, after a build and after each change. File graphs are named by their content
+Used by ``remote_queries``, in a thread, before a query that would miss something. File graphs are named by content
 (after an ``@``), so names alone tell which are missing and which are left over; other graphs are replaced. What was
-published last is kept in a graph of the dataset itself, so it is true even after the server was restored or emptied.
-A change larger than one request may be is sent in several: only then can a query see a part of it.
+published last is kept in a graph of the dataset itself, where every process of the service finds it. A change larger
+than one request may be is sent in several: only then can a query see a part of it.
 """
 
 import fcntl
@@ -18,11 +18,11 @@ import httpx2
 import orjson
 
 from orchestrator.core.errors import Conflict, NotConfigured
-from orchestrator.kg.journal import MAIN, read
+from orchestrator.kg.journal import MAIN, length, read
 from orchestrator.kg.query.names import iri, literal
 from orchestrator.kg.query.remote import check, unreachable
 from orchestrator.kg.shared_graphs import shared_files
-from orchestrator.kg.snapshot import GRAPH, current_folder
+from orchestrator.kg.snapshot import GRAPH, current_folder, current_snapshot, snapshot_folder
 
 _MARK = "urn:orchestrator:published"
 _VALUE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#value"
@@ -91,12 +91,20 @@ def publish(folder: Path, dataset: RemoteDataset) -> None:
             changes = _since(snapshot, now)
         else:
             changes = _from_anything(snapshot, dataset, now, before)
-        _send(dataset, [*changes, *_shared(folder, before, now)], now)
+        _send(dataset, [*changes, *_shared(folder, before, now)], before, now)
         if not before and not dataset.values(f"SELECT ?v {{ <{_MARK}> ?p ?v }}"):
             raise NotConfigured(
                 "the SPARQL server's default graph is not the union of its named graphs",
                 hint="Oxigraph: serve --union-default-graph; Fuseki: tdb2:unionDefaultGraph true",
             )
+
+
+def stamp_of(folder: Path) -> object:
+    """What changes whenever there is something to publish. Cheap; None before the first build."""
+    snapshot = current_snapshot(folder)
+    if snapshot is None:
+        return None
+    return snapshot, length(snapshot_folder(folder, snapshot)), tuple(shared_files(folder).items())
 
 
 def withdraw(folder: Path, dataset: RemoteDataset) -> None:
@@ -158,8 +166,10 @@ def _shared(folder: Path, before: _Published | None, now: _Published) -> Iterato
         yield from (_drop(name) for name in known[gone]["graphs"])
 
 
-def _send(dataset: RemoteDataset, changes: Iterable[str], now: _Published) -> None:
+def _send(dataset: RemoteDataset, changes: list[str], before: _Published | None, now: _Published) -> None:
     """One update where it fits, ending with what is published then; a graph is never split between two."""
+    if now == before:
+        return
     waiting: list[str] = []
     size = 0
     for change in changes:

@@ -6,6 +6,7 @@ in a process that may be killed. Views of a graph and scratch datasets stay on t
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from orchestrator.kg.query.answers import finish
 from orchestrator.kg.query.client import GraphQueries, QueryAnswer, QueryLimits
 from orchestrator.kg.query.formats import RESULT_FORMATS, Kind, negotiate
 from orchestrator.kg.query.names import iri
-from orchestrator.kg.query.publish import RemoteDataset, publish, withdraw
+from orchestrator.kg.query.publish import RemoteDataset, publish, stamp_of, withdraw
 from orchestrator.kg.query.remote import Asked, SparqlServer
 from orchestrator.kg.query.substitute import substituted
 from orchestrator.kg.snapshot import GRAPH, current_snapshot, new_snapshot, split_view
@@ -40,6 +41,8 @@ class RemoteQueries(GraphQueries):
             raise NotConfigured(f"the addresses of a SPARQL server need {_PLACE}: one dataset per project")
         self._query_url, self._update_url, self._front = query_url, update_url, front
         self._http = httpx2.AsyncClient()
+        self._publishing: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._published: dict[Path, object] = {}
 
     async def query(self, folder: Path, sparql: str, *, limits: QueryLimits = _LIMITS, **given: Any) -> QueryAnswer:
         """As GraphQueries has it; a view's graph and a scratch dataset are asked on this host."""
@@ -55,12 +58,13 @@ class RemoteQueries(GraphQueries):
     async def refresh(self, folder: Path) -> None:
         """Publish what changed in the folder's graph, and tell a local server that answers for its views."""
         base, _ = split_view(folder)
-        await asyncio.to_thread(self._on_dataset, base, publish)
+        await self._publish(base)
         await super().refresh(folder)
 
     async def forget(self, folder: Path) -> None:
         """Empty the server's dataset of the folder's graph, and end a local server that answers for its views."""
         await asyncio.to_thread(self._on_dataset, folder, withdraw)
+        self._published.pop(folder, None)
         await super().forget(folder)
 
     async def aclose(self) -> None:
@@ -84,6 +88,7 @@ class RemoteQueries(GraphQueries):
         snapshot = current_snapshot(folder)
         if snapshot is None:
             raise NotFound("this project has no knowledge graph yet", hint="generate it first")
+        await self._publish(folder)
         text = substituted(sparql, substitutions or {})
         if base_iri is not None:
             text = f"BASE {iri(base_iri)}\n{text}"
@@ -97,6 +102,14 @@ class RemoteQueries(GraphQueries):
         body, rows, truncated = await asyncio.to_thread(_body, lines, kind, media_type, limits)
         seconds = round(time.perf_counter() - began, 6)
         return QueryAnswer(media_type, body, kind, rows, truncated, seconds, snapshot)
+
+    async def _publish(self, folder: Path) -> None:
+        """Let the server have what the folder has, whoever wrote it there; costs a look at some files when it has."""
+        async with self._publishing[folder]:
+            stamp = await asyncio.to_thread(stamp_of, folder)
+            if stamp != self._published.get(folder):
+                await asyncio.to_thread(self._on_dataset, folder, publish)
+                self._published[folder] = stamp
 
     async def _admit(self, text: str, limits: QueryLimits) -> Kind:
         """What kind of query the text is; raises BadQuery where it may not run."""
