@@ -47,6 +47,20 @@ async def test_a_broken_file_is_reported_and_the_others_are_fixed(tmp_path: Path
     assert "invalid-syntax" in result.data["remaining"]
 
 
+async def test_a_file_ruff_dies_of_is_named_and_the_others_are_fixed(tmp_path: Path) -> None:
+    deep = "x = " + "[" * 20_000 + "]" * 20_000 + "\n"
+    files = {f"a{number}.py": "import os\n" for number in range(5)} | {"deep [er], é.py": deep}
+    root = write(tmp_path, files)
+    told = Told()
+    result = await AGENT.run(context(root, tell=told, select=["F401"]))
+    assert [(root / f"a{number}.py").read_text() for number in range(5)] == [""] * 5
+    assert (root / "deep [er], é.py").read_text() == deep
+    assert result.data == {
+        "found": {"F401": 5}, "fixed": {"F401": 5}, "remaining": {}, "left_out": ["deep [er], é.py"],
+    }  # fmt: skip
+    assert "Left out, because ruff dies of it: deep [er], é.py." in result.summary
+
+
 async def test_nothing_to_fix_is_said_so(tmp_path: Path) -> None:
     root = write(tmp_path, {"a.py": "x = 1\n"})
     assert "Nothing to fix" in (await AGENT.run(context(root, select=["F401"]))).summary
