@@ -67,8 +67,8 @@ GRAMMAR = Grammar(
         "identifier": Parameter(names=lambda node: [node]),
     },
     handlers={
-        "declaration": declaration,
-        "field_declaration": declaration,
+        "declaration": lambda node, sink: declaration(node, sink, constructing=False),
+        "field_declaration": lambda node, sink: declaration(node, sink, constructing=False),
         "preproc_include": include,
         "type_definition": typedef,
     },

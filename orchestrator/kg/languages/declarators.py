@@ -70,8 +70,8 @@ def parameter_names(node: Node) -> list[Node]:
     return [name] if name is not None and name.type == "identifier" else []
 
 
-def declaration(node: Node, sink: Sink) -> None:
-    """Variables, fields and promised functions."""
+def declaration(node: Node, sink: Sink, *, constructing: bool = True) -> None:
+    """Variables, fields and promised functions. ``constructing``: values in brackets run a constructor."""
     written = field_of("type")(node)
     automatic = written is not None and written.type == "placeholder_type_specifier"
     declared = "" if automatic else sink.type_of(_specified(written))
@@ -84,12 +84,8 @@ def declaration(node: Node, sink: Sink) -> None:
             sink.declare(text(name), node, declared)
             continue
         made = value is not None and value.type in ("argument_list", "initializer_list")
-        if (
-            made
-            and declared
-            and child.type == "init_declarator"
-            and name_of(child) == child.child_by_field_name("declarator")
-        ):
+        plain = child.type == "init_declarator" and name == child.child_by_field_name("declarator")
+        if constructing and made and declared and plain:
             sink.call(f"{declared}^", child, value, soft=True)
         plural = any(True for _ in within(child.child_by_field_name("declarator") or child, "array_declarator"))
         sink.bind(

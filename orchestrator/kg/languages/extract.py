@@ -73,6 +73,7 @@ class _Reader:
         self._soft: list[int] = []
         self._local: list[int] = []
         self._traits: list[tuple[int, str, str]] = []
+        self._extended: list[tuple[int, str]] = []
         self._scope = _Scope(0, root.end_byte + 1, "module")
         self._scopes = [self._scope]
         self._comments: list[str] = []
@@ -115,6 +116,7 @@ class _Reader:
             "soft": self._soft,
             "local": self._local,
             "traits": self._traits,
+            "extended": self._extended,
         }
         return FileFacts(
             lines=self._root.end_point[0] + (1 if self._root.end_point[1] else 0),
@@ -337,6 +339,10 @@ class _Reader:
             held = self._definitions[index]
             more = tuple(one for one in names if one and one not in held.bases)
             self._definitions[index] = held._replace(bases=held.bases + more)
+
+    def extends_class(self, names: Iterable[str]) -> None:
+        """Types whose methods become those of the class around itself."""
+        self._extended += [(self._scope.index, name) for name in names if name]
 
     def implements(self, of: str, trait: str, node: Node) -> None:
         """A type, perhaps of another file, gets a base here."""

@@ -165,6 +165,7 @@ RUBY = Scoping(
     class_of=frozenset({"class"}),
     calls_type="converts",
     strict_statics=True,
+    nested=False,
     blocks=True,
     bare_super="method",
     files_of_import=_required,

@@ -69,6 +69,10 @@ class Sink(Protocol):
         """More bases of the class around."""
         ...
 
+    def extends_class(self, names: Iterable[str]) -> None:
+        """Types whose methods become those of the class around itself."""
+        ...
+
     def implements(self, of: str, trait: str, node: Node) -> None:
         """A type, perhaps of another file, gets a base here."""
         ...

@@ -231,19 +231,19 @@ class Lookup(Members):
         inner = self._types(f"{owner.name}.{self._rules.fold(name)}", path)
         if inner:
             return inner, False
-        if types or not self._rules.implicit or id(owner) in seen:
+        if types or not self._rules.implicit or id(owner) in seen or (seen and not self._rules.nested):
             return self._inherited_type(owner, name, path), False
         seen.add(id(owner))
         static = self._is_static(path, at)
         if static and name in self._rules.makers:
-            return sure(Maker(owner)), False
+            return self.member(Class(owner), name, path), False
         found = self._of_type(owner, name, static=static, path=path)
         if found.values or found.complete:
             return found, False
         # A member that is there but cannot be followed hides what is further out.
         if self._has_field(owner, name):
             return UNKNOWN, False
-        return None, not self.ancestors(owner)[1]
+        return None, self._is_open(owner)
 
     def _inherited_type(self, owner: Type, name: str, path: str) -> Found | None:
         for ancestor in self.ancestors(owner)[0][1:]:

@@ -136,7 +136,8 @@ class Members(ABC):
             return found if found.values or value.name or self._rules.words("", "") else sure(Outside(name))
         if isinstance(value, Class):
             if name in self._rules.makers:
-                return sure(Maker(value.type))
+                own = self._of_type(value.type, name, static=True, path=path)
+                return own if own.values else sure(Maker(value.type))
             inner = self._types(f"{value.type.name}.{self._rules.fold(name)}", path)
             return inner or self._of_type(value.type, name, static=True, path=path)
         if isinstance(value, Instance):
@@ -174,7 +175,26 @@ class Members(ABC):
                 return Found((Functions(tuple(held), type_),), certain)
             if name in ancestor.fields and not above:
                 return self._field(ancestor.fields[name])
+        return self._of_extended(ancestors, name, path) if static else UNKNOWN
+
+    def _of_extended(self, ancestors: list[Type], name: str, path: str) -> Found:
+        """A method of the types that a class itself, not its instances, has the methods of."""
+        for written in (one for ancestor in ancestors for one in ancestor.extended):
+            values = self.evaluate(written.path, written.scope, written.text, types=True).values
+            for value in values:
+                found = (
+                    self._of_type(value.type, name, static=False, path=path) if isinstance(value, Class) else UNKNOWN
+                )
+                if found.values:
+                    return found
         return UNKNOWN
+
+    def _is_open(self, type_: Type) -> bool:
+        """Whether something unknown may lend members to a type."""
+        ancestors, complete = self.ancestors(type_)
+        extended = (one for ancestor in ancestors for one in ancestor.extended)
+        known = (self.evaluate(one.path, one.scope, one.text, types=True).values for one in extended)
+        return not complete or any(not isinstance(value, Class) for values in known for value in values or (None,))
 
     def _has_field(self, type_: Type, name: str) -> bool:
         return any(name in one.fields for one in self.ancestors(type_)[0])

@@ -40,8 +40,10 @@ def _call(node: Node, sink: Sink) -> None:
             sink.imported("", node, f"./{path}" if word == "require_relative" else path)
     elif word in _MIXINS and sink.in_class:
         sink.bases(dotted(text(one)) for one in given if one.type in ("constant", "scope_resolution"))
-    elif word == "extend" and sink.in_class and [text(one) for one in given] == ["self"]:
-        sink.access("module_function")
+    elif word == "extend" and sink.in_class:
+        if "self" in map(text, given):
+            sink.access("module_function")
+        sink.extends_class(dotted(text(one)) for one in given if one.type in ("constant", "scope_resolution"))
     elif word in _ATTRIBUTES and sink.in_class:
         for one in given:
             sink.bind(text(one).lstrip(":"), one, value=f"this.@{text(one).lstrip(':')}")
@@ -58,7 +60,7 @@ def _word(node: Node, sink: Sink) -> None:
 
 def _made_names(node: Node, sink: Sink) -> None:
     """The names that are made here, not used."""
-    name = node.child_by_field_name("name")
+    name = node.child_by_field_name("name") if node.type != "alias" else None
     for child in [name] if name is not None else node.named_children:
         if child.type == "identifier":
             sink.ignore(child)

@@ -47,21 +47,21 @@ class Scoping:
 
     ``namespace`` of a file (path, package it says, places); ``words`` are heads that mean a namespace relative to the
     file. ``outer``: names are looked up in the namespaces around, too. ``implicit``: members are known without a
-    receiver. ``included``: only what a file includes is known. ``reopened``: a class may be defined in parts.
-    ``reexports``: a namespace hands on what it imports. ``global_functions``: those of none are known everywhere.
-    ``constructor`` is the name of constructors, "" for that of the class, None where there are none. ``calls_type`` is
-    what calling a class does; ``makers`` are names on a class that make an instance, ``class_of`` those on an instance
-    that give its class. ``overloads``: functions of one
+    receiver, ``nested``: those of classes further out as well. ``included``: only what a file includes is known.
+    ``reopened``: a class may be defined in parts. ``reexports``: a namespace hands on what it imports.
+    ``global_functions``: those of no namespace are known everywhere. ``constructor`` is the name of constructors, "" for
+    that of the class, None where there are none. ``calls_type`` is what calling a class does; ``makers`` are names on a
+    class that make an instance, ``class_of`` those on an instance that give its class. ``overloads``: functions of one
     name are told apart by arity. ``builtins`` are names of the language, ``prelude`` names it imports by itself.
     ``outside_functions``: a bare name that no file defines is a function from outside. ``files_of_import`` finds the
-    files of an import (module, path, places); ``paths``: imports name files. ``blocks`` may run for any
-    object.
+    files of an import (module, path, places); ``paths``: imports name files. ``blocks`` may run for any object.
     """
 
     namespace: Namespace = said
     words: Callable[[str, str], Mapping[str, str]] = lambda _path, _namespace: {}
     outer: bool = False
     implicit: bool = True
+    nested: bool = True
     included: bool = False
     reopened: bool = False
     reexports: bool = False

@@ -9,7 +9,7 @@ import orjson
 
 from orchestrator.kg.facts import FileFacts
 
-_READ = ("package", "statics", "traits", "local", "project")
+_READ = ("package", "statics", "traits", "extended", "local", "project")
 
 
 def surface(facts: FileFacts) -> Hashable:

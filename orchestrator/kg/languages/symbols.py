@@ -46,6 +46,7 @@ class Type:
     fields: dict[str, list[tuple[str, AttributeBinding]]] = field(default_factory=dict)
     promised: dict[str, Written] = field(default_factory=dict)
     bases: list[Written] = field(default_factory=list)
+    extended: list[Written] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class File:
     soft: frozenset[int]
     local: frozenset[int]
     traits: list[tuple[int, str, str]]
+    extended: list[tuple[int, str]]
     package: str
 
 
@@ -161,6 +163,7 @@ class World:
             tests=frozenset(kept.get("tests", ())),
             soft=frozenset(kept.get("soft", ())),
             local=frozenset(kept.get("local", ())),
+            extended=[(scope, name) for scope, name in kept.get("extended", ())],
             traits=[(scope, of, trait) for scope, of, trait in kept.get("traits", ())],
             package=package,
         )
@@ -228,6 +231,10 @@ class World:
                 self.exports.setdefault((fold(file.names[binding.scope]), fold(binding.name)), []).append(
                     (file.path, binding)
                 )
+        for scope, name in file.extended:
+            type_ = self.type_of.get(Symbol(file.path, scope))
+            if type_ is not None:
+                type_.extended.append(Written(file.path, scope, name))
         for attribute in file.facts.attributes:
             type_ = self.type_of.get(Symbol(file.path, attribute.owner))
             if type_ is not None:

@@ -95,3 +95,7 @@ def test_macros_of_any_number_of_arguments_leave_alternatives_possible() -> None
 def test_a_macro_before_a_name_does_not_hide_a_function() -> None:
     graph = read({"a.c": "int API_CALL main(void)\n{ return 0; }\nAPI_PUBLIC(int *) made(int a) { return 0; }\n"})
     assert graph.kinds("a.c") == {"main": "function", "made": "function"}
+
+
+def test_a_variable_with_values_in_braces_is_no_call() -> None:
+    assert read({"a.c": "struct p { int x; };\nvoid f(void) { struct p q = { 1 }; }\n"}).calls("a.c#f") == set()

@@ -143,3 +143,26 @@ def test_a_block_outside_of_functions_may_run_for_an_object_with_a_method_of_the
     spec = "def helper; end\n\ndef other; end\n\napp do\n  helper\n  other\nend\n"
     graph = read({"spec/a_spec.rb": spec, "lib/app.rb": "class App\n  def helper; end\nend\n"})
     assert graph.calls("spec/a_spec.rb") == {"spec/a_spec.rb#other"}
+
+
+def test_methods_of_modules_further_out_are_not_known_and_those_a_class_is_extended_with_are() -> None:
+    source = """module Outer
+  def self.helpers; end
+  def self.other; end
+  module Loader
+    def helpers; end
+  end
+  module Inner
+    extend Loader
+    helpers()
+    other()
+    alias again helpers
+  end
+end
+"""
+    assert read({"lib/a.rb": source}).calls("lib/a.rb#Outer.Inner") == {"lib/a.rb#Outer.Loader.helpers"}
+
+
+def test_a_class_may_have_a_new_of_its_own() -> None:
+    source = "module App\n  def self.new(base); end\nend\ndef f\n  App.new(1)\nend\n"
+    assert read({"lib/a.rb": source}).calls("lib/a.rb#f") == {"lib/a.rb#App.new"}
