@@ -270,7 +270,7 @@ def _make(m: Machine, of: Object, arguments: list[Values], this: Values) -> Valu
         made.proto = above[0] if len(above) == 1 and isinstance(above[0], Object) else None
         made.open = made.proto is None
         this = (made,)
-    if m.calls >= MAX_CALLS:
+    if m.calls >= MAX_CALLS or m.steps > m.limit:
         return this
     m.calls += 1
     _initialize(m, of, arguments, this, 0)

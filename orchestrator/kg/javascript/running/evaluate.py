@@ -143,8 +143,12 @@ def _at_home(values: Values, home: Object) -> None:
 
 def _chain(m: Machine, node: ir.Node, env: Env) -> Values:
     head, steps = node[1], node[2]
-    values = _require(m, node, env) or m.evaluate(head, env)
-    start = 1 if _is_require(node) and values is not UNKNOWN and steps[0][0] == ir.CALL else 0
+    values: Values = ()
+    start = 0
+    if head[0] == ir.NAME and head[1] == "require":
+        values = _require(m, node, env)
+        start = 1 if values else 0
+    values = values or m.evaluate(head, env)
     this: Values = UNDEFINED
     rule = "scope" if head[0] == ir.NAME else "flow"
     if head[0] == ir.SUPER and steps[0][0] == ir.CALL:
@@ -211,23 +215,13 @@ def _anything_in(m: Machine, values: Values) -> Values:
     return found or UNKNOWN
 
 
-def _is_require(node: ir.Node) -> bool:
-    head, first = node[1], node[2][0]
-    return bool(
-        head[0] == ir.NAME
-        and head[1] == "require"
-        and first[0] == ir.CALL
-        and len(first[1]) == 1
-        and first[1][0][0] == ir.STRING
-    )
-
-
 def _require(m: Machine, node: ir.Node, env: Env) -> Values:
     """What ``require("…")`` gives; () if the chain is none."""
-    if not _is_require(node) or m.lookup(env, "require") != UNKNOWN:
+    first = node[2][0]
+    if first[0] != ir.CALL or len(first[1]) != 1 or first[1][0][0] != ir.STRING or m.lookup(env, "require") != UNKNOWN:
         return ()
-    m.record.site(env.frame.path, node[2][0][2]).builtin = True
-    return imported(m, node[2][0][1][0][1], "=", env.frame.path) or UNDEFINED
+    m.record.site(env.frame.path, first[2]).builtin = True
+    return imported(m, first[1][0][1], "=", env.frame.path) or UNDEFINED
 
 
 def _import_call(m: Machine, node: ir.Node, env: Env) -> Values:

@@ -70,7 +70,9 @@ def _each(
 ) -> None:
     """The body once per item: each item surely has its turn, if there is any."""
     outer = m.region
-    for item in items:
+    for index, item in enumerate(items):
+        if index and m.steps > m.limit:
+            break
         m.region = Region(outer)
         inner = _inner(m, env, names)
         assign(m, target, item, inner)

@@ -26,6 +26,7 @@ def copy_properties(m: Machine, into: Object, values: Values) -> None:
         if isinstance(value, Object) and _is_class_side(m, value):
             continue
         if isinstance(value, Object) and value.kind != "module":
+            m.steps += len(m.properties(value))
             for key, one in list(m.properties(value).items()):
                 m.put(into, key, one)
             into.rest = join(into.rest, value.rest) if into.owner is m.token else into.rest

@@ -29,8 +29,10 @@ from orchestrator.kg.javascript.running.values import (
 )
 
 MAX_DEPTH = 120
+_STAND_INS = frozenset({Live, Imported})
 _MAX_PROTOTYPES = 40
-_MAX_PROPERTIES = 2000
+_MAX_PROPERTIES = 500
+_MAX_ITEMS = 100
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ class Machine:
         self.region = Region()
         self.steps = 0
         self.limit = 0
+        self.started = False  # whether all modules ran: what they export is settled from then on
+        self._exports: dict[Imported, Values] = {}
         self.calls = 0
         self.call = call
         self.executed: dict[tuple[str, int], int] = {}
@@ -167,7 +171,7 @@ class Machine:
     def settle(self, values: Values) -> Values:
         """Values with what stands for names elsewhere looked up."""
         for value in values:
-            if isinstance(value, Live | Imported):
+            if value.__class__ in _STAND_INS:
                 break
         else:
             return values
@@ -183,7 +187,14 @@ class Machine:
     def _elsewhere(self, value: Value) -> Values:
         if isinstance(value, Live):
             return self.lookup(value.env, value.name)
-        return self.exported(value.path, value.name) if isinstance(value, Imported) else (value,)
+        if not isinstance(value, Imported):
+            return (value,)
+        found = self._exports.get(value)
+        if found is None:
+            found = self.exported(value.path, value.name)
+            if self.started:
+                self._exports[value] = found
+        return found
 
     def assign(self, env: Env, name: str, values: Values) -> None:
         """``name = values``: replaces what was there, unless it may not happen."""
@@ -205,11 +216,13 @@ class Machine:
             self.record.consulted.add(path)
         return found
 
-    def exported(self, path: str, name: str, seen: tuple[str, ...] = ()) -> Values:
-        """What a module exports under a name."""
+    def exported(self, path: str, name: str, seen: set[str] | None = None) -> Values:
+        """What a module exports under a name. ``seen``: the modules asked already on the way through ``export *``."""
         module = self.module(path)
+        seen = set() if seen is None else seen
         if module is None or path in seen:
             return UNKNOWN
+        seen.add(path)
         if not module.is_es:
             commonjs = self.properties(module.commonjs).get("exports", UNKNOWN)
             return commonjs if name in ("*", "=", "default") else self.get(commonjs, name)
@@ -222,7 +235,7 @@ class Machine:
             return self.settle(found)
         if name != "default":
             for star in module.stars:
-                values = self.exported(star, name, (*seen, path))
+                values = self.exported(star, name, seen)
                 if values not in (UNKNOWN, UNDEFINED):
                     return values
         return self.settle(self.properties(module.namespace).get("export=", UNKNOWN)) if name == "default" else UNKNOWN
@@ -234,9 +247,12 @@ class Machine:
         return Object(self.token, "object", self.region)
 
     def array(self, items: list[Values]) -> Object:
-        """A new array of known items."""
-        made = Object(self.token, "array", self.region, size=len(items))
-        made.props = {str(index): values for index, values in enumerate(items)}
+        """A new array of known items; what follows a hundred of them may stand anywhere behind."""
+        known, more = items[:_MAX_ITEMS], items[_MAX_ITEMS:]
+        made = Object(self.token, "array", self.region, size=-1 if more else len(known))
+        made.props = {str(index): values for index, values in enumerate(known)}
+        for values in more:
+            made.rest = join(made.rest, values)
         return made
 
     def properties(self, of: Object) -> dict[str, Values]:

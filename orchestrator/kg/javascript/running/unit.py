@@ -18,7 +18,7 @@ from orchestrator.kg.javascript.running.values import UNDEFINED, UNKNOWN, Env, F
 _TABLE = EXPRESSIONS | STATEMENTS
 # Steps a module may take beside its own statements to look into what it calls, and a function that nobody called.
 _MODULE_STEPS = 20_000
-_ENTRY_STEPS = 1_500
+_ENTRY_STEPS = 500
 _MAX_CREATED = 40_000
 
 
@@ -36,6 +36,7 @@ def run_unit(
     for path in paths:
         m.limit = m.steps + _MODULE_STEPS
         m.execute(programs(path)[0][4], m.modules[path].env)
+    m.started = True
     at = 0
     while at < min(len(m.created), _MAX_CREATED):  # what runs makes more
         _enter(m, m.created[at])

@@ -1,0 +1,95 @@
+"""After any sequence of edits, moves and deletions the links of JavaScript are those of a linker made anew."""
+
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from orchestrator.kg.facts import FileFacts, FileLinks
+from orchestrator.kg.javascript.links import Linker
+from orchestrator.kg.readers import Readers
+from tests.kg.javascript_tree import facts_of
+
+_TREE = {
+    "package.json": '{ "name": "shop", "imports": { "#util": "./src/util.ts" } }',
+    "tsconfig.json": '{ "compilerOptions": { "paths": { "@/*": ["./src/*"] } } }',
+    "src/index.ts": "export * from './cart'\nexport { total as sum } from './util'",
+    "src/util.ts": "export function total(xs: number[], each: Function) { return xs.map(x => each(x)) }\n"
+    "export const twice = (f: Function) => () => f()",
+    "src/base.ts": "import { Cart } from './cart'\nexport class Base { save() { this.check() } check() {} make() { return new Cart() } }",  # noqa: E501 - source as it is
+    "src/cart.ts": "import { Base } from '@/base'\nimport { twice } from '#util'\n"
+    "export class Cart extends Base { check() { twice(() => this.save())() } put(x: string) {} }",
+    "src/other.js": "const { Cart } = require('./index')\nmodule.exports = function go(x) { x.put(1); new Cart().save(); x.save() }",  # noqa: E501 - source as it is
+    "src/more.js": "const go = require('./other')\nexports.more = () => go({ put() {}, save() {} })",
+    "src/view.tsx": "import { sum, Cart } from '.'\nexport const View = () => { sum([1], price); return <Row /> }\n"
+    "function price() {}\nconst Row = () => <View />",
+    "test/view.test.js": "import { View } from '../src/view'\nit('shows', () => View())",
+}
+_LINES = [
+    "export function fresh(f) { f(); return f }",
+    "export class Late extends Base { check() {} put() {} }",
+    "unknown.put(1)",
+    "export default () => {}",
+    "import { total } from './util'; total([1], () => {})",
+    "require('./more').more()",
+    "class { broken",
+]
+
+
+class _Live:
+    """A linker that is updated, with the links it says have to be made again."""
+
+    def __init__(self, facts: Mapping[str, FileFacts], paths: set[str]) -> None:
+        self._linker = Linker(facts, paths)
+        self._readers = Readers()
+        self.links: dict[str, FileLinks] = {}
+        self._link(set(facts))
+
+    def update(self, changed: Mapping[str, FileFacts | None], paths: set[str]) -> set[str]:
+        affected = self._linker.update(changed, paths, self._readers)
+        for path, facts in changed.items():
+            if facts is None:
+                self.links.pop(path)
+                self._readers.forget(path)
+        self._link(affected - {path for path, facts in changed.items() if facts is None})
+        return affected
+
+    def _link(self, paths: set[str]) -> None:
+        for path in sorted(paths):
+            self.links[path] = self._linker.link(path)
+            self._readers.record(path, self._linker.consulted)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_updated_links_equal_those_of_a_clean_linker(seed: int) -> None:
+    chosen = random.Random(seed)
+    texts = dict(_TREE)
+    live = _Live(facts_of(texts), set(texts))
+    for _ in range(8):
+        path = chosen.choice(sorted(texts))
+        changed: dict[str, FileFacts | None] = {}
+        kind = chosen.choice(("edit", "edit", "delete", "move", "back"))
+        if kind in ("delete", "move") and len(texts) > 4:
+            text = texts.pop(path)
+            changed[path] = None
+            if kind == "move":
+                path = path.replace("src/", "lib/") if path.startswith("src/") else f"src/{path.rpartition('/')[2]}"
+                texts[path] = text
+                changed |= facts_of({path: text})
+        else:
+            path = chosen.choice(sorted(_TREE)) if kind == "back" else path
+            lines = _TREE.get(path, texts.get(path, "")).split("\n")
+            if kind == "edit" and not path.endswith(".json"):
+                lines.insert(chosen.randrange(len(lines) + 1), chosen.choice(_LINES))
+            texts[path] = "\n".join(lines)
+            changed |= facts_of({path: texts[path]})
+        live.update(changed, set(texts))
+        facts = facts_of(texts)
+        clean = Linker(facts, set(texts))
+        assert live.links == {path: clean.link(path) for path in facts}
+
+
+def test_an_edit_reaches_those_that_read_it_and_nobody_else() -> None:
+    live = _Live(facts_of(_TREE), set(_TREE))
+    changed = facts_of({"src/view.tsx": _TREE["src/view.tsx"] + "\nprice()"})
+    assert live.update(changed, set(_TREE)) == {"src/view.tsx", "src/util.ts", "test/view.test.js"}
