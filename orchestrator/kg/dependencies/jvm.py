@@ -11,8 +11,8 @@ from orchestrator.kg.facts import Dependency, FileFacts
 _PROPERTY = re.compile(r"\$\{([\w.-]+)\}")
 _SCOPES = {"test": "test", "provided": "build", "system": "build", "import": "build"}
 _GRADLE = re.compile(
-    r"^[ \t]*(api|implementation|compileOnly|runtimeOnly|testImplementation|testRuntimeOnly|annotationProcessor|kapt|ksp|"
-    r"compile|testCompile)\b[\s(]*(?:platform\()?[\"']([^\"':\s$]+):([^\"':\s$]+)(?::([^\"':\s]+))?[\"']",
+    r"^[ \t]*(api|implementation|compileOnly|runtimeOnly|testImplementation|testRuntimeOnly|annotationProcessor|kapt|"
+    r"ksp|compile|testCompile)\b[\s(]*(?:platform\()?[\"']([^\"':\s$]+):([^\"':\s$]+)(?::([^\"':\s]+))?[\"']",
     re.MULTILINE,
 )
 _GRADLE_SCOPES = {"compileOnly": "build", "annotationProcessor": "build", "kapt": "build", "ksp": "build"}

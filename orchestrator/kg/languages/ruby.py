@@ -13,7 +13,8 @@ _ATTRIBUTES = frozenset({"attr_reader", "attr_writer", "attr_accessor"})
 # Here names are made, which are no calls.
 _MAKERS = (
     "method", "singleton_method", "method_parameters", "optional_parameter", "keyword_parameter", "splat_parameter",
-    "hash_splat_parameter", "block_parameter", "alias", "undef", "left_assignment_list", "destructured_parameter",
+    "hash_splat_parameter", "block_parameter", "alias", "undef", "setter", "left_assignment_list",
+    "destructured_parameter",
 )  # fmt: skip
 
 

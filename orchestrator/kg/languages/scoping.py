@@ -49,8 +49,8 @@ class Scoping:
     file. ``outer``: names are looked up in the namespaces around, too. ``implicit``: members are known without a
     receiver, ``nested``: those of classes further out as well. ``included``: only what a file includes is known.
     ``reopened``: a class may be defined in parts. ``reexports``: a namespace hands on what it imports.
-    ``global_functions``: those of no namespace are known everywhere. ``constructor`` is the name of constructors, "" for
-    that of the class, None where there are none. ``calls_type`` is what calling a class does; ``makers`` are names on a
+    ``global_functions``: those of no namespace are known everywhere. ``constructor`` names constructors, "" for the
+    name of the class, None where there are none. ``calls_type`` is what calling a class does; ``makers`` are names on a
     class that make an instance, ``class_of`` those on an instance that give its class. ``overloads``: functions of one
     name are told apart by arity. ``builtins`` are names of the language, ``prelude`` names it imports by itself.
     ``outside_functions``: a bare name that no file defines is a function from outside. ``files_of_import`` finds the

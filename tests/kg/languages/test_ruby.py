@@ -166,3 +166,8 @@ end
 def test_a_class_may_have_a_new_of_its_own() -> None:
     source = "module App\n  def self.new(base); end\nend\ndef f\n  App.new(1)\nend\n"
     assert read({"lib/a.rb": source}).calls("lib/a.rb#f") == {"lib/a.rb#App.new"}
+
+
+def test_the_name_of_a_setter_is_no_call() -> None:
+    source = "class A\n  def size; end\n  def size=(value); end\nend\n"
+    assert read({"lib/a.rb": source}).calls("lib/a.rb#A.size=") == set()
