@@ -17,8 +17,8 @@ from typer.main import get_command
 
 from orchestrator.cli.loading import quick_loading
 from orchestrator.cli.parent import leave_with_parent
+from orchestrator.cli.settings import read_settings
 from orchestrator.cli.up import up as run_up
-from orchestrator.config import Settings
 from orchestrator.core.errors import OrchestratorError
 
 _CLIENT = {
@@ -77,7 +77,7 @@ def main() -> None:
 @app.command()
 def up() -> None:
     """Start everything: databases (embedded, unless URLs are set), API, workers and monitor."""
-    asyncio.run(run_up(Settings()))
+    asyncio.run(run_up(read_settings()))
 
 
 @app.command()
@@ -90,14 +90,14 @@ def demo(
     """Do the main job on a repository, start to end, and show it."""
     from orchestrator.cli.demo import run_demo  # noqa: PLC0415  heavy: loads the HTTP client and the terminal library
 
-    sys.exit(asyncio.run(run_demo(Settings(), repo, stop=stop)))
+    sys.exit(asyncio.run(run_demo(read_settings(), repo, stop=stop)))
 
 
 @app.command()
 def api() -> None:
     """Serve the HTTP API and the console alone; DATABASE_URL and REDIS_URL must be set."""
     leave_with_parent()
-    settings = Settings()
+    settings = read_settings()
     with quick_loading():
         import uvicorn  # noqa: PLC0415  heavy: only this command serves
 
@@ -123,7 +123,7 @@ def worker(kind: WorkerKind) -> None:
         from orchestrator.worker import run_heavy, run_light  # noqa: PLC0415  heavy: only workers need all the parts
 
     run = run_light if kind is WorkerKind.light else run_heavy
-    run(Settings())
+    run(read_settings())
 
 
 @app.command()
@@ -133,7 +133,7 @@ def monitor() -> None:
     with quick_loading():
         from orchestrator.worker import run_monitor  # noqa: PLC0415  heavy, as above
 
-    run_monitor(Settings())
+    run_monitor(read_settings())
 
 
 @app.command()
@@ -141,7 +141,7 @@ def migrate() -> None:
     """Bring the database of DATABASE_URL to the newest migration."""
     from orchestrator.cli.migrate import upgrade  # noqa: PLC0415  heavy: loads alembic and every table
 
-    upgrade(Settings().database_url)
+    upgrade(read_settings().database_url)
 
 
 @app.command(hidden=True)

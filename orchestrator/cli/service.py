@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cli.schema import newest_revision
+from orchestrator.cli.settings import check_surroundings
 from orchestrator.cli.supervisor import Supervisor
 from orchestrator.config import Settings
 from orchestrator.core.errors import NotConfigured, OrchestratorError, TimedOut, Unavailable
@@ -28,6 +29,8 @@ _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.03
 _ENDS_BEFORE_GIVING_UP = 3
 _WATCH_SECONDS = 1.0
+_TOLD = "error: DATABASE_URL: "
+"""How a command of ours ends that could not use the database."""
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  compared with, never bound here
 
 Say = Callable[[str], None]
@@ -50,6 +53,7 @@ async def service(settings: Settings, say: Say, logs: Path | None = None) -> Asy
     """Run the service for the length of the block; it is ready when the block begins. ``logs``: see Supervisor."""
     started = time.monotonic()
     port = _free_port(settings.host, settings.port)
+    await check_surroundings(settings)
     async with _databases(settings, say) as (embedded, database_url, redis_url):
         environment = os.environ | {
             "DATABASE_URL": database_url,
@@ -127,7 +131,11 @@ async def _migrate(environment: dict[str, str]) -> None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise Unavailable(f"The database could not be migrated:\n{output.decode(errors='replace').strip()[-2000:]}")
+        told = output.decode(errors="replace").strip()
+        if told.startswith(_TOLD):
+            message, _, hint = told.removeprefix(_TOLD).partition("\n")
+            raise NotConfigured(message, field="DATABASE_URL", hint=hint.removeprefix("hint:").strip())
+        raise Unavailable(f"The database could not be migrated:\n{told[-2000:]}")
 
 
 def _command(*arguments: str) -> list[str]:

@@ -46,6 +46,35 @@ def test_an_occupied_port_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / "embedded").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PORT", "abc", "valid integer"),
+        ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("PROJECT_ROOTS", "/nonexistent", "/nonexistent"),
+        ("MCP_CONFIG", "/nope.json", "/nope.json"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "no Redis answers"),
+        ("REDIS_URL", "http://127.0.0.1:1", "redis://"),
+        ("DATABASE_URL", "postgresql://ada:secret@127.0.0.1:1/x", "onnection refused"),
+        ("DATABASE_URL", "nonsense secret", "postgresql://"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_two_lines_that_name_it(tmp_path: Path, name: str, value: str, told: str) -> None:
+    servers = {"DATABASE_URL": "postgresql://127.0.0.1:1/x"} if name == "REDIS_URL" else {}
+    done = _run("up", **({"PORT": "0", "DATA_DIR": str(tmp_path)} | servers | {name: value}))
+    lines = done.stderr.strip().splitlines()[-2:]
+    assert done.returncode == 1
+    assert lines[0].startswith(f"error: {name}")
+    assert told in lines[0]
+    assert lines[1].startswith("hint:")
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_log_level_may_be_written_in_small_letters() -> None:
+    assert _run("migrate", DATABASE_URL="", LOG_LEVEL="debug").stderr.startswith("error: DATABASE_URL: There is no")
+
+
 def test_a_port_of_zero_becomes_a_free_one() -> None:
     assert _free_port("127.0.0.1", 0) > 0
     with pytest.raises(NotConfigured):
