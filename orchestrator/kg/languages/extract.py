@@ -367,8 +367,9 @@ class _Reader:
 
 
 def _definition_name(written: str) -> str:
-    """Operators and destructors have names that are no identifiers."""
-    return dotted(written) or (written.replace(".", "") if len(written) <= _MAX_NAME else "")
+    """Operators, destructors and examples have names that are no identifiers."""
+    plain = dotted(written) if " " not in written else ""
+    return plain or (written.replace(".", "") if len(written) <= _MAX_NAME else "")
 
 
 def _kind(type_: str, value: str) -> tuple[BindingKind, str]:

@@ -171,7 +171,7 @@ RUBY = Scoping(
     files_of_import=_required,
     paths=True,
     builtins=frozenset(_RUBY_KERNEL.split()),
-    test_files=re.compile(r"(^|/)(test|tests)/|_test\.rb$|(^|/)test_[^/]*\.rb$"),
+    test_files=re.compile(r"(^|/)(test|tests|spec)/|_(test|spec)\.rb$|(^|/)test_[^/]*\.rb$"),
 )
 
 

@@ -8,6 +8,8 @@ from orchestrator.kg.languages.extract import extractor
 from orchestrator.kg.languages.grammar import Calls, Define, Grammar, Parameter, Sink, Visible, field_of, text, within
 
 _ACCESS = frozenset({"private", "protected", "public", "module_function"})
+_EXAMPLES = frozenset({"it", "specify", "example", "scenario", "test", "should"})
+_MAX_EXAMPLE = 80
 _MIXINS = frozenset({"include", "prepend"})
 _ATTRIBUTES = frozenset({"attr_reader", "attr_writer", "attr_accessor"})
 # Here names are made, which are no calls.
@@ -103,6 +105,25 @@ def _block(node: Node, sink: Sink) -> None:
         sink.enter(node, local=True)
 
 
+def _is_example(node: Node) -> bool:
+    """``it "does something" do … end``, of RSpec and Minitest::Spec, and ``test "…" do``."""
+    return (
+        node.child_by_field_name("receiver") is None
+        and node.child_by_field_name("block") is not None
+        and text(node.child_by_field_name("method")) in _EXAMPLES
+        and bool(_example_name(node))
+    )
+
+
+def _example_name(node: Node) -> str:
+    arguments = node.child_by_field_name("arguments")
+    first = arguments.named_children[0] if arguments is not None and arguments.named_child_count else None
+    if first is None or first.type != "string":
+        return ""
+    written = " ".join("".join(text(one) for one in within(first, "string_content")).split())
+    return f"{text(node.child_by_field_name('method'))} {written[:_MAX_EXAMPLE]}"
+
+
 def _superclass(node: Node) -> list[str]:
     held = node.child_by_field_name("superclass")
     return [text(held.named_children[0])] if held is not None and held.named_child_count else []
@@ -121,6 +142,7 @@ GRAMMAR = Grammar(
         "module": Define("class"),
         "class": Define("class", bases=_superclass),
         "method": _METHOD,
+        "call": Define("function", name=_example_name, when=_is_example, decorators=lambda _: ["it"]),
         "singleton_method": Define("function", parameters=field_of("parameters"), static=lambda _: True),
     },
     calls={"call": Calls(object=field_of("receiver"), name=field_of("method"))},
@@ -153,6 +175,6 @@ GRAMMAR = Grammar(
     visibility=_visible,
     splats=frozenset({"splat_argument", "hash_splat_argument", "block_argument"}),
     leaves=frozenset({"simple_symbol", "string_content"}),
-    test=lambda name, _: name.startswith("test_"),
+    test=lambda name, decorators: name.startswith("test_") or "it" in decorators,
 )
 extract = extractor(GRAMMAR)

@@ -171,3 +171,18 @@ def test_a_class_may_have_a_new_of_its_own() -> None:
 def test_the_name_of_a_setter_is_no_call() -> None:
     source = "class A\n  def size; end\n  def size=(value); end\nend\n"
     assert read({"lib/a.rb": source}).calls("lib/a.rb#A.size=") == set()
+
+
+def test_examples_are_tests_and_call() -> None:
+    spec = """describe Cart do
+  def made = Cart.new
+  it "adds up, with 1.5" do
+    made
+    Cart.make
+  end
+end
+"""
+    graph = read({"spec/cart_spec.rb": spec, "lib/cart.rb": "class Cart\n  def self.make; end\nend\n"})
+    example = "spec/cart_spec.rb#it adds up, with 15"
+    assert graph.tests() == {example}
+    assert graph.calls(example) == {"lib/cart.rb#Cart.make", "spec/cart_spec.rb#made"}
