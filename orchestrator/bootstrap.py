@@ -67,6 +67,7 @@ from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
+from orchestrator.services.traced_runs import TracedRuns
 from orchestrator.services.work_graphs import WorkGraphs
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
@@ -115,6 +116,7 @@ class Container:
     graphs: GraphService
     work_graphs: WorkGraphs
     scratch: ScratchGraphs
+    traced_runs: TracedRuns
     tool_calls: ToolCalls
     reaper: Reaper
     slots: FreedSlots
@@ -245,6 +247,7 @@ def build_container(settings: Settings) -> Container:
         graphs=graphs,
         work_graphs=WorkGraphs(database, mirrors, views, queries),
         scratch=ScratchGraphs(graphs, access, views, queries, limits),
+        traced_runs=TracedRuns(access, graphs, views, followed, updates),
         tool_calls=ToolCalls(registry, pool, access, views),
         reaper=Reaper(database, writer),
         slots=slots,

@@ -12,10 +12,12 @@ from orchestrator.cli.client_events import follow_quietly
 from orchestrator.cli.client_find import project_id
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_screen import Json, clean, console, count, print_json, show_one, table, when
+from orchestrator.cli.kg_trace import trace
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.graph_questions import question_named
 
-app = typer.Typer(help="Knowledge graphs: build, ask, query, show.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Knowledge graphs: build, ask, query, trace.", no_args_is_help=True, add_completion=False)
+app.command()(trace)
 
 Named = Annotated[str, typer.Argument(metavar="PROJECT", help="Name or id.")]
 

@@ -82,7 +82,7 @@ class Indexer:
                     told["report"] = self._graph.report(told)
             case "observe":
                 run = Run(**request["run"])
-                given = {name: request[name] for name in ("view", "commit")}
+                given = {name: request[name] for name in ("view", "commit", "only")}
                 told = self._graph.observe(Path(request["root"]), Path(request["traces"]), run, **given)
             case "end_view":
                 self._graph.end_view(request["view"])

@@ -105,11 +105,20 @@ class LiveGraph:
         counts = {"added": len(delta.added), "removed": len(delta.removed)} if delta else {"added": 0, "removed": 0}
         return {**told, **counts, "phases": clock.phases}
 
-    def observe(self, root: Path, traces: Path, run: Run, *, view: str = MAIN, commit: str = "") -> dict[str, Any]:
+    def observe(
+        self,
+        root: Path,
+        traces: Path,
+        run: Run,
+        *,
+        view: str = MAIN,
+        commit: str = "",
+        only: Collection[str] | None = None,
+    ) -> dict[str, Any]:
         """Take in what a run in the tree at ``root`` was seen to do; returns what is told of it, and what is not."""
-        self.update(root, view=view, commit=commit)
+        self.update(root, view=view, commit=commit, only=only)
         told = take_in(self._folder, traces, run, self._views[view].contents)
-        return told | self.update(root, view=view, commit=commit, paths=[])
+        return told | self.update(root, view=view, commit=commit, paths=[], going_on=True)
 
     def report(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """The report of the project's own graph, after an update of it that told ``told``; kept beside the snapshot."""

@@ -66,9 +66,20 @@ class GraphUpdates:
         return await self._ask(folder, project_iri, request)
 
     async def observe(
-        self, folder: Path, root: Path, traces: Path, run: Run, *, project_iri: str, commit: str = "", view: str = ""
+        self,
+        folder: Path,
+        root: Path,
+        traces: Path,
+        run: Run,
+        *,
+        project_iri: str,
+        commit: str = "",
+        view: str = "",
+        only: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Take in the traces of a run in the tree at ``root``; see ``observing.take_in``. All folders are absolute.
+
+        ``view`` and ``only`` as for ``update``, so that the tree is compared with the versions that ran.
 
         Raises NotFound before the first build, TooLarge, InvalidInput, Unavailable.
         """
@@ -78,7 +89,8 @@ class GraphUpdates:
             "traces": os.fspath(traces),
             "run": asdict(run),
             "commit": commit,
-            "view": view,
+            "view": split_view(view_folder(folder, view))[1] if view else "",
+            "only": list(only) if only is not None else None,
         }
         return await self._ask(folder, project_iri, request)
 

@@ -16,6 +16,7 @@ FactsOf = Callable[[Version], FileFacts | None]
 
 _INNER = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
 _LAMBDA = "<lambda>"
+_NAMELESS = "<anonymous>"
 _WITHOUT_NAME = _INNER | {_LAMBDA}
 
 
@@ -115,7 +116,7 @@ class _Matcher:
             every = (one for group in table.values() for one in group if last != _LAMBDA or not one.is_lambda)
             around = [one for one in every if one.line <= code.line <= one.end]
             return Symbol(code.file, max(around, key=lambda one: one.line).name if around else "")
-        found = _nearest(code, name, table.get(last, []))
+        found = _nearest(code, name, table.get(last, [])) or _alone(code, table)
         return Symbol(code.file, found.name) if found is not None else None
 
     def _table(self, file: Version) -> _Table | None:
@@ -139,6 +140,14 @@ def _nearest(code: Code, name: str, candidates: list[_Definition]) -> _Definitio
         return fitting[0] if len(fitting) == 1 else None
     behind = [one for one in fitting if one.line == code.line or (one.decorated and one.line > code.line)]
     return min(behind, key=lambda one: one.line, default=None)
+
+
+def _alone(code: Code, table: _Table) -> _Definition | None:
+    """For code that has no name: the only function that begins at its line."""
+    if code.name != _NAMELESS:
+        return None
+    found = [one for group in table.values() for one in group if one.line == code.line and one.kind == "function"]
+    return found[0] if len(found) == 1 else None
 
 
 def _definitions(facts: FileFacts) -> _Table:

@@ -3,7 +3,8 @@
     with tempfile.TemporaryDirectory() as traces:
         environment |= tracing_environment(Path(traces), root, environment)
         …run the command…
-        # then GraphUpdates.observe(…, traces) or an upload of joined(traces)
+        convert_coverage(Path(traces), root)  # of node; what Node wrote
+        # then GraphUpdates.observe(…, traces), or an upload of joined(traces)
 
 Nothing in the repository changes, and a command that is no Python program just leaves no trace. It runs nothing itself.
 """

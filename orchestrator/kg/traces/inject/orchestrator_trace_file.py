@@ -207,9 +207,10 @@ def _blob(path: str) -> str:
 
 
 def _sha1(data: bytes) -> Any:
-    # hashlib loads OpenSSL, which is slow and not needed in every child process
     try:
+        # hashlib loads OpenSSL, which is slow and not needed in every child process
         from _sha1 import sha1
     except ImportError:
+        # an interpreter that was built without it
         from hashlib import sha1
     return sha1(data)
