@@ -12,16 +12,17 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from orchestrator.core.errors import InvalidInput
+from orchestrator.core.errors import InvalidInput, OrchestratorError, RepositoryFailed
 from orchestrator.mcp.builtin import Arguments, BuiltinServer, BuiltinTool, CallContext
 from orchestrator.mcp.outline import SUPPORTED, outline_of
 from orchestrator.mcp.patterns import glob_matcher
-from orchestrator.mcp.project_files import is_checkout, list_files, read_bytes, run_git, safe_path
+from orchestrator.mcp.project_files import is_checkout, is_link_of_git, list_files, read_bytes, run_git, safe_path
 
 _MAX_READ = 1024 * 1024
 _MAX_OUTLINE = 1 * 1024 * 1024
 _MAX_GREP = 4 * 1024 * 1024
 _MAX_LINE = 500
+_MAX_LINK = 4096
 
 Rank = Callable[[str], int | None]
 """How well a path fits, 0 best; None when it does not."""
@@ -82,7 +83,8 @@ def _ranked(files: list[str], given: SearchArguments) -> dict[str, Any]:
         (place, len(name), name) for name in files if name.startswith(prefix) and (place := rank(name)) is not None
     ]
     fitting.sort()
-    names = [name for _, _, name in fitting[: given.limit]]
+    # A name that is no UTF-8 is shown with U+FFFD: JSON has no other way, and leaving it out would be worse.
+    names = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for *_, name in fitting[: given.limit]]
     return {"files": names, "total": len(fitting), "truncated": len(fitting) > given.limit}
 
 
@@ -116,7 +118,12 @@ async def _read_file(context: CallContext, given: ReadArguments) -> dict[str, An
     if given.end_line is not None and given.end_line < given.start_line:
         raise InvalidInput("The last line comes before the first.", field="arguments.end_line")
     root = context.require_root()
-    return await asyncio.to_thread(_read_lines, root, given)
+    read = await asyncio.to_thread(_read_lines, root, given)
+    text = str(read["text"])
+    like_a_target = read["total_lines"] == 1 and len(text) <= _MAX_LINK and not text.endswith("\n")
+    if like_a_target and await is_link_of_git(root, given.path):
+        return read | {"link_to": text, "note": "a symbolic link: the text is the path that it points to"}
+    return read
 
 
 def _read_lines(root: Path, given: ReadArguments) -> dict[str, Any]:
@@ -153,9 +160,20 @@ async def _grep(context: CallContext, given: GrepArguments) -> dict[str, Any]:
         seconds=given.seconds,
     )
     if asked.code > 1:
-        raise InvalidInput("This is not a regular expression git understands.", field="arguments.pattern")
+        raise _refusal(asked.errors)
     found = [match for line in asked.out.split(b"\n") if (match := _match(line)) is not None]
     return {"matches": found[: given.limit], "truncated": asked.truncated or len(found) > given.limit}
+
+
+def _refusal(errors: str) -> OrchestratorError:
+    """Git's last word on a search, as ours: a pattern it cannot read, one that is too costly, or something else."""
+    said = errors.strip().rpartition("\n")[2].removeprefix("fatal: ")[:300]
+    if "limit exceeded" in said:
+        hint = "Avoid nested repetitions such as (a+)+, or search for plain text."
+        return InvalidInput(f"The pattern takes too long on a file: {said}.", field="arguments.pattern", hint=hint)
+    if "-e option" in said or "pcre" in said.lower() or "regex" in said.lower():
+        return InvalidInput(f"Git does not understand this pattern: {said}.", field="arguments.pattern")
+    return RepositoryFailed(f"git could not search the project's files: {said}.")
 
 
 def _match(line: bytes) -> dict[str, Any] | None:

@@ -32,11 +32,12 @@ _GIT_ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class GitOutput:
-    """What a git command wrote; ``truncated`` when it was cut at the limit."""
+    """What a git command wrote, and the end of what it complained of; ``truncated`` when cut at the limit."""
 
     code: int
     out: bytes
     truncated: bool
+    errors: str = ""
 
 
 async def run_git(root: Path, arguments: Sequence[str], *, max_bytes: int, seconds: float = GIT_SECONDS) -> GitOutput:
@@ -44,18 +45,29 @@ async def run_git(root: Path, arguments: Sequence[str], *, max_bytes: int, secon
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", **_GIT_ENVIRONMENT}
     process = await asyncio.create_subprocess_exec(
         *_GIT, *arguments, cwd=root, env=environment, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
+    complaints = asyncio.create_task(_last_words(process.stderr))
     try:
         async with asyncio.timeout(seconds):
             out, truncated = await _read(process.stdout, max_bytes)
             code = 0 if truncated else await process.wait()
+            errors = "" if truncated else await complaints
     except TimeoutError as error:
         raise TimedOut(f"git {arguments[0]} took over {seconds:g} s.", details={"seconds": seconds}) from error
     finally:
         if process.returncode is None:
             await end_child(process)
-    return GitOutput(code, out, truncated)
+        complaints.cancel()
+    return GitOutput(code, out, truncated, errors)
+
+
+async def _last_words(stream: asyncio.StreamReader | None) -> str:
+    """The last few thousand bytes; the rest is read and dropped, so that nobody waits for us to read it."""
+    last = b""
+    while stream is not None and (part := await stream.read(65536)):
+        last = (last + part)[-4096:]
+    return last.decode("utf-8", "replace")
 
 
 async def _read(stream: asyncio.StreamReader | None, max_bytes: int) -> tuple[bytes, bool]:
@@ -113,6 +125,14 @@ def safe_path(root: Path, path: str, *, field: str = "arguments.path") -> Path:
     if ".git" in meant.relative_to(home).parts:
         raise InvalidInput(f"{path!r} belongs to git, not to the project.", field=field)
     return meant
+
+
+async def is_link_of_git(root: Path, path: str) -> bool:
+    """Whether git keeps this path as a symbolic link: a checkout may hold it as a file with the link's target in it."""
+    if not await asyncio.to_thread(is_checkout, root):
+        return False
+    asked = await run_git(root, ("ls-files", "-s", "-z", "--", path), max_bytes=64 * 1024)
+    return asked.out.startswith(b"120000 ")
 
 
 def read_bytes(root: Path, path: str, *, max_bytes: int, field: str = "arguments.path") -> tuple[bytes, bool]:

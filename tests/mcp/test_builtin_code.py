@@ -120,6 +120,34 @@ async def test_a_bad_expression_is_told_and_a_catastrophic_one_cannot_hang(root:
     assert time.monotonic() - began < 8
 
 
+async def test_a_pattern_that_is_too_costly_is_not_called_a_wrong_one(root: Path) -> None:
+    (root / "costly.txt").write_text("a" * 60 + "b\n")
+    result = await _ask(root, "grep", pattern="(a+)+$")
+    assert result.is_error
+    assert "match limit exceeded" in result.text
+    assert "plain text" in str(result.structured)
+    assert "missing closing parenthesis" in (await _ask(root, "grep", pattern="(a")).text
+
+
+async def test_a_file_whose_name_is_no_utf_8_is_found(root: Path) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.py")).write_text("x = 1\n")
+    assert (await _answer(root, "search_files", pattern="caf"))["files"] == ["caf\ufffd.py"]
+    assert "caf\ufffd.py" in (await _answer(root, "search_files", pattern="*.py"))["files"]
+    assert "caf\ufffd.py" in (await _answer(root, "search_files", pattern="**/caf?.py"))["files"]
+
+
+async def test_a_link_that_is_checked_out_as_a_file_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "to.py").symlink_to("src/there.py")
+    (tmp_path / "no_link.py").write_text("src/there.py")
+    for command in ("init -q", "add .", "config core.symlinks false"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True, timeout=30)
+    (tmp_path / "to.py").unlink()
+    subprocess.run(["git", "checkout-index", "-f", "to.py"], cwd=tmp_path, check=True, timeout=30)
+    assert not (tmp_path / "to.py").is_symlink()
+    assert (await _answer(tmp_path, "read_file", path="to.py"))["link_to"] == "src/there.py"
+    assert "link_to" not in await _answer(tmp_path, "read_file", path="no_link.py")
+
+
 async def test_an_outline_names_symbols_with_their_lines(root: Path) -> None:
     symbols = (await _answer(root, "outline", path="src/pool.py"))["symbols"]
     shown = [(one["qualified_name"], one["kind"], one["start_line"], one["end_line"]) for one in symbols]
