@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from alembic.config import Config
-from sqlalchemy.exc import ArgumentError, OperationalError
 
 from alembic import command
 from orchestrator.core.errors import NotConfigured
+from orchestrator.models.database import why_not_there
 
 _INI = Path(__file__).parents[2] / "alembic.ini"
 
@@ -21,10 +21,8 @@ def upgrade(database_url: str) -> None:
     hint = "Start that server or correct the URL; leave it empty to use the embedded PostgreSQL."
     try:
         command.upgrade(config, "head")
-    except ArgumentError as error:
-        # The URL holds a password: it is not repeated.
-        message = "DATABASE_URL: this is not a postgresql:// URL"
-        raise NotConfigured(message, field="DATABASE_URL", hint=hint) from error
-    except OperationalError as error:
-        why = str(error.orig).strip().partition("\n")[0][:300]
+    except Exception as error:
+        why = why_not_there(error)
+        if why is None:
+            raise
         raise NotConfigured(f"DATABASE_URL: {why}", field="DATABASE_URL", hint=hint) from error

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
@@ -44,6 +44,15 @@ def _is_away(error: DBAPIError) -> bool:
     if state is None:  # no server said it: the driver lost the connection, or never had one
         return bool(error.connection_invalidated) or isinstance(error, OperationalError | InterfaceError)
     return bool(error.connection_invalidated) or state.startswith(_AWAY) or state in _AWAY_TOO
+
+
+def why_not_there(error: Exception) -> str | None:
+    """One line on why no connection came about; None when the error is about something else."""
+    if isinstance(error, ArgumentError):
+        return "this is not a postgresql:// URL"  # not repeated: it may hold a password
+    if isinstance(error, OperationalError) and error.connection_invalidated is False and error.statement is None:
+        return str(error.orig).strip().partition("\n")[0][:300]
+    return None
 
 
 class AdvisoryLock:
