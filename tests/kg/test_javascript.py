@@ -188,6 +188,26 @@ def test_getters_and_setters_run_when_properties_are_used() -> None:
     assert tree.edges(rule="accessor") == {("m", "m.Box.value"), ("m", "m.Box.value~2")}
 
 
+def test_a_getter_of_one_of_several_receivers_is_a_candidate() -> None:
+    tree = Tree(
+        {
+            "m.js": """
+                class A { get v() {} }
+                class B { get v() {} }
+                function pick(x) { if (x) { return new A() } return new B() }
+                pick(1).v
+            """
+        }
+    )
+    assert tree.edges("mayCall") == {("m", "m.A.v"), ("m", "m.B.v")}
+    assert tree.edges(rule="accessor") == set()
+
+
+def test_calls_in_a_chain_have_lines_of_their_own() -> None:
+    tree = Tree({"m.js": "function a() {}\nfunction b() {}\nPromise.resolve()\n  .then(a)\n  .then(b)"})
+    assert [(edge.line, edge.rule) for edge in tree.links["m.js"].edges] == [(4, "callback"), (5, "callback")]
+
+
 def test_promises_async_functions_and_generators_carry_values() -> None:
     assert calls("""
         function a() {}

@@ -137,14 +137,19 @@ class Linker:
 
     def _accessors(self, path: str) -> Iterator[Edge]:
         """Getters and setters that run when a property is read or written."""
-        merged: dict[tuple[int, int, str], dict[SymbolRef, None]] = {}
+        merged: dict[tuple[int, int, str], Site] = {}
         for record in self._project.findings(path):
             for key, site in record.accessors.get(path, {}).items():
                 if key[1]:
-                    merged.setdefault(key, {}).update(dict.fromkeys(site.certain))
-        for (scope, line, name), targets in merged.items():
-            for target in targets:
+                    known = merged.setdefault(key, Site())
+                    known.certain |= site.certain
+                    known.possible |= site.possible
+        for (scope, line, name), site in merged.items():
+            for target in site.certain:
                 yield Edge(scope, "calls", (target,), "accessor", line, name)
+            possible = tuple(target for target in site.possible if target not in site.certain)
+            if possible:
+                yield Edge(scope, "mayCall", possible[:MAX_CANDIDATES], "several", line, name)
 
     def _overriding(self, site: Site, name: str) -> list[SymbolRef]:
         found: dict[SymbolRef, None] = {}

@@ -203,7 +203,9 @@ def chain(w: Writer, node: Node, depth: int) -> ir.Node:
                 continue
             arguments = _arguments(w, link, written, depth)
             _note_require(w, link, written, arguments)
-            steps.append([ir.CALL, arguments, w.call(link, short(written), _count(arguments))])
+            # The line of the arguments: all calls of a long chain start where the chain starts.
+            place = link.child_by_field_name("arguments") or link
+            steps.append([ir.CALL, arguments, w.call(place, short(written), _count(arguments))])
             written += "()"
     return [ir.CHAIN, head, steps] if steps else head
 

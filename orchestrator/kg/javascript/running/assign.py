@@ -61,7 +61,7 @@ def _assign_property(m: Machine, target: ir.Node, values: Values, env: Env) -> N
             continue
         setter = m.accessor(receiver, key, setter=True) if key is not None else ()
         if setter:
-            place = Place(env.frame.path, -1, env.frame.at, last[2], key or "")
+            place = Place(env.frame.path, -1, env.frame.at, last[2], key or "", sure=len(receivers) == 1)
             m.call(m, setter, (receiver,), [values], place, "flow")
         else:
             m.put(receiver, key, values)

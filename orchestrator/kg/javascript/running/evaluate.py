@@ -196,7 +196,7 @@ def read(m: Machine, values: Values, key: str | None, env: Env, line: int) -> Va
     for value in values:
         getter = m.accessor(value, key, setter=False) if isinstance(value, Object) else ()
         if getter:
-            place = Place(env.frame.path, -1, env.frame.at, line, key)
+            place = Place(env.frame.path, -1, env.frame.at, line, key, sure=len(values) == 1)
             found = join(found, m.call(m, getter, (value,), [], place, "flow"))
         else:
             found = join(found, m.member(value, key))
