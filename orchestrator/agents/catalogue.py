@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.agents.base import Agent, AgentInfo, AgentKind
 from orchestrator.agents.graph_analyst import GraphAnalyst
+from orchestrator.agents.graph_translator import GraphTranslator
 from orchestrator.agents.lint_fix import LintFixAgent
 from orchestrator.agents.llm import LlmAgent
 from orchestrator.agents.llm_config import Endpoint, LlmConfig, endpoint_for
@@ -41,7 +42,10 @@ class Catalogue:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        agents: tuple[Agent, ...] = (LintFixAgent(), RenameSymbolAgent(), GraphAnalyst(), _assistant(endpoint))
+        agents: tuple[Agent, ...] = (
+            *(LintFixAgent(), RenameSymbolAgent(), GraphAnalyst()),
+            *(GraphTranslator(endpoint), _assistant(endpoint)),
+        )
         self.builtins: dict[str, Agent] = {agent.info.id: agent for agent in agents}
 
     def custom(self, spec: CustomSpec) -> Agent:

@@ -156,6 +156,14 @@ _ALL = (
         example='{"question": "who calls main"}',
     ),
     TaskType(
+        "graph_translation",
+        "Question to the graph, in words",
+        "A language model writes the SPARQL query; it is shown beside the rows it finds.",
+        ("graph_translation",),
+        heavy=True,
+        example='{"question": "which class has the most subclasses?"}',
+    ),
+    TaskType(
         "ask",
         "Ask a language model",
         "A prompt to an llm agent with the project's tools.",

@@ -51,8 +51,9 @@ async def made(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 async def test_the_built_in_agents_are_listed_with_what_they_can_do(client: httpx.AsyncClient, path: str) -> None:
     page = (await client.get(path)).json()
     known = {agent["id"]: agent for agent in page["items"]}
-    assert set(known) == {"agent:lint-fix", "agent:rename-symbol", "agent:graph-analyst", "agent:llm"}
-    assert page["total"] == 4
+    builtins = ("lint-fix", "rename-symbol", "graph-analyst", "graph-translator", "llm")
+    assert set(known) == {f"agent:{name}" for name in builtins}
+    assert page["total"] == len(builtins)
     assert all(agent["available"] and agent["built_in"] for agent in known.values())
     assert known["agent:lint-fix"]["changes_code"]
 
@@ -118,7 +119,7 @@ async def test_agents_of_others_are_hidden(client: httpx.AsyncClient) -> None:
         assert (await other.get(f"/agents/{agent['id']}")).status_code == 404
         assert (await other.patch(f"/agents/{agent['id']}", json={"name": "x"})).status_code == 404
         assert (await other.delete(f"/agents/{agent['id']}")).status_code == 404
-        assert (await other.get("/agents")).json()["total"] == 4
+        assert (await other.get("/agents")).json()["total"] == 5
         body = {"agent_id": agent["id"], "input": {"prompt": "Hi"}}
         assert (await other.post("/agents/execute", json=body)).status_code == 404
 
