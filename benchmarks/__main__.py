@@ -6,7 +6,17 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from benchmarks import execute, kg_javascript_accuracy, kg_queries, kg_w3c, pipeline, reads, start
+from benchmarks import (
+    execute,
+    kg_javascript_accuracy,
+    kg_python_accuracy,
+    kg_python_accuracy_traced,
+    kg_queries,
+    kg_w3c,
+    pipeline,
+    reads,
+    start,
+)
 from benchmarks.readme import write_readme
 from benchmarks.report import Row, publish
 
@@ -24,6 +34,8 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
     "bench-kg": (
         kg_w3c.w3c,
         kg_queries.queries,
+        kg_python_accuracy.python_accuracy,
+        kg_python_accuracy_traced.python_traced,
         kg_javascript_accuracy.javascript_accuracy,
     ),
 }
