@@ -188,6 +188,23 @@ def test_getters_and_setters_run_when_properties_are_used() -> None:
     assert tree.edges(rule="accessor") == {("m", "m.Box.value"), ("m", "m.Box.value~2")}
 
 
+def test_what_this_is_in_described_properties_and_shared_functions() -> None:
+    tree = Tree(
+        {
+            "m.js": """
+                const request = { get() {} }
+                Object.defineProperty(request, 'host', { get: function () { return this.get('Host') } })
+                function define(to, name, getter) { Object.defineProperty(to, name, { get: getter }) }
+                define(request, 'port', function port() { return this.get('Port') })
+                function shared() { this.other() }
+                const holder = { shared, other() {} }
+            """
+        }
+    )
+    assert tree.edges() >= {("m.<defineProperty>.get", "m.request.get"), ("m.port", "m.request.get")}
+    assert not {pair for pair in tree.edges() if pair[0] == "m.shared"}
+
+
 def test_a_getter_of_one_of_several_receivers_is_a_candidate() -> None:
     tree = Tree(
         {

@@ -119,7 +119,8 @@ def _object(m: Machine, node: ir.Node, env: Env) -> Values:
             continue
         name = key if isinstance(key, str) else constant(m.evaluate(key, env))
         values = _handed_on(m, value, env)
-        _at_home(values, made)
+        if value[0] == ir.FUNCTION:
+            _at_home(values, made)
         if how == ir.VALUE:
             m.put(made, name, values)
         elif name is not None:

@@ -82,7 +82,17 @@ def _define_property(m: Machine, _t: External, _this: Values, arguments: Sequenc
         of.getters = {**(of.getters or {}), name: fields["get"]}
     if of.owner is m.token and "set" in fields:
         of.setters = {**(of.setters or {}), name: fields["set"]}
+    for field in ("value", "get", "set"):
+        function = only(fields.get(field, ()))
+        if function is not None and function.kind == "function" and function.owner is m.token:
+            _move_home(function, described, of)
     return argument(arguments, 0)
+
+
+def _move_home(function: Object, described: Object, of: Object) -> None:
+    """A function in the description of a property is a method of the object that is described."""
+    if function.code is not None and (function.code.home is None or function.code.home is described):
+        function.code.home = of
 
 
 def _first(_m: Machine, _t: External, _this: Values, arguments: Sequence[Values], _at: Place) -> Values:
