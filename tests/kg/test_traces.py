@@ -164,3 +164,14 @@ def test_nothing_is_written_by_programs_that_do_not_touch_the_tree(run: Run) -> 
 def test_workers_of_xdist_are_traced(run: Run) -> None:
     tests = covered(run(*_PYTEST, "-n", "1"))
     assert {"Cart.add", "price"} <= tests["test_add"]
+
+
+def test_of_many_quiet_runs_of_one_test_some_are_watched(run: Run) -> None:
+    test = (
+        "import pytest\n\nfrom code_under_test import late, plain\n\n\n@pytest.mark.parametrize('n', range(120))\n"
+        "def test_many(n):\n    plain()\n    if n >= 60:\n        late()\n\n\ndef test_after():\n    plain()\n"
+    )
+    code = "def plain():\n    return 1\n\n\ndef late():\n    return 2\n"
+    tests = covered(run(*_PYTEST, tree={"code_under_test.py": code, "test_many.py": test}, PYTHONPATH="."))
+    assert tests["test_many"] >= {"plain", "late"}
+    assert tests["test_after"] == {"test_after", "plain"}

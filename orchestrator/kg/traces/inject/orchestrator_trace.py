@@ -18,6 +18,7 @@ from orchestrator_trace_file import Full, Recorder
 ROOT, FOLDER = "ORCHESTRATOR_TRACE_ROOT", "ORCHESTRATOR_TRACE_FOLDER"
 PYTEST_PLUGIN = "orchestrator_trace_pytest"
 QUIET_CALLS = 20_000
+QUIET_RUNS, WATCHED_OF_QUIET = 16, 8
 _GENERATOR = 0x20 | 0x80 | 0x200  # generators, coroutines, asynchronous generators
 
 
@@ -31,7 +32,8 @@ class Tracer:
         self._root, self._folder = root, folder
         self._hot: Dict[int, Container[int]] = {}
         self._learned: Dict[int, Set[int]] = {}
-        self.in_test = self._stopped = self.may_rest = False
+        self.in_test = self._ended = self._skipping = self._stopped = self.may_rest = False
+        self._quiet_runs = self._told = 0
         self._renew()
 
     def _renew(self) -> None:
@@ -73,22 +75,40 @@ class Tracer:
     def begin_test(self, code: Optional[CodeType], path: str = "", name: str = "") -> None:
         """What runs from now on belongs to this test; known by its code, or by a file and a name in it."""
         self.in_test = True
-        self._record(lambda to: self._forget(to.begin_test((to.number(code) if code else 0) or to.named(path, name))))
+        self._record(lambda to: self._begin(to, (to.number(code) if code else 0) or to.named(path, name)))
 
     def end_test(self) -> None:
-        """What runs from now on belongs to no test."""
-        self.in_test = False
-        self._record(lambda to: self._forget(to.begin_test(0)))
+        """What runs from now on belongs to no test, unless the same one goes on with other parameters."""
+        self.in_test = self._skipping = False
+        self._ended = True
 
-    def _forget(self, another: bool) -> None:
+    def _begin(self, to: Recorder, test: int) -> None:
+        """Another test, or a further run of the same one: after many that told nothing new, only some are watched."""
+        self._ended = False
+        if to.begin_test(test):
+            self._quiet_runs = 0
+            self._forget()
+        else:
+            self._quiet_runs = self._quiet_runs + 1 if to.told == self._told else 0
+        self._told = to.told
+        self._skipping = self._quiet_runs > QUIET_RUNS and self._quiet_runs % WATCHED_OF_QUIET != 0
+
+    def _forget(self) -> None:
         """In another test all code counts anew, but for code outside of the tree."""
-        if another:
-            for key in self._learned:
-                self._hot.pop(key, None)
-            self._learned.clear()
+        for key in self._learned:
+            self._hot.pop(key, None)
+        self._learned.clear()
+
+    def _leave_test(self, to: Recorder) -> None:
+        """Something runs after a test and before another one."""
+        self._ended = False
+        to.begin_test(0)
+        self._forget()
 
     def _see(self, code: CodeType, back: Optional[FrameType], *, called: bool = True) -> Optional[int]:
         """Code began to run (``called``) or went on: its number, 0 if it is not of the tree, None if unknown now."""
+        if self._ended:
+            self._record(self._leave_test)
         number: Optional[int] = self._record(lambda to: to.see(code, back, called))
         return number
 
@@ -137,7 +157,7 @@ class ProfileTracer(Tracer):
     def resume(self) -> None:
         """See calls of this thread and of threads started from now on."""
         self._resting = False
-        if sys.getprofile() is None and not self._stopped:
+        if sys.getprofile() is None and not self._stopped and not self._skipping:
             self._profile = self._make_profile()
             sys.setprofile(self._profile)
             threading.setprofile(self._profile)
