@@ -89,15 +89,20 @@ async def config_reads(asker: Asker, key: str) -> Answer:
 
 
 async def users_of_dependency(asker: Asker, name: str, limit: int) -> Answer:
-    """Symbols that import a library from outside: mostly modules."""
+    """Symbols that import a library from outside, mostly modules, and the manifests that declare it."""
     wanted = given(name, "name")
-    rows = await asker.rows(texts_structure.EXTERNAL_USERS, {"name": literal(wanted)})
+    imported = wanted.replace("-", "_")
+    rows, declared = await asker.together(
+        (texts_structure.EXTERNAL_USERS, {"name": literal(imported)}),
+        (texts_structure.DECLARED, {"name": literal(wanted)}),
+    )
     users: dict[str, Row] = {}
     for row in rows:
         user = users.setdefault(row["symbol"], {**place(row), "imports": []})
         user["imports"].append(row["imported"])
-    unknown = ["A library may be imported under another name than it is declared by."] if not rows else []
-    return Answer({"name": wanted}, {"users": list(users.values())}, unknown, limit)
+    shown = [{key: value for key, value in row.items() if key != "name"} for row in declared]
+    unknown = [] if rows else ["A library may be imported under another name than it is declared by."]
+    return Answer({"name": wanted}, {"users": list(users.values()), "declared": shown}, unknown, limit)
 
 
 async def _outside_tests(asker: Asker, text: str, path: str) -> list[Row]:

@@ -71,6 +71,15 @@ SELECT ?key ?source ?iri ?symbol ?path ?line WHERE {{
 
 CONFIG_KEY = CONFIG.replace("rdfs:label ?key ;", "rdfs:label ?key , ?wanted ;").replace("SELECT", "SELECT ?wanted", 1)
 
+DECLARED = f"""{PREFIXES}
+SELECT DISTINCT ?name ?path ?constraint ?locked ?scope WHERE {{
+  ?dependency schema:name ?name . FILTER EXISTS {{ ?dependency a c:Dependency }}
+  ?dependency c:declaredIn/c:path ?path .
+  OPTIONAL {{ ?dependency c:versionConstraint ?constraint }}
+  OPTIONAL {{ ?dependency c:lockedVersion ?locked }}
+  OPTIONAL {{ ?dependency c:dependencyScope ?scope }}
+}} ORDER BY ?path"""
+
 # A library is known by what manifests declare, or by the first part of what modules import from outside.
 EXTERNAL_USERS = f"""{PREFIXES}
 SELECT DISTINCT ?name ?symbol ?path ?line ?imported WHERE {{
