@@ -67,7 +67,7 @@ class Changes:
     def __init__(self, container: Container) -> None:
         self._container = container
         self._clients: weakref.WeakKeyDictionary[Any, _Client] = weakref.WeakKeyDictionary()
-        self._buses: set[_Bus] = set()
+        self._buses: dict[_Bus, ListenHandler] = {}
         self._interest: dict[tuple[UUID, str], set[object]] = {}
         self._heard: dict[tuple[UUID | None, str, str], Mapping[str, Any]] = {}
         self._news = asyncio.Event()
@@ -105,14 +105,20 @@ class Changes:
         """Serve one stream of a client of the modern era, until it hangs up."""
         bus = _Bus(caller, endpoint)
         uris = list(params.notifications.resource_subscriptions or ())
-        self._buses.add(bus)
+        stream = ListenHandler(bus)
+        self._buses[bus] = stream
         try:
             for uri in uris:
                 await self._ask(caller, endpoint, uri, bus, wanted=True)
-            return await ListenHandler(bus)(ctx, params)
+            return await stream(ctx, params)
         finally:
-            self._buses.discard(bus)
+            del self._buses[bus]
             await asyncio.shield(self._leave(caller, endpoint, uris, bus))
+
+    def hang_up(self) -> None:
+        """End every stream of the modern era, as the protocol has it."""
+        for stream in self._buses.values():
+            stream.close()
 
     async def _leave(self, caller: Caller, endpoint: Endpoint, uris: list[str], bus: _Bus) -> None:
         for uri in uris:

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import orjson
 import structlog
@@ -45,15 +44,15 @@ from orchestrator import __version__
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
 from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on
+from orchestrator.api.mcp_shapes import offered_wire, project_of, relayed
 from orchestrator.api.mcp_tools import OWN_TOOLS, Call
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
-from orchestrator.core.errors import Forbidden, InvalidInput, NotAuthenticated, NotFound, OrchestratorError
+from orchestrator.core.errors import Forbidden, NotAuthenticated, NotFound, OrchestratorError
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.result import ToolResult
 from orchestrator.mcp.translate import original_error
-from orchestrator.services.mcp_catalogue import OfferedTool
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -68,7 +67,6 @@ _INSTRUCTIONS = """\
 Tools named server__tool belong to MCP servers registered with this orchestrator; the others are its own. Work that
 takes long, changes code or needs an agent is a task: create_task, then wait_task. list_servers says why the tools of a
 server are missing."""
-_PROJECT_ID = {"type": "string", "format": "uuid", "description": "The project to work on; list_projects names them."}
 
 Context = ServerRequestContext[Any, Request]
 
@@ -113,6 +111,8 @@ class McpDoor:
         self._rounds = Rounds()
         self._changes = Changes(container)
         self._levels: dict[str, str] = {}
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._leaving = False
         self._methods: Mapping[str, Callable[[Exchange, ProgressFn | None], Awaitable[dict[str, Any]]]] = {
             "tools/list": self._list_tools,
             "tools/call": self._call_tool,
@@ -156,7 +156,31 @@ class McpDoor:
         scope[_ENDPOINT] = endpoint
         _caller.set(caller)
         _endpoint.set(endpoint)
-        await self._manager.handle_request(scope, receive, send)
+        if scope["method"] != "GET":
+            await self._manager.handle_request(scope, receive, send)
+        else:
+            await self._stream(scope, receive, send)
+
+    async def _stream(self, scope: HttpScope, receive: Receive, send: Send) -> None:
+        """A stream that stays open until the client hangs up, or until we do."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        try:
+            await self._manager.handle_request(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._leaving:
+                raise
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._streams.discard(task)
+
+    def hang_up(self) -> None:
+        """End what would stay open: the service is about to stop, and calls under way get their time."""
+        self._leaving = True
+        self._changes.hang_up()
+        for task in self._streams:
+            task.cancel()
 
     def _refuse_rebinding(self, request: Request) -> None:
         """A page elsewhere must not reach us under a name it made up, nor in the browser of somebody who can."""
@@ -192,7 +216,7 @@ class McpDoor:
             return await call_next(ctx)  # not in this revision: the SDK says so
         if not exchange.wants_progress:
             return self._for_era(await handler(exchange, None), exchange.modern)
-        async with _relayed(ctx.session.report_progress) as progress:
+        async with relayed(ctx.session.report_progress) as progress:
             return self._for_era(await handler(exchange, progress), exchange.modern)
 
     def _exchange(self, ctx: Context) -> Exchange:
@@ -224,7 +248,7 @@ class McpDoor:
         answer: dict[str, Any] = {"tools": tools, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
         if Scope.MCPS_EXECUTE in caller.scopes:
             listing = await self._container.catalogue.listing(caller, endpoint)
-            offered = (_offered(tool, caller, legacy=not exchange.modern) for tool in listing.tools)
+            offered = (offered_wire(tool, caller, legacy=not exchange.modern) for tool in listing.tools)
             tools += [endpoint.annotated(tool["name"], tool) for tool in offered]
             standings = [
                 {"server": one.server, "status": one.status, "tools": one.tools}
@@ -263,7 +287,7 @@ class McpDoor:
             raise _unknown(name)
         project_id = caller.project_id
         if offered.entry.reads_project:
-            project_id, arguments = _project_of(caller, arguments)
+            project_id, arguments = project_of(caller, arguments)
 
         async def run(behind: Behind | None) -> dict[str, Any]:
             result = await self._container.tool_calls.call_on(
@@ -299,32 +323,6 @@ class McpDoor:
         return offered.tool.input_schema if offered is not None and offered.mirrors_arguments else None
 
 
-@asynccontextmanager
-async def _relayed(send: ProgressFn) -> AsyncIterator[ProgressFn]:
-    """Progress on its way to one client: a slow reader holds nobody up and misses steps in between, never the last."""
-    waiting: asyncio.Queue[tuple[float, float | None, str | None] | None] = asyncio.Queue(64)
-
-    def put(step: tuple[float, float | None, str | None] | None) -> None:
-        if waiting.full():
-            waiting.get_nowait()
-        waiting.put_nowait(step)
-
-    async def tell(done: float, total: float | None = None, message: str | None = None) -> None:
-        put((done, total, message))
-
-    async def pump() -> None:
-        while (step := await waiting.get()) is not None:
-            await send(*step)
-
-    pumping = asyncio.create_task(pump(), name="mcp progress")
-    try:
-        yield tell
-        put(None)
-        await pumping
-    finally:
-        pumping.cancel()
-
-
 def _more(exchange: Exchange) -> dict[str, Any]:
     """All further parameters of a call, for the server behind us."""
     return {key: value for key, value in exchange.forwarded.items() if key not in ("name", "arguments")}
@@ -339,35 +337,6 @@ def _require(caller: Caller, scope: Scope) -> None:
 
 def _unknown(name: str) -> MCPError:
     return MCPError(INVALID_PARAMS, f"Unknown tool: {name[:200]}", {"code": "not_found", "field": "name"})
-
-
-def _offered(offered: OfferedTool, caller: Caller, *, legacy: bool) -> dict[str, Any]:
-    """The tool as its server describes it, under its name here, and with the project where it wants one."""
-    wire = offered.tool.to_wire() | {"name": offered.name}
-    if legacy and wire.get("outputSchema", {}).get("type", "object") != "object":
-        del wire["outputSchema"]
-    if offered.entry.reads_project:
-        schema = dict(wire["inputSchema"])
-        schema["properties"] = {**schema.get("properties", {}), "project_id": _PROJECT_ID}
-        if caller.project_id is None:
-            schema["required"] = [*schema.get("required", ()), "project_id"]
-        wire["inputSchema"] = schema
-    return wire
-
-
-def _project_of(caller: Caller, arguments: dict[str, Any]) -> tuple[UUID, dict[str, Any]]:
-    """The project an argument names, else the token's own; and the arguments as the tool knows them."""
-    rest = dict(arguments)
-    named = rest.pop("project_id", None)
-    if named is None and caller.project_id is not None:
-        return caller.project_id, rest
-    try:
-        return UUID(named), rest
-    except (ValueError, TypeError, AttributeError) as error:
-        message = (
-            "name a project: list_projects gives their ids" if named is None else "this is not the id of a project"
-        )
-        raise InvalidInput(f"arguments.project_id: {message}", field="arguments.project_id") from error
 
 
 def _hostname(address: str) -> str | None:

@@ -99,20 +99,11 @@ def api() -> None:
     leave_with_parent()
     settings = read_settings()
     with quick_loading():
-        import uvicorn  # noqa: PLC0415  heavy: only this command serves
-
+        from orchestrator.cli.serving import serve  # noqa: PLC0415  heavy: only this command serves
         from orchestrator.main import create_app  # noqa: PLC0415  heavy, as above
 
         application = create_app(settings)
-    uvicorn.run(
-        application,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,  # the application configures logging, for itself and for uvicorn
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=5,  # event streams would hold it open for ever
-    )
+    serve(application, settings)
 
 
 @app.command()

@@ -116,7 +116,9 @@ async def http_transport(definition: ServerDefinition, *, max_message_bytes: int
 async def sse_transport(definition: ServerDefinition, *, max_message_bytes: int) -> AsyncIterator[object]:
     """The same for servers of the oldest kind, which answer every request on one stream of events."""
 
-    def factory(**_: object) -> httpx2.AsyncClient:
+    def factory(
+        headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
+    ) -> httpx2.AsyncClient:
         return _client(definition, max_message_bytes, guarded=False)
 
     silence = timedelta(hours=24).total_seconds()  # answers are bounded by the time limit of each call
