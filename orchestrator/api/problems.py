@@ -3,6 +3,7 @@
 Registered by ``main``; every door answers through it. What is not an OrchestratorError is logged and told as 500.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,7 +90,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = [{"field": _dotted(fault["loc"]), "message": str(fault["msg"])[:500]} for fault in error.errors()[:20]]
+    faults = [{"field": _field(fault), "message": _message(fault)[:500]} for fault in error.errors()[:20]]
     first = faults[0] if faults else {"field": "body", "message": "invalid"}
     detail = f"{first['field']}: {first['message']}"
     return problem(request, 422, "invalid_input", detail, field=first["field"], details={"errors": faults})
@@ -97,6 +98,10 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        # The framework's word for a body it could not read at all: nested too deeply, or a broken form.
+        detail = "body: cannot be read as what its content type says, or is nested too deeply"
+        return problem(request, 422, "invalid_input", detail, field="body")
     code = _CODES.get(error.status_code, f"http_{error.status_code}")
     headers: Mapping[str, str] = error.headers or {}
     return problem(request, error.status_code, code, str(error.detail), headers=headers)
@@ -107,6 +112,28 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return problem(request, 500, "internal_error", "something went wrong on our side; the log has it")
 
 
+def _field(fault: Mapping[str, Any]) -> str:
+    # Where JSON breaks off is a character's number and no field.
+    return "body" if fault["type"] == "json_invalid" else _dotted(fault["loc"])
+
+
+_PLACES = frozenset({"body", "query", "path", "header", "cookie"})
+_TAG = re.compile(r"(?:str|int|float|bool|[A-Z]\w*|(?:constrained|function|tagged|lax|json|is|list|dict|set)[-\[].*)")
+"""How pydantic names the alternatives of a union in a location. Fields of ours are in small letters, without dashes."""
+
+
 def _dotted(location: tuple[Any, ...]) -> str:
-    parts = [str(part) for part in location if part != "body"]
-    return ".".join(parts)[:200] or "body"
+    """The field as its caller wrote it: without the place it stands in, and without alternatives of a type."""
+    place, *rest = location or ("body",)
+    if place not in _PLACES:
+        rest = list(location)
+    if place == "header":
+        return ".".join(str(part) for part in rest)[:200]
+    parts = [str(part) for part in rest if isinstance(part, int) or not _TAG.fullmatch(str(part))]
+    return ".".join(parts)[:200] or str(place)
+
+
+def _message(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "json_invalid":
+        return f"not JSON: {fault.get('ctx', {}).get('error', 'it breaks off')} at character {fault['loc'][-1]}"
+    return str(fault["msg"])

@@ -5,6 +5,7 @@ paths and links out of the tree are refused.
 """
 
 import asyncio
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -71,7 +72,8 @@ class OutlineArguments(Arguments):
 
 async def _search_files(context: CallContext, given: SearchArguments) -> dict[str, Any]:
     root = context.require_root()
-    files = await list_files(root)
+    # A name that is no UTF-8 is matched and shown with U+FFFD: JSON has no other way, and leaving it out is worse.
+    files = [os.fsencode(name).decode("utf-8", "replace") for name in await list_files(root)]
     return await asyncio.to_thread(_ranked, files, given)
 
 
@@ -83,8 +85,7 @@ def _ranked(files: list[str], given: SearchArguments) -> dict[str, Any]:
         (place, len(name), name) for name in files if name.startswith(prefix) and (place := rank(name)) is not None
     ]
     fitting.sort()
-    # A name that is no UTF-8 is shown with U+FFFD: JSON has no other way, and leaving it out would be worse.
-    names = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for *_, name in fitting[: given.limit]]
+    names = [name for _, _, name in fitting[: given.limit]]
     return {"files": names, "total": len(fitting), "truncated": len(fitting) > given.limit}
 
 

@@ -72,8 +72,15 @@ class ToolResult:
         """This result, or ToolFailed with what the tool said."""
         if self.is_error:
             details = {"result": self.structured} if self.structured is not None else None
-            raise ToolFailed(self.text[:2000] or "The tool reported an error and no message.", details=details)
+            message = self.text[:2000] or "The tool reported an error and no message."
+            raise ToolFailed(message, field=self._told("field"), hint=self._told("hint"), details=details)
         return self
+
+    def _told(self, name: str) -> str | None:
+        """A word of the error that came with the text, as ours have one."""
+        error = self.structured.get("error") if isinstance(self.structured, dict) else None
+        word = error.get(name) if isinstance(error, dict) else None
+        return word[:300] if isinstance(word, str) else None
 
 
 @dataclass(frozen=True)
