@@ -4,9 +4,12 @@ Filled from the calls that a first round of resolution could resolve, and read b
 order of paths, so that nothing depends on which file was linked first. It evaluates nothing.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from orchestrator.kg.facts import FileFacts, local_names
+from orchestrator.kg.python.surface import Stable, turns_of
 from orchestrator.kg.python.symbols import Symbol
 
 
@@ -32,6 +35,7 @@ class Put(NamedTuple):
 
 
 Entries = dict[str, list[Passed | Put]]
+Told = tuple[str | int | bool, ...]
 
 
 class Flows:
@@ -52,8 +56,12 @@ class Flows:
             listed = self._listed[slot] = [entry for path in sorted(by_path) for entry in by_path[path]]
         return listed
 
+    def of(self, path: str) -> Mapping[str, list[Passed | Put]]:
+        """All that comes from a file, by slot."""
+        return self._of_path.get(path, {})
+
     def replace(self, path: str, entries: Mapping[str, list[Passed | Put]]) -> set[str]:
-        """What comes from a file now; returns the slots that get other entries than before."""
+        """What comes from a file now; returns the slots that get entries, or got some before."""
         before = self._of_path.pop(path, {})
         for slot in before:
             del self._entries[slot][path]
@@ -65,6 +73,26 @@ class Flows:
         for slot in touched:
             self._listed.pop(slot, None)
         return touched
+
+
+class StableEntries:
+    """The entries of one version of a file without numbers and lines, so that two versions can be compared."""
+
+    def __init__(self, facts: FileFacts) -> None:
+        self._stable = Stable(facts, local_names(facts))
+        self._turns = turns_of(facts)
+
+    def of(self, entries: Mapping[str, list[Passed | Put]]) -> dict[str, list[Told]]:
+        """What each slot is told."""
+        return {slot: [self._told(entry) for entry in found] for slot, found in entries.items()}
+
+    def _told(self, entry: Passed | Put) -> Told:
+        scope = entry.scope
+        place = bisect_right(self._turns.get(scope.index, []), entry.line)
+        if isinstance(entry, Passed):
+            return scope.local, place, self._stable.expression(entry.passed), entry.shift
+        written = self._stable.expression(entry.key), self._stable.expression(entry.value)
+        return scope.local, place, *written, entry.conditional, entry.owner
 
 
 # What is known before anything is.

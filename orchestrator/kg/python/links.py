@@ -17,6 +17,8 @@ from orchestrator.kg.python.flows import (
     Flows,
     Passed,
     Put,
+    StableEntries,
+    Told,
     into_attribute,
     into_container,
     into_parameters,
@@ -69,6 +71,7 @@ class Linker:
     ) -> set[str]:
         """Take new facts; returns the files whose links may differ now. See ``indexing.languages.UpdatableLinker``."""
         keys: set[Key] = set()
+        told = {(stage, path): self._told(stage, path) for path in changed for stage in range(_STAGES)}
         for path, facts in changed.items():
             before = surface(path, self._facts[path]) if path in self._facts else {}
             keys |= changed_keys(before, surface(path, facts) if facts is not None else {})
@@ -93,11 +96,22 @@ class Linker:
         self._evaluator.forget((), ancestors)
         affected |= readers.of(ancestors)
         for stage in range(_STAGES):
-            slots = {slot for path in sorted(affected) for slot in self._feed(stage, path)}
-            entries: set[Key] = {("", "", slot) for slot in slots}
-            self._evaluator.forget((), entries)
-            affected |= readers.of(entries)
+            touched: set[Key] = set()
+            different: set[Key] = set()
+            for path in sorted(affected):
+                old = told[stage, path] if path in changed else self._told(stage, path)
+                touched |= {("", "", slot) for slot in self._feed(stage, path)}
+                new = self._told(stage, path)
+                different |= {("", "", slot) for slot in old.keys() | new.keys() if old.get(slot) != new.get(slot)}
+            # Entries that read the same may name symbols that were replaced: answers go, but not their readers' links.
+            self._evaluator.forget((), touched)
+            affected |= readers.of(different)
         return affected
+
+    def _told(self, stage: int, path: str) -> dict[str, list[Told]]:
+        """What a file tells the flows at a stage, without numbers and lines that an edit moves."""
+        facts, entries = self._facts.get(path), self._flows[stage + 1].of(path)
+        return StableEntries(facts).of(entries) if facts is not None and entries else {}
 
     # What flows
 

@@ -31,6 +31,8 @@ class Tree:
         self._depth = 0
         # Answers that depend on nothing but the facts, with what they read; each was computed as if nobody had asked.
         self._shared: dict[Hashable, tuple[Any, frozenset[Key]]] = {}
+        # Shared answers by what they read, kept once a change has asked for it.
+        self._sharers: dict[Hashable, set[Hashable]] | None = None
         self._noted: set[Hashable] = set()
         self._computing: dict[Hashable, int] = {}
         self._lowest = 0
@@ -62,13 +64,27 @@ class Tree:
 
     def forget(self, paths: Collection[str], keys: Set[Key]) -> None:
         """Drop the shared answers that read these files or keys."""
-        stale = [
-            key
-            for key, (_, read) in self._shared.items()
-            if not keys.isdisjoint(read) or any(one[0] in paths for one in read)
-        ]
-        for key in stale:
-            del self._shared[key]
+        if self._sharers is None:
+            self._sharers = {}
+            for key, (_, read) in self._shared.items():
+                self._index(key, read)
+        for path in paths:
+            for key in self._sharers.pop(path, ()):
+                self._shared.pop(key, None)
+        for group in {key[0] or key for key in keys}:
+            for key in [key for key in self._sharers.get(group, ()) if self._is_stale(key, keys)]:
+                self._sharers[group].discard(key)
+                self._shared.pop(key, None)
+
+    def _is_stale(self, key: Hashable, keys: Set[Key]) -> bool:
+        known = self._shared.get(key)
+        return known is None or not known[1].isdisjoint(keys)
+
+    def _index(self, key: Hashable, read: Set[Key]) -> None:
+        """Find a shared answer by each file it read, and by each key that belongs to no file."""
+        assert self._sharers is not None
+        for group in {one[0] or one for one in read}:
+            self._sharers.setdefault(group, set()).add(key)
 
     def shared(self, key: Hashable, compute: Callable[[], T], circular: T) -> T:
         """An answer that is computed apart from all that is going on, kept, and recorded as read where it is used.
@@ -110,6 +126,8 @@ class Tree:
             self._lowest = min(lowest, self._lowest)
         if lowest >= place:
             self._shared[key] = known
+            if self._sharers is not None:
+                self._index(key, known[1])
         else:
             self._passing[key] = known, lowest
             self._passing_at.setdefault(lowest, []).append(key)

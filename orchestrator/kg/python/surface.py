@@ -26,8 +26,8 @@ def surface(path: str, facts: FileFacts) -> Surface:
     """The content of every key of one file."""
     names = local_names(facts)
     found: Surface = {(path, "", "*"): (facts.exports, tuple(one.module for one in facts.imports if one.star))}
-    turns = _turns(facts)
-    stable = _Stable(facts, names)
+    turns = turns_of(facts)
+    stable = Stable(facts, names)
     for index, definition in enumerate(facts.definitions):
         if definition.kind == "class":
             place = bisect_right(turns.get(definition.parent, []), definition.start_line)
@@ -58,7 +58,7 @@ def changed_keys(before: Surface, after: Surface) -> set[Key]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
-def _turns(facts: FileFacts) -> dict[int, list[int]]:
+def turns_of(facts: FileFacts) -> dict[int, list[int]]:
     """The lines, by scope, at which names that are bound more than once are bound: only there, order matters."""
     counts = Counter((one.scope, one.name) for one in facts.bindings)
     turns: dict[int, list[int]] = {}
@@ -69,7 +69,7 @@ def _turns(facts: FileFacts) -> dict[int, list[int]]:
 
 
 def _bindings(
-    facts: FileFacts, names: list[str], turns: dict[int, list[int]], stable: "_Stable"
+    facts: FileFacts, names: list[str], turns: dict[int, list[int]], stable: "Stable"
 ) -> Iterator[tuple[tuple[str, str], Any]]:
     """Every binding by scope and name, with its place among the turns of the scope."""
     for one in facts.bindings:
@@ -77,7 +77,7 @@ def _bindings(
         yield (names[one.scope], one.name), (one.kind, stable.value(one), one.conditional, place)
 
 
-class _Stable:
+class Stable:
     """Facts without the numbers of definitions and compounds, which change when something is put before them."""
 
     def __init__(self, facts: FileFacts, names: list[str]) -> None:
