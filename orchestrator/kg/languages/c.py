@@ -74,6 +74,7 @@ GRAMMAR = Grammar(
     },
     visibility=_visible,
     endless=endless,
+    environment=frozenset({"getenv", "secure_getenv"}),
     leaves=frozenset({"string_literal", "preproc_arg"}),
     test=lambda name, _: name.startswith("test_"),
 )

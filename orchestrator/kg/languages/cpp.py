@@ -236,6 +236,7 @@ GRAMMAR = Grammar(
     endless=endless,
     splats=frozenset({"parameter_pack_expansion"}),
     before={"template_declaration": lambda _: None},
+    environment=frozenset({"getenv", "std.getenv"}),
     leaves=frozenset({"string_literal", "raw_string_literal", "preproc_arg"}),
     test=lambda _, decorators: not _TEST_MACROS.isdisjoint(decorators),
 )

@@ -168,6 +168,7 @@ GRAMMAR = Grammar(
     },
     wrappers=frozenset({"Task", "ValueTask", "Lazy"}),
     visibility=_visible,
+    environment=frozenset({"Environment.GetEnvironmentVariable", "System.Environment.GetEnvironmentVariable"}),
     leaves=frozenset({"string_literal", "verbatim_string_literal"}),
     test=lambda _, decorators: not _TEST.isdisjoint(one.rpartition(".")[2] for one in decorators),
 )

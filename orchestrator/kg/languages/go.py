@@ -162,6 +162,7 @@ GRAMMAR = Grammar(
     },
     visibility=_visible,
     splats=frozenset({"variadic_argument"}),
+    environment=frozenset({"os.Getenv", "os.LookupEnv"}),
     leaves=frozenset({"interpreted_string_literal", "raw_string_literal"}),
     test=lambda name, _: _TEST.fullmatch(name) is not None,
 )

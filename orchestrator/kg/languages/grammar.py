@@ -83,6 +83,10 @@ class Sink(Protocol):
         """Until the node ends, functions belong to the owner (a type), the class itself (static), the file (local)."""
         ...
 
+    def configuration(self, key: Node | None) -> None:
+        """An environment variable is read; ``key`` is the node of its name."""
+        ...
+
     def ignore(self, node: Node) -> None:
         """Show no handler this node, which comes later."""
         ...
@@ -219,6 +223,7 @@ class Grammar:
     endless: Callable[[Node], bool] = lambda _: False
     splats: frozenset[str] = frozenset()
     before: Mapping[str, Finder] = field(default_factory=dict)
+    environment: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     tidy: Callable[[str], str] = lambda name: name
     test: Callable[[str, tuple[str, ...]], bool] = lambda _name, _decorators: False

@@ -177,6 +177,7 @@ GRAMMAR = Grammar(
     },
     comments=frozenset({"line_comment", "block_comment"}),
     visibility=_visible,
+    environment=frozenset({"System.getenv"}),
     leaves=frozenset({"string_literal"}),
     test=lambda _, decorators: not _TEST.isdisjoint(one.rpartition(".")[2] for one in decorators),
 )

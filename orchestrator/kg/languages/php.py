@@ -99,6 +99,11 @@ def _closure(node: Node, sink: Sink) -> None:
         sink.parameter(child)
 
 
+def _environment(node: Node, sink: Sink) -> None:
+    if node.named_child_count > 1 and text(node.named_children[0]) == "$_ENV":
+        sink.configuration(node.named_children[1])
+
+
 def _require(node: Node, sink: Sink) -> None:
     """A path in quotes, perhaps after ``__DIR__``."""
     parts = list(within(node, "string_content"))
@@ -164,6 +169,7 @@ GRAMMAR = Grammar(
         "foreach_statement": _loop,
         "anonymous_function": _closure,
         "arrow_function": _closure,
+        "subscript_expression": _environment,
         "catch_clause": lambda node, sink: sink.bind(
             text(node.child_by_field_name("name")), node, type_=sink.type_of(node.child_by_field_name("type"))
         ),
@@ -174,6 +180,7 @@ GRAMMAR = Grammar(
     },
     visibility=_visible,
     splats=frozenset({"variadic_unpacking"}),
+    environment=frozenset({"getenv"}),
     leaves=frozenset({"string", "encapsed_string"}),
     tidy=lambda name: _WORDS.get(name, name),
     test=lambda name, decorators: name.startswith("test") or "Test" in decorators,

@@ -94,6 +94,11 @@ def _super(node: Node, sink: Sink) -> None:
     sink.call("super", node, None)
 
 
+def _environment(node: Node, sink: Sink) -> None:
+    if text(node.child_by_field_name("object")) == "ENV" and node.named_child_count > 1:
+        sink.configuration(node.named_children[1])
+
+
 def _singleton(node: Node, sink: Sink) -> None:
     if text(node.child_by_field_name("value")) == "self":
         sink.enter(node, static=True)
@@ -168,12 +173,14 @@ GRAMMAR = Grammar(
         "lambda_parameters": _names,
         "exception_variable": _names,
         "super": _super,
+        "element_reference": _environment,
         "singleton_class": _singleton,
         "do_block": _block,
         "block": _block,
     },
     visibility=_visible,
     splats=frozenset({"splat_argument", "hash_splat_argument", "block_argument"}),
+    environment=frozenset({"ENV.fetch"}),
     leaves=frozenset({"simple_symbol", "string_content"}),
     test=lambda name, decorators: name.startswith("test_") or "it" in decorators,
 )

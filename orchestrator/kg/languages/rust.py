@@ -213,6 +213,7 @@ GRAMMAR = Grammar(
     wrappers=frozenset({"Box", "Arc", "Rc", "Cow", "Pin", "MutexGuard", "RwLockReadGuard", "RwLockWriteGuard"}),
     visibility=_visible,
     before={"attribute_item": lambda node: next(within(node, "identifier", "scoped_identifier"), node)},
+    environment=frozenset({"env.var", "env.var_os", "std.env.var", "std.env.var_os"}),
     leaves=frozenset({"string_literal", "raw_string_literal", "char_literal", "token_tree_pattern"}),
     test=lambda _, decorators: any(one.rpartition(".")[2] == "test" for one in decorators),
 )

@@ -125,6 +125,24 @@ def test_graphs_of_all_languages_have_the_shape_they_should(build: Build, folder
     assert conforms, words
 
 
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("a.go", 'package a\nimport "os"\nfunc f() { os.Getenv("KEY"); os.Getenv(name) }\n'),
+        ("a.rs", 'fn f() { std::env::var("KEY"); }\n'),
+        ("A.java", 'class A { void f() { System.getenv("KEY"); } }\n'),
+        ("a.c", 'void f(void) { getenv("KEY"); }\n'),
+        ("a.cc", 'void f() { std::getenv("KEY"); }\n'),
+        ("A.cs", 'class A { void f() { Environment.GetEnvironmentVariable("KEY"); } }\n'),
+        ("a.rb", "def f\n  ENV['KEY']\n  ENV.fetch('KEY')\nend\n"),
+        ("a.php", "<?php function f() { getenv('KEY'); $_ENV['KEY']; }\n"),
+    ],
+)
+def test_environment_variables_are_configuration(path: str, source: str) -> None:
+    facts = read({path: source}).facts[path]
+    assert {(facts.definitions[one.scope].name, one.key, one.origin) for one in facts.config} == {("f", "KEY", "env")}
+
+
 def test_every_language_is_known_by_its_suffixes() -> None:
     for name, tree in _TREES.items():
         for path in tree:
