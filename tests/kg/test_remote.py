@@ -26,9 +26,12 @@ from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.kg.query.formats import GRAPH_FORMATS, RESULT_FORMATS
 from orchestrator.kg.query.remote_queries import RemoteQueries
 from orchestrator.kg.query.substitute import substituted
+from orchestrator.kg.questions.ask import ask
+from orchestrator.kg.questions.asking import Asker
 from orchestrator.kg.rdf.terms import iri, literal
 from orchestrator.kg.shared_graphs import write_shared
 from orchestrator.kg.snapshot import GRAPH, current_folder, new_snapshot
+from tests.kg.conftest import Build
 
 pytestmark = pytest.mark.xdist_group("remote")
 
@@ -155,6 +158,29 @@ async def test_values_are_bound_as_text_where_only_text_is_sent(
     assert told.splitlines()[1] in (b"u:b,b,1", b"b,u:b,1")
 
 
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [
+        ("find_symbol", {"name": "Cart"}),
+        ("outline", {"path": "src/shop/cart.py"}),
+        ("callers", {"symbol": "Store.put"}),
+        ("callees", {"symbol": "Cart.unknown"}),
+        ("impact", {"symbol": "shop.util.total"}),
+        ("tests_reaching", {"symbol": "shop.util.total"}),
+        ("dead_code", {}),
+        ("public_api", {}),
+        ("summary", {}),
+    ],
+)
+async def test_prepared_questions_are_answered_as_on_this_host(
+    remote: RemoteQueries, queries: GraphQueries, folder: Path, build: Build, question: str, given: dict[str, str]
+) -> None:
+    build()
+    await remote.warm(folder)
+    there, here = [await ask(Asker(asked, folder, QueryLimits()), question, given) for asked in (remote, queries)]
+    assert there == here
+
+
 def test_a_variable_is_replaced_where_it_is_one() -> None:
     query = 'SELECT ?x (STR(?x) AS ?y) WHERE { ?x <u:?x> "?x" . $x ?p ?xy # ?x\n} ORDER BY ?x'
     told = substituted(query, {"x": "<u:a>"})
@@ -162,6 +188,8 @@ def test_a_variable_is_replaced_where_it_is_one() -> None:
         'SELECT (<u:a> AS ?x) (STR(<u:a>) AS ?y) WHERE { <u:a> <u:?x> "?x" . <u:a> ?p ?xy # ?x\n} ORDER BY (<u:a>)'
     )
     assert substituted(query, {}) == query
+    inner = substituted("SELECT ?x ?y { { SELECT DISTINCT ?x ?y { ?x ?p ?y } } }", {"x": "<u:a>"})
+    assert inner == "SELECT (<u:a> AS ?x) ?y { { SELECT DISTINCT (<u:a> AS ?x_inside0) ?y { <u:a> ?p ?y } } }"
 
 
 @pytest.mark.parametrize(

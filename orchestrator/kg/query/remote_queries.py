@@ -5,6 +5,7 @@ in a process that may be killed. Views of a graph and scratch datasets stay on t
 """
 
 import asyncio
+import fcntl
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -135,9 +136,13 @@ class RemoteQueries(GraphQueries):
 
 
 def _make_front(front: Path) -> None:
+    """Let there be a graph of nothing; whoever comes second finds it."""
     front.mkdir(parents=True, exist_ok=True)
-    with new_snapshot(front, "nothing") as (_, draft):
-        (draft / GRAPH).touch()
+    with (front / "make.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if current_snapshot(front) is None:
+            with new_snapshot(front, "nothing") as (_, draft):
+                (draft / GRAPH).touch()
 
 
 def _body(lines: bytes, kind: Kind, media_type: str, limits: QueryLimits) -> tuple[bytes, int, bool]:

@@ -5,6 +5,7 @@ come from ``rdf.terms``.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 
 from orchestrator.kg.query.guard import tokens_of
 
@@ -12,13 +13,14 @@ from orchestrator.kg.query.guard import tokens_of
 def substituted(sparql: str, values: Mapping[str, str]) -> str:
     """The query with each variable of ``values`` (name without ``?``) replaced by its term in N-Triples syntax.
 
-    Where a SELECT names the variable as a column it becomes ``(term AS ?name)``, so the answer still has it.
+    Where the SELECT names the variable as a column it becomes ``(term AS ?name)``, so the answer still has it; in a
+    SELECT inside, whose columns the one around it would meet again, it gets a name of its own.
     """
     return "".join(_replaced(sparql, values)) if values else sparql
 
 
 def _replaced(sparql: str, values: Mapping[str, str]) -> Iterator[str]:
-    columns, brackets, braces = False, 0, 0
+    columns, brackets, braces, inside = False, 0, 0, count()
     for part in tokens_of(sparql):
         brackets += {"(": 1, ")": -1}.get(part, 0)
         braces += {"{": 1, "}": -1}.get(part, 0)
@@ -30,7 +32,7 @@ def _replaced(sparql: str, values: Mapping[str, str]) -> Iterator[str]:
         if value is None:
             yield part
         elif columns and not brackets:
-            yield f"({value} AS {part})"
+            yield f"({value} AS {part})" if not braces else f"({value} AS {part}_inside{next(inside)})"
         elif not braces and not brackets:
             yield f"({value})"  # in GROUP BY or ORDER BY, which take a term in brackets only
         else:
