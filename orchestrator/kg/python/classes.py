@@ -121,10 +121,10 @@ class Classes(Exports):
 
     def _base(self, of: Symbol, written: str) -> Symbol | External | Opaque:
         found = self.evaluate(of.parent or of, written, of.definition.start_line)
-        value = found.values[0] if len(found.values) == 1 and found.complete and not found.guess else None
+        value = found.values[0] if len(found.values) == 1 and not found.guess else None
         if isinstance(value, Symbol) and value.is_class and value is not of:
             return value
-        return value if isinstance(value, External | Opaque) else _UNKNOWN_BASE
+        return value if isinstance(value, External | Opaque) and found.complete else _UNKNOWN_BASE
 
     # Attributes
 
