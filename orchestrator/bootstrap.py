@@ -273,7 +273,7 @@ def _endpoint(settings: Settings) -> Endpoint:
 def _graph_queries(settings: Settings) -> GraphQueries:
     if not settings.graph_query_url:
         return GraphQueries()
-    front = settings.data_dir / "kg-front"
+    front = settings.data_dir / "kg" / "front"  # ends with the servers of this folder
     return RemoteQueries(settings.graph_query_url, settings.graph_update_url, front)
 
 
