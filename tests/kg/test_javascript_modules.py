@@ -216,3 +216,32 @@ def test_circles_of_imports_are_followed() -> None:
 def test_reads_of_the_environment_are_configuration() -> None:
     tree = Tree({"m.ts": "function f() { return process.env.HOME || process.env['PORT'] || import.meta.env.VITE_URL }"})
     assert [(one.scope, one.key) for one in tree.facts["m.ts"].config] == [(1, "HOME"), (1, "PORT"), (1, "VITE_URL")]
+
+
+def test_what_a_module_exports_is_public() -> None:
+    source = """
+        export class Cart { add() { function inner() {} } #count() {} private hidden = () => {}; protected kept() {} }
+        class Row { show() {} }
+        export const api = { go() {} }, other = () => {}
+        const later = () => {}
+        const own = () => {}
+        export { later as soon }
+        export default function () {}
+    """
+    shown = {one.name: one.visibility for one in Tree({"m.ts": source}).facts["m.ts"].definitions[1:]}
+    assert shown == {
+        "Cart": "public",
+        "add": "public",
+        "inner": "internal",
+        "#count": "internal",
+        "hidden": "internal",
+        "kept": "internal",
+        "Row": "internal",
+        "show": "internal",
+        "api.go": "public",
+        "other": "public",
+        "later": "public",
+        "own": "internal",
+        "default": "public",
+    }
+    assert Tree({"m.js": "exports.a = () => {}"}).facts["m.js"].definitions[1].visibility == ""

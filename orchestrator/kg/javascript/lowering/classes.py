@@ -63,6 +63,7 @@ def _member(w: Writer, node: Node) -> ir.Node:
     key = plain_key(named)
     written = key if key is not None else one_line(named, 60)
     at = function(w, node, written)
+    _hide(w, node, written, at)
     how = next((_KINDS[one] for one in ("get", "set") if one in words), ir.METHOD)
     return [how, "static" in words, key if key is not None else lower(w, named, 1), [ir.FUNCTION, at]]
 
@@ -74,9 +75,18 @@ def _field(w: Writer, node: Node, *, static: bool) -> ir.Node:
     declared = type_name(node.child_by_field_name("type"))
     lowered: ir.Node | None = None
     if value is not None and value.type in FUNCTIONS:
-        lowered = [ir.FUNCTION, function(w, value, key or "", node)]
+        at = function(w, value, key or "", node)
+        _hide(w, node, key or "", at)
+        lowered = [ir.FUNCTION, at]
     elif value is not None:
         lowered = lower(w, value, 1, key or "")
     if declared:
         lowered = [ir.TYPED, lowered, declared]
     return [ir.FIELD, static, key if key is not None else lower(w, named, 1), lowered]
+
+
+def _hide(w: Writer, node: Node, key: str, at: int) -> None:
+    """``#x``, ``private x`` and ``protected x`` are nobody else's."""
+    modifier = next((text(one) for one in node.children if one.type == "accessibility_modifier"), "")
+    if key.startswith("#") or modifier in ("private", "protected"):
+        w.definitions[at] = w.definitions[at]._replace(visibility="internal")

@@ -79,7 +79,7 @@ def _facts(source: bytes, tree: Tree, deadline: float) -> FileFacts:
         done += 1
     return FileFacts(
         lines=lines,
-        definitions=tuple(w.definitions),
+        definitions=tuple(_with_visibility(w)),
         bindings=(),
         attributes=(),
         calls=tuple(w.calls),
@@ -90,6 +90,28 @@ def _facts(source: bytes, tree: Tree, deadline: float) -> FileFacts:
         program=orjson.dumps(w.programs).decode(),
         config=tuple(w.config),
     )
+
+
+def _with_visibility(w: Writer) -> list[Definition]:
+    """In an ES module only what it exports is public, with the members that its classes do not hide.
+
+    CommonJS exports are values; what is public there is told by names, as for everything that says nothing.
+    """
+    if not w.is_module:
+        return w.definitions
+    exported = {one[2] for one in w.programs[0][4] if one[0] == ir.EXPORT} | {"default"}
+    shown: list[Definition] = []
+    for one in w.definitions:
+        if one.visibility or one.parent < 0:
+            shown.append(one)
+            continue
+        around = w.definitions[one.parent]
+        if one.parent == 0:
+            public = one.name.partition(".")[0] in exported
+        else:
+            public = around.kind == "class" and shown[one.parent].visibility == "public"
+        shown.append(one._replace(visibility="public" if public else "internal"))
+    return shown
 
 
 def _problem_lines(tree: Tree) -> list[int]:
