@@ -102,10 +102,15 @@ class Language:
 LANGUAGES = (
     Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=4),
     Language(
-        "javascript", (".js", ".jsx", ".mjs", ".cjs"), extract_javascript, JavaScriptLinker, interpreters=("node",)
+        "javascript",
+        (".js", ".jsx", ".mjs", ".cjs"),
+        extract_javascript,
+        JavaScriptLinker,
+        interpreters=("node", "bun", "deno"),
+        version=2,
     ),
-    Language("typescript", (".ts", ".mts", ".cts"), extract_typescript, JavaScriptLinker),
-    Language("tsx", (".tsx",), extract_tsx, JavaScriptLinker),
+    Language("typescript", (".ts", ".mts", ".cts"), extract_typescript, JavaScriptLinker, version=2),
+    Language("tsx", (".tsx",), extract_tsx, JavaScriptLinker, version=2),
     Language("tsconfig", (), extract_config, JavaScriptLinker, file_names=("tsconfig*.json", "jsconfig.json")),
     Language(PACKAGE_JSON.name, (), PACKAGE_JSON.extract, JavaScriptLinker, file_names=PACKAGE_JSON.file_names),
     Language("go", (".go",), go.extract, go_linker),
