@@ -39,6 +39,12 @@ class Families:
         """The links that start in one file."""
         return self._of[path].link(path, recording=self._recording)
 
+    def prepare(self) -> None:
+        """Do now what linkers put off until the first update, so that nobody who saved a file waits for it."""
+        for family in self._families.values():
+            if family.is_updatable:
+                family.update({}, self._everything)
+
     def update(
         self, changed: Mapping[str, FileFacts | None], languages: Mapping[str, str], everything: Collection[str]
     ) -> set[str]:
@@ -72,6 +78,11 @@ class _Family:
         self._facts = dict(facts)
         self._linker = make(self._facts, everything)
         self._readers = Readers()
+
+    @property
+    def is_updatable(self) -> bool:
+        """Whether its linker lives on while files change."""
+        return isinstance(self._linker, UpdatableLinker)
 
     def link(self, path: str, *, recording: bool) -> FileLinks:
         links = self._linker.link(path)

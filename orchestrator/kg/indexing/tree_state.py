@@ -57,6 +57,7 @@ class TreeState:
         self.written: dict[str, Written] = {}
         self.writer = GraphWriter(project_iri, self.facts)
         self._outside: dict[str, int] = {}
+        self._recording = recording
         self._families = Families(self.facts, _languages(contents), self._paths(), recording=recording)
 
     def link_all(self) -> Iterator[NamedGraph]:
@@ -67,6 +68,8 @@ class TreeState:
                 yield graph
         for name in sorted(self._outside):
             yield self.writer.external(name)
+        if self._recording:
+            self._families.prepare()
 
     def change(self, changed: Mapping[str, Content | None]) -> Change:
         """Take new contents; None: the path is gone."""
