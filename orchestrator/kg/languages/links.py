@@ -12,7 +12,7 @@ from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
 from orchestrator.kg.languages.imports import Imports
 from orchestrator.kg.languages.lookup import Lookup
 from orchestrator.kg.languages.scoping import Scoping
-from orchestrator.kg.languages.surface import surface
+from orchestrator.kg.languages.surface import mentioned, shared_values, surface
 from orchestrator.kg.languages.symbols import File, Symbol, Type, World, Written
 from orchestrator.kg.languages.values import Builtin, Class, Found, Functions, Instance, Maker, Outside, Space
 from orchestrator.kg.readers import Readers
@@ -36,6 +36,7 @@ class Linker:
         self._facts = dict(facts)
         self._rules = scoping
         self._everything = frozenset(everything)
+        self._words: dict[str, frozenset[str]] = {}
         self._start()
 
     def _start(self) -> None:
@@ -52,7 +53,7 @@ class Linker:
 
     @property
     def consulted(self) -> Set[Hashable]:
-        """Nothing by key: a change that other files can see makes all of them be linked again."""
+        """Nothing by key: what a change can matter to is found by the words of the other files."""
         return frozenset()
 
     def update(
@@ -61,24 +62,50 @@ class Linker:
         """Take in new facts (None: gone) and all paths; returns the files whose links may differ now."""
         paths = frozenset(everything)
         moved = self._rules.files_of_import is not None and paths != self._everything
-        alike = not moved and all(
-            one is not None and path in self._facts and surface(one) == surface(self._facts[path])
-            for path, one in changed.items()
-        )
+        names = None if moved else self._changed_functions(changed)
         self._everything = paths
         for path, one in changed.items():
+            self._words.pop(path, None)
             if one is None:
                 self._facts.pop(path, None)
             else:
                 self._facts[path] = one
-        if not alike:
-            self._start()
+        if names is not None and not names:
+            for path in changed:
+                self._world.replace(path, self._facts[path])
+            self._lookup.forget()
+            self._imports = Imports(self._world, self._lookup)
+            return set(changed)
+        self._start()
+        if names is None or self._is_followed(names):
             return {*self._facts, *changed}
-        for path in changed:
-            self._world.replace(path, self._facts[path])
-        self._lookup.forget()
-        self._imports = Imports(self._world, self._lookup)
-        return set(changed)
+        return {*changed, *(path for path in self._facts if not names.isdisjoint(self._mentioned(path)))}
+
+    def _changed_functions(self, changed: Mapping[str, FileFacts | None]) -> set[str] | None:
+        """The names of functions that are not what they were; None where something else changed that others read."""
+        names: set[str] = set()
+        for path, one in changed.items():
+            old = self._facts.get(path)
+            if one is None or old is None:
+                return None
+            before, after = surface(old), surface(one)
+            if before.rest != after.rest:
+                return None
+            names |= {self._rules.fold(name) for name, _ in before.functions ^ after.functions}
+        return names
+
+    def _is_followed(self, names: set[str]) -> bool:
+        """Whether files may depend on a function that they do not mention: a constructor, or what makes a value."""
+        constructor = self._rules.constructor
+        if constructor and self._rules.fold(constructor) in names:
+            return True
+        return any(not names.isdisjoint(shared_values(one, self._rules.fold)) for one in self._facts.values())
+
+    def _mentioned(self, path: str) -> frozenset[str]:
+        held = self._words.get(path)
+        if held is None:
+            held = self._words[path] = mentioned(self._facts[path], self._rules.fold)
+        return held
 
     def _attach(self) -> None:
         """Give methods that stand outside of their class to it, and bases that are added elsewhere."""

@@ -65,6 +65,29 @@ class Reading:
     def tests(self) -> set[str]:
         return {self.name(path, index) for path, links in self.links.items() for index in links.tests}
 
+    def told(self, path: str) -> tuple[object, ...]:
+        """A file's links by names: numbers of definitions may shift where nothing else changes."""
+        links = self.links[path]
+        pairs = ("imports", "extends", "overrides", "decorated", "members")
+        return (
+            [
+                (
+                    self.name(path, one.scope),
+                    one.certainty,
+                    one.rule,
+                    one.line,
+                    one.name,
+                    list(map(self.target, one.targets)),
+                )
+                for one in links.edges
+            ],
+            [[(self.name(path, at), self.target(ref)) for at, ref in getattr(links, what)] for what in pairs],
+            [(self.name(path, at), name) for at, name in links.unresolved],
+            [(self.name(path, at), count) for at, count in links.unresolved_sites],
+            sorted(self.name(path, at) for at in links.tests),
+            (links.module_name, links.prefix, links.dependencies),
+        )
+
 
 def read(tree: Mapping[str, str | bytes]) -> Reading:
     facts: dict[str, FileFacts] = {}

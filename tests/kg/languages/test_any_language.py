@@ -16,7 +16,7 @@ from orchestrator.kg.indexing.languages import BY_NAME, language_of
 from orchestrator.kg.query.export import export_graph
 from tests.kg.conftest import Build
 from tests.kg.languages import test_c, test_cpp, test_csharp, test_go, test_java, test_php, test_ruby, test_rust
-from tests.kg.languages.reading import read
+from tests.kg.languages.reading import Reading, read
 
 _TREES = {
     "go": test_go.TREE,
@@ -88,7 +88,8 @@ def test_links_after_an_edit_are_those_of_a_new_reading(language: str) -> None:
     facts = read(tree).facts
     languages = {path: str(getattr(language_of(path, b""), "name", "")) for path in tree}
     families = Families(facts, languages, list(tree), recording=True)
-    links = {path: families.link(path) for path in tree}
+    graph = Reading(facts, {path: families.link(path) for path in tree})
+    told = {path: graph.told(path) for path in tree}
     chance = Random(language)
     for _ in range(60):
         path = chance.choice(sorted(path for path in tree if not path.endswith((".toml", ".mod"))))
@@ -98,12 +99,14 @@ def test_links_after_an_edit_are_those_of_a_new_reading(language: str) -> None:
         tree[path] = "".join(lines) or "\n"
         new = facts[path] = BY_NAME[languages[path]].extract(tree[path].encode())
         for affected in families.update({path: new}, languages, list(tree)):
-            links[affected] = families.link(affected)
+            graph.links[affected] = families.link(affected)
+            told[affected] = graph.told(affected)
         fresh = Families(facts, languages, list(tree))
-        assert links == {path: fresh.link(path) for path in tree}
+        anew = Reading(facts, {path: fresh.link(path) for path in tree})
+        assert told == {path: anew.told(path) for path in tree}
 
 
-def test_an_edit_inside_of_a_function_links_that_file_only() -> None:
+def test_an_edit_links_the_files_it_can_matter_to() -> None:
     tree = test_java.TREE
     facts, languages = read(tree).facts, dict.fromkeys(tree, "java")
     families = Families(facts, languages, list(tree), recording=True)
@@ -112,8 +115,13 @@ def test_an_edit_inside_of_a_function_links_that_file_only() -> None:
     path = f"{test_java.MAIN}Cart.java"
     body = BY_NAME["java"].extract(test_java.CART.replace("check();", "int more = 1;\n    check();", 1).encode())
     assert families.update({path: body}, languages, list(tree)) == {path}
-    shown = BY_NAME["java"].extract(test_java.CART.replace("int total(", "int sum(", 1).encode())
-    assert families.update({path: shown}, languages, list(tree)) == set(tree)
+    renamed = BY_NAME["java"].extract(test_java.CART.replace("check(", "verify(").encode())
+    assert families.update({path: renamed}, languages, list(tree)) == {path}
+    total = BY_NAME["java"].extract(test_java.CART.replace("int total(", "int other(", 1).encode())
+    mentioning = {path, f"{test_java.MAIN}Base.java", "src/test/java/com/shop/CartTest.java"}
+    assert families.update({path: total}, languages, list(tree)) == mentioning
+    based = BY_NAME["java"].extract(test_java.CART.replace("extends Base", "", 1).encode())
+    assert families.update({path: based}, languages, list(tree)) == set(tree)
 
 
 def test_graphs_of_all_languages_have_the_shape_they_should(build: Build, folder: Path) -> None:
