@@ -73,7 +73,9 @@ class Settings(BaseSettings):
         True, description="Whether admins of the service may register MCP servers that are local processes."
     )
     allow_private_urls: bool = Field(
-        True, description="Whether remote MCP servers may have private or loopback addresses."
+        True,
+        description="Whether remote MCP servers, model endpoints and git hosts may have private or loopback addresses. "
+        "Link-local ones (169.254.0.0/16, fe80::/10) are refused always.",
     )
 
     light_workers: int = Field(1, ge=0, description="Light worker processes that `up` starts.")

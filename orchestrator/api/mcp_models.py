@@ -6,11 +6,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.core.errors import InvalidInput
 from orchestrator.core.routing import Health
 from orchestrator.services.server_entry import ServerEntry
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+_TRANSPORTS = {
+    "stdio": "stdio", "http": "streamable_http", "streamable-http": "streamable_http",
+    "streamable_http": "streamable_http", "sse": "sse",
+}  # fmt: skip
+"""What an mcp.json calls a transport, and what we do."""
 
 
 class CapabilityIn(BaseModel):
@@ -56,11 +64,28 @@ class _Settings(BaseModel):
 
 
 class ServerIn(_Settings):
-    """An MCP server to register."""
+    """An MCP server to register, in our words or in those of an `mcp.json`."""
 
     name: Name = Field(description="Its name; unique among yours.")
-    transport: Literal["stdio", "streamable_http", "sse"] = Field(description="How it is reached.")
+    transport: Literal["stdio", "streamable_http", "sse"] | None = Field(
+        None, description="How it is reached; default: what `type` says, else stdio for a command and HTTP for a url."
+    )
+    type: Literal["stdio", "http", "streamable-http", "streamable_http", "sse"] | None = Field(
+        None, description="The same in the words of an mcp.json."
+    )
     shared: bool = Field(False, description="Register it for everybody; for admins of the service.")
+
+    def values(self) -> dict[str, Any]:
+        """What the registry takes, the transport told or inferred; InvalidInput names the field that contradicts."""
+        given = self.model_dump(exclude={"shared", "type"})
+        named = _TRANSPORTS.get(self.type or "")
+        if self.transport and named and self.transport != named:
+            raise InvalidInput(f"type {self.type} contradicts transport {self.transport}", field="type")
+        inferred = "stdio" if self.command else "streamable_http" if self.url else None
+        transport = self.transport or named or inferred
+        if transport is None:
+            raise InvalidInput("give a command (stdio) or a url (HTTP)", field="url")
+        return given | {"transport": transport}
 
 
 class ServerChange(_Settings):

@@ -53,8 +53,7 @@ async def list_servers(caller: Reader, container: ContainerDep, limit: Limit = 5
 @router.post("/mcps", status_code=201, summary="Register an MCP server")
 async def create_server(body: ServerIn, caller: Writer, container: ContainerDep) -> ServerOut:
     """Register a server and probe it. stdio servers are programs on this machine: for admins of the service."""
-    values = body.model_dump(exclude={"shared"})
-    entry = await container.registry.create(caller, values, shared=body.shared)
+    entry = await container.registry.create(caller, body.values(), shared=body.shared)
     await container.registry.probe(entry)
     container.targets.refresh()
     return _out(container, await container.registry.find(entry.id))

@@ -1,7 +1,7 @@
 """One lock per project and purpose, held across processes. Used by mirrors and worktrees.
 
-An flock on a file: the kernel lets go of it when its holder dies, so nothing stays locked after kill -9. The files are
-never removed, for a removed file could be locked by two.
+An flock on a file: the kernel lets go of it when its holder dies, so nothing stays locked after kill -9. Whoever gets
+the lock of a file that was removed meanwhile begins again with the file that is there now, so two never hold it.
 """
 
 import asyncio
@@ -19,21 +19,41 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.005, 0.1
 @asynccontextmanager
 async def held(path: Path, timeout: float = 120.0) -> AsyncIterator[None]:
     """Hold the lock file for the body; TimedOut when another holder keeps it longer than ``timeout`` seconds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        await _wait(handle, timeout)
-        yield
-    finally:
-        os.close(handle)
-
-
-async def _wait(handle: int, timeout: float) -> None:
     loop = asyncio.get_running_loop()
-    end, pause = loop.time() + timeout, _FIRST_WAIT
+    end = loop.time() + timeout
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            await _wait(handle, end)
+            if not _is_there(path, handle):
+                continue
+            yield
+            return
+        finally:
+            os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Remove a lock file that the caller holds, because what it guards is gone for good."""
+    path.unlink(missing_ok=True)
+
+
+def _is_there(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+async def _wait(handle: int, end: float) -> None:
+    loop, pause = asyncio.get_running_loop(), _FIRST_WAIT
+    began = loop.time()
     while not _taken(handle):
         if loop.time() >= end:
-            raise TimedOut("The project is busy with another git operation.", details={"seconds": timeout})
+            raise TimedOut(
+                "The project is busy with another git operation.", details={"seconds": round(end - began, 1)}
+            )
         # Polling, because a thread blocked in flock could not be cancelled.
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_WAIT)

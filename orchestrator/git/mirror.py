@@ -14,10 +14,10 @@ from uuid import UUID
 
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound, RepositoryFailed, TooLarge
 from orchestrator.git import tree
-from orchestrator.git.address import pinned_settings
+from orchestrator.git.address import pinned_settings, refuse_link_local
 from orchestrator.git.credential import Credential, Login, login_for
 from orchestrator.git.local import remove_tree
-from orchestrator.git.lock import held
+from orchestrator.git.lock import held, remove
 from orchestrator.git.program import run_git
 from orchestrator.git.progress import OnProgress, watch
 from orchestrator.git.templates import Author, import_stream
@@ -178,6 +178,7 @@ class Mirrors:
                 doomed = self._temporary(project_id)
                 path.rename(doomed)
                 await remove_tree(doomed)
+            remove(self.lock_path(project_id, "mirror"))
 
     async def _source_of(
         self, location: str, credential: Credential | None, on_progress: OnProgress | None, timeout: float
@@ -193,6 +194,8 @@ class Mirrors:
     ) -> _Source:
         url = parse_repository_url(source, allow_ssh=self._allow_ssh)
         login = login_for(credential, url)
+        if self._allow_private_hosts:
+            await refuse_link_local(url)
         settings = () if self._allow_private_hosts else await pinned_settings(url)
         return _Source(url.text, login, settings, on_progress, timeout)
 

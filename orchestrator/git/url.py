@@ -65,7 +65,7 @@ def parse_repository_url(text: str, *, allow_file: bool = False, allow_ssh: bool
     if _BAD.search(text) or _BAD_ESCAPE.search(text):
         _refuse("holds spaces, control characters, backslashes or a broken % escape")
     if text.startswith("-") or "::" in text.split("/", 1)[0].split("[", 1)[0]:
-        _refuse("must be an https or ssh URL of a repository")
+        _refuse("must be an https, http or ssh URL of a repository")
     url = _parse_full(text) if "://" in text else _parse_scp(text)
     if url.scheme == "file" and not allow_file:
         _refuse("must not be a file; give a local project by its path")
@@ -82,7 +82,7 @@ def _parse_full(text: str) -> RepositoryUrl:
         raise InvalidInput("repository_url has a broken host or port.", field="repository_url") from error
     scheme = parts.scheme.lower()
     if scheme not in ("https", "http", "ssh", "file"):
-        _refuse("must begin with https:// or ssh://")
+        _refuse("must begin with https://, http:// or ssh://")
     if parts.query or parts.fragment or "?" in text or "#" in text:
         _refuse("must not have a query or a fragment")
     if scheme == "file":
@@ -99,7 +99,7 @@ def _parse_full(text: str) -> RepositoryUrl:
 def _parse_scp(text: str) -> RepositoryUrl:
     match = _SCP.fullmatch(text)
     if match is None:
-        _refuse("must be an https or ssh URL of a repository")
+        _refuse("must be an https, http or ssh URL of a repository")
     user, host, path = match["user"], match["host"], match["path"]
     if user is not None and not _USER.fullmatch(user):
         _refuse("has a user name that is not allowed")

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from orchestrator.core.errors import Conflict, InvalidInput, RepositoryFailed, TooLarge
 from orchestrator.git.local import remove_tree
-from orchestrator.git.lock import held
+from orchestrator.git.lock import held, remove
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.program import run_git
 from orchestrator.git.tree import FileEntry, check_commit
@@ -107,6 +107,7 @@ class Worktrees:
             mirror = self._mirrors.path(project_id)
             if mirror.is_dir():
                 await run_git("worktree", "prune", "--expire", "now", cwd=mirror)
+            remove(self._mirrors.lock_path(project_id, "worktrees"))
 
     async def is_dirty(self, worktree: Worktree) -> bool:
         """Whether anything in it is not committed, new files included."""

@@ -44,6 +44,8 @@ class CallContext:
 
     def require_graph(self) -> Path:
         """The graph's folder, or NotFound when the project has no graph yet."""
+        if self.project_id is None and self.graph_folder is None:
+            raise NotFound("This tool asks a project's knowledge graph: name a project.", field="project_id")
         if self.graph_folder is None:
             raise NotFound("This project has no knowledge graph yet: generate it first.", field="project_id")
         return self.graph_folder

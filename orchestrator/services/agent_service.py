@@ -24,7 +24,7 @@ from orchestrator.core.secretbox import SecretBox
 from orchestrator.models import CustomAgent, Role, TargetStats
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
-from orchestrator.services.public_urls import check_public
+from orchestrator.services.public_urls import check_url
 from orchestrator.services.task_service import TaskRequest, TaskService
 
 Row = Mapping[str, Any]
@@ -170,8 +170,8 @@ class AgentService:
         config = check_config(whole["kind"], whole["config"])
         for number, raw in enumerate(whole["capabilities"]):
             parse_capability(raw, f"capabilities[{number}]")
-        if config.base_url and not self._allow_private_urls:
-            await check_public(config.base_url, "config.base_url")
+        if config.base_url:
+            await check_url(config.base_url, "config.base_url", allow_private=self._allow_private_urls)
         if whole.get("project_id") is not None:
             await self._access.require(caller, whole["project_id"], Role.MEMBER)
 

@@ -29,7 +29,7 @@ from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import Probe, ServerPool
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
-from orchestrator.services.public_urls import check_public
+from orchestrator.services.public_urls import check_url
 from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
 
 log = structlog.get_logger(__name__)
@@ -249,8 +249,8 @@ class McpRegistry:
             )
 
     async def _may_reach(self, url: str | None, field: str = "url") -> None:
-        if url and not self._allow_private_urls:
-            await check_public(url, field)
+        if url:
+            await check_url(url, field, allow_private=self._allow_private_urls)
 
     def _row(self, identifier: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
         """The checked row of an entry; InvalidInput names the field."""
@@ -266,6 +266,8 @@ class McpRegistry:
             timeout_seconds=values.get("timeout_seconds", 60.0),
             max_concurrency=values.get("max_concurrency", 32),
         )
+        if any(definition.name == entry.name for entry in self._builtins):
+            raise Conflict(f"{definition.name} is the name of a built-in server", field="name", hint="choose another")
         if definition.transport == "builtin":
             raise InvalidInput("the transport is stdio, streamable_http or sse", field="transport")
         for number, raw in enumerate(values.get("capabilities") or ()):

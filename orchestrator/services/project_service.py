@@ -186,7 +186,7 @@ class ProjectService:
         given = {"repository_url": wanted.repository_url, "path": wanted.path, "template": wanted.template}
         named = [name for name, value in given.items() if value]
         if len(named) != 1:
-            raise InvalidInput("name exactly one of repository_url, path and template", field="repository_url")
+            raise InvalidInput("give exactly one of repository_url, path and template", field="repository_url")
         if wanted.repository_url:
             return {"repository_url": parse_repository_url(wanted.repository_url).text}
         if wanted.path:

@@ -1,6 +1,7 @@
 """Refuses addresses inside the service's own network, where the settings say so. Used for endpoints that users name.
 
-It looks the name up once, when the address is stored: a name that changes later is the network's own guard's business.
+Link-local addresses are refused always: clouds keep their machines' credentials there. It looks the name up once, when
+the address is stored: a name that changes later is the network's own guard's business.
 """
 
 import asyncio
@@ -11,16 +12,31 @@ from urllib.parse import urlsplit
 from orchestrator.core.errors import InvalidInput
 
 _LOOKUP_SECONDS = 5.0
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-async def check_public(url: str, field: str) -> None:
-    """Raise InvalidInput unless every address of the URL's host is public."""
+async def check_url(url: str, field: str, *, allow_private: bool) -> None:
+    """Raise InvalidInput when an address of the URL's host is link-local or, unless allowed, not public."""
+    try:
+        found = await _addresses(url)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        if allow_private:
+            return  # a host that nobody knows now leads nowhere; calling it tells
+        raise InvalidInput("the host of this address was not found", field=field) from error
+    if any(_is_link_local(address) for address in found):
+        raise InvalidInput("link-local addresses (169.254.0.0/16, fe80::/10) are never allowed", field=field)
+    if not allow_private and not (found and all(address.is_global for address in found)):
+        raise InvalidInput("addresses inside the service's own network are not allowed here", field=field)
+
+
+async def _addresses(url: str) -> list[_Address]:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(_LOOKUP_SECONDS):
-            found = await loop.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError, TimeoutError) as error:
-        raise InvalidInput("the host of this address was not found", field=field) from error
-    if not found or not all(ipaddress.ip_address(entry[4][0]).is_global for entry in found):
-        raise InvalidInput("addresses inside the service's own network are not allowed here", field=field)
+    async with asyncio.timeout(_LOOKUP_SECONDS):
+        found = await loop.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
+def _is_link_local(address: _Address) -> bool:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_link_local

@@ -226,3 +226,28 @@ async def test_scopes_of_a_token_hold_for_each_door(service: Service, container:
         assert refused(await reader.post("/mcps", json=TIME), 403, "forbidden")
         assert refused(await reader.post(f"/mcps/{identifier}/execute", json={"tool": "echo"}), 403, "forbidden")
         assert refused(await reader.post(f"/mcps/{identifier}/probe"), 403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("given", "transport"),
+    [
+        ({"command": "/bin/true"}, "stdio"),
+        ({"type": "stdio", "command": "/bin/true"}, "stdio"),
+        ({"url": "http://127.0.0.1:1/mcp"}, "streamable_http"),
+        ({"type": "http", "url": "http://127.0.0.1:1/mcp"}, "streamable_http"),
+    ],
+)
+async def test_the_transport_is_inferred_or_told_in_the_words_of_an_mcp_json(
+    client: httpx.AsyncClient, given: dict[str, str], transport: str
+) -> None:
+    assert (await made(client, {"name": "one"} | given))["transport"] == transport
+
+
+async def test_what_cannot_be_registered_names_its_field(client: httpx.AsyncClient) -> None:
+    url = "http://127.0.0.1:1/mcp"
+    assert refused(await client.post("/mcps", json={"name": "one"}), 422, "invalid_input", "url")
+    contradiction = {"name": "one", "type": "stdio", "transport": "streamable_http", "url": url}
+    assert refused(await client.post("/mcps", json=contradiction), 422, "invalid_input", "type")
+    assert refused(await client.post("/mcps", json={"name": "code", "url": url}), 409, "conflict", "name")
+    metadata = {"name": "one", "url": "http://169.254.169.254/mcp"}
+    assert refused(await client.post("/mcps", json=metadata), 422, "invalid_input", "url")

@@ -13,6 +13,7 @@ from orchestrator.core.errors import Conflict, InvalidInput, NotFound, Repositor
 from orchestrator.git.address import pinned_settings
 from orchestrator.git.credential import Credential
 from orchestrator.git.diff import commit_all, push_branch
+from orchestrator.git.lock import held, remove
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.templates import TEMPLATES, Author, template_files
 from orchestrator.git.url import parse_repository_url
@@ -279,6 +280,34 @@ async def test_a_private_host_is_refused_where_the_service_is_told_to(tmp_path: 
     careful = Mirrors(tmp_path / "mirrors", allow_private_hosts=False)
     with pytest.raises(InvalidInput, match="private network"):
         await careful.create(uuid4(), f"http://{host}/x.git")
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"])
+async def test_a_link_local_address_is_refused_whatever_the_settings(mirrors: Mirrors, host: str) -> None:
+    with pytest.raises(InvalidInput, match="link-local"):
+        await mirrors.create(uuid4(), f"http://{host}/ada/demo.git")
+
+
+async def test_a_deleted_project_leaves_no_lock_and_two_never_hold_a_removed_one(
+    mirrors: Mirrors, source: Path
+) -> None:
+    project, holders = uuid4(), 0
+    await mirrors.create_from_path(project, source)
+    lock = mirrors.lock_path(project, "mirror")
+
+    async def hold_and_remove() -> None:
+        nonlocal holders
+        async with held(lock):
+            holders += 1
+            assert holders == 1
+            await asyncio.sleep(0)
+            remove(lock)
+            await asyncio.sleep(0.01)
+            holders -= 1
+
+    await asyncio.gather(*(hold_and_remove() for _ in range(8)))
+    await mirrors.delete(project)
+    assert list((mirrors.root / ".locks").iterdir()) == []
 
 
 async def test_git_is_pinned_to_the_addresses_that_were_judged(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -56,8 +57,14 @@ async def test_a_refused_query_is_a_tool_error_with_its_code() -> None:
 
 
 async def test_a_project_without_a_graph_is_told_to_make_one() -> None:
-    result = await SERVER.call("callers", {"symbol": "a"}, CallContext())
+    result = await SERVER.call("callers", {"symbol": "a"}, CallContext(project_id=uuid4()))
     assert "generate it first" in result.text
+
+
+async def test_a_question_without_a_project_is_told_to_name_one() -> None:
+    result = await SERVER.call("callers", {"symbol": "a"}, CallContext())
+    assert "name a project" in result.text
+    assert result.structured["error"]["field"] == "project_id"
 
 
 def test_every_question_is_a_tool_that_says_what_it_wants() -> None:

@@ -6,6 +6,7 @@ from mcp import MCPError
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import Conflict
 from orchestrator.core.ids import new_id
 from tests.mcp_door.conftest import Connect, Service, local_server, make_caller, make_token, register
 
@@ -82,16 +83,14 @@ async def test_nobody_sees_or_calls_another_ones_server(connect: Connect, contai
             await client.call_tool("mine__get_current_time", {"timezone": "UTC"})
 
 
-async def test_an_own_server_cannot_take_over_the_name_of_a_built_in_one(
+async def test_no_server_may_have_the_name_of_a_built_in_one(
     connect: Connect, container: Container, ada: Caller
 ) -> None:
-    await register(container, ada, **local_server("diagnostics", "-m", "mcp_server_time"))
+    with pytest.raises(Conflict) as caught:
+        await register(container, ada, **local_server("diagnostics", "-m", "mcp_server_time"))
+    assert caught.value.field == "name"
     async with connect() as client:
-        names = [tool.name for tool in (await client.list_tools()).tools]
         assert (await client.call_tool("diagnostics__echo", {"a": 1})).structured_content == {"a": 1}
-    own = [name for name in names if name.endswith("__get_current_time")]
-    assert len(own) == 1
-    assert own[0].startswith("diagnostics-")
 
 
 async def test_a_session_belongs_to_whoever_opened_it(service: Service, container: Container, token: str) -> None:
