@@ -98,8 +98,8 @@ def test_package_json_and_the_locks_of_npm_yarn_and_pnpm() -> None:
     assert declared("yarn.lock", classic) == {("@s/a", "", "1.2", ""), ("b", "", "2.0", "")}
     berry = '__metadata:\n  version: 8\n\n"a@npm:^1.0":\n  version: 1.1\n  resolution: "a@npm:1.1"\n\n"shop@workspace:.":\n  version: 0\n'  # noqa: E501 - a lock as it is
     assert declared("yarn.lock", berry) == {("a", "", "1.1", "")}
-    pnpm = "lockfileVersion: '9.0'\npackages:\n  '@s/a@1.2.3':\n    resolution: {integrity: x}\n  b@2.0.0(c@1): {}\n"
-    assert declared("pnpm-lock.yaml", pnpm) == {("@s/a", "", "1.2.3", ""), ("b", "", "2.0.0", "")}
+    pnpm = "lockfileVersion: '9.0'\npackages:\n  '@s/a@1.2.3':\n    cpu: [x]\n  b@2.0.0(c@1): {dev: true}\n"
+    assert declared("pnpm-lock.yaml", pnpm) == {("@s/a", "", "1.2.3", ""), ("b", "", "2.0.0", "dev")}
 
 
 def test_go_mod_and_go_sum() -> None:
@@ -186,7 +186,13 @@ def test_project_files_of_dotnet() -> None:
 _BOMB = "a: &a [x,x,x]\nb: &b [*a,*a,*a]\npackages: [*b,*b,*b]\n"
 _ENTITY = '<!DOCTYPE p [<!ENTITY x SYSTEM "file:///etc/passwd">]><project><artifactId>&x;</artifactId></project>'
 _HOSTILE = {
-    "pnpm-lock.yaml": [_BOMB, "[" * 10_000, "a: !!python/object/apply:os.system [x]", "- just\n- rows\n- \x00"],
+    "pnpm-lock.yaml": [
+        _BOMB,
+        "[" * 10_000,
+        "a: !!python/object/apply:os.system [x]",
+        "a: " + "1:59" * 20_000,
+        "- just\n- rows\n- \x00",
+    ],
     "pom.xml": [_ENTITY, "<project>", "<a>" * 10_000],
     "pyproject.toml": [
         "a = " + "[" * 10_000,

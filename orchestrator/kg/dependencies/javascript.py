@@ -78,6 +78,6 @@ def pnpm_lock(source: bytes) -> FileFacts:
         match = _PNPM_KEY.match(string(key))
         if match is not None:
             found += dependency(
-                "npm", match[1], locked=match[2], scope="dev" if table(value).get("dev") is True else ""
+                "npm", match[1], locked=match[2], scope="dev" if table(value).get("dev") == "true" else ""
             )
     return manifest_facts(lines(source), found)
