@@ -12,7 +12,9 @@ from benchmarks import (
     kg_python_accuracy,
     kg_python_accuracy_traced,
     kg_queries,
+    kg_update,
     kg_w3c,
+    mcp_gateway,
     pipeline,
     reads,
     start,
@@ -34,10 +36,12 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
     "bench-kg": (
         kg_w3c.w3c,
         kg_queries.queries,
+        kg_update.update,
         kg_python_accuracy.python_accuracy,
         kg_python_accuracy_traced.python_traced,
         kg_javascript_accuracy.javascript_accuracy,
     ),
+    "bench-mcp": (mcp_gateway.gateway,),
 }
 
 

@@ -6,11 +6,12 @@ reason, and so does a test named here that does not exist. Add the promise with 
 
 from tests.promise import promise as _promise
 from tests.promises_gateway import GATEWAY
+from tests.promises_graph import GRAPH
 
 ISSUE, DESIGN, OURS = "main job", "design", "our own"
 
 
-_CLI, _MCP, _KG, _GIT, _FAULTS = "cli/", "mcp/test_", "kg/test_", "git/test_", "faults/test_"
+_CLI, _MCP, _GIT, _FAULTS = "cli/", "mcp/test_", "git/test_", "faults/test_"
 _ACCOUNTS, _AGENTS, _DOOR, _TASKS = (
     "accounts/test_",
     "agents/test_",
@@ -280,46 +281,7 @@ TASKS = (
     ),
 )  # fmt: skip
 
-GRAPHS_AND_AGENTS = (
-    _promise(
-        "kg.deterministic", ISSUE + " 8", "The same tree gives the same triples, in valid RDF of our ontology.",
-        _KG + "build.py::test_the_same_tree_gives_the_same_triples_and_valid_rdf",
-        _KG + "ontology.py::test_a_built_graph_uses_only_defined_terms",
-        _KG + "ontology.py::test_every_term_has_one_label_and_one_definition",
-    ),
-    _promise(
-        "kg.certainty", ISSUE + " 8", "What certainly is called and what may be called are told apart.",
-        _KG + "python.py::test_the_sample_has_exactly_these_certain_calls",
-        _KG + "python.py::test_what_may_be_called_is_kept_apart",
-    ),
-    _promise(
-        "kg.limits", ISSUE + " 8", "Time, memory and size limits of SPARQL hold, and other queries do not notice.",
-        _KG + "queries.py::test_a_runaway_query_is_killed_in_time_and_the_others_do_not_notice",
-        _KG + "queries.py::test_a_memory_bomb_dies_alone",
-        _KG + "queries.py::test_an_engine_past_the_guard_still_reaches_no_network",
-    ),
-    _promise(
-        "kg.protocol", DESIGN + " 5", "The SPARQL 1.1 Protocol: three forms, every format, statuses, a description.",
-        "api/test_sparql.py::test_a_query_is_asked_in_three_forms",
-        "api/test_sparql.py::test_what_the_protocol_does_not_know_is_told_as_a_problem",
-        "api/test_sparql.py::test_without_a_query_the_endpoint_describes_itself",
-    ),
-    _promise(
-        "kg.scratch", OURS, "Updates go to a dataset of one's own, whole or not at all; a project's graph takes none.",
-        "api/test_sparql.py::test_a_scratch_dataset_is_written_and_read_by_its_owner",
-        "api/test_sparql.py::test_scopes_and_membership_guard_the_doors",
-        _KG + "scratch.py::test_an_update_that_runs_too_long_or_too_large_leaves_the_dataset_as_it_was",
-    ),
-    _promise(
-        "kg.remote", OURS, "A SPARQL server elsewhere answers as our own does, and follows every change.",
-        _KG + "remote.py::test_the_server_follows_snapshots_changes_and_shared_graphs",
-        _KG + "remote.py::test_what_may_not_run_here_is_not_sent_there",
-    ),
-    _promise(
-        "kg.bad-files", ISSUE + " 14", "Broken, binary and escaping files are listed with a reason; the rest is right.",
-        _KG + "build.py::test_bad_files_are_listed_with_a_reason_and_the_rest_is_right",
-        _KG + "build.py::test_paths_out_of_the_tree_are_not_read",
-    ),
+AGENTS = (
     _promise(
         "agents.listed", ISSUE + " 9", "Agents are listed with what they can do; without a key, with what to set.",
         _AGENTS + "agent_doors.py::test_the_built_in_agents_are_listed_with_what_they_can_do",
@@ -392,4 +354,6 @@ HOUSE = (
     ),
 )  # fmt: skip
 
-PROMISES = (*RUNNING, *ACCOUNTS, *PROJECTS, *SERVERS, *ROUTING, *TASKS, *GRAPHS_AND_AGENTS, *SPACES, *HOUSE, *GATEWAY)
+PROMISES = (
+    *RUNNING, *ACCOUNTS, *PROJECTS, *SERVERS, *ROUTING, *TASKS, *GRAPH, *AGENTS, *SPACES, *HOUSE, *GATEWAY,
+)  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core.errors import InvalidInput, NotFound
 from orchestrator.kg.indexing.build import build_graph
 from orchestrator.kg.indexing.live import LiveGraph
-from orchestrator.kg.journal import MAIN
+from orchestrator.kg.journal import MAIN, length
 from orchestrator.kg.query.dataset import Dataset
 from orchestrator.kg.snapshot import current_folder
 from tests.kg.conftest import PROJECT, Build
@@ -136,6 +136,28 @@ def test_what_worktrees_did_not_change_is_stored_once(
     assert [len(besides) for _, besides in overlays] == [2, 2, 2]
     assert all(len(without) <= 4 for without, _ in overlays)
     assert len((current_folder(folder) / "names.txt").read_text().split()) == 10
+
+
+def test_a_long_journal_becomes_a_new_snapshot_with_the_same_graph(
+    live: LiveGraph, root: Path, folder: Path, tmp_path: Path
+) -> None:
+    live.update(root)
+    worktree = tmp_path / "one"
+    write_tree(worktree, {**SAMPLE, "new.py": "import shop\n"})
+    live.update(worktree, view="one")
+    for number in range(3):
+        write_tree(root, {"src/shop/util.py": f"def total(prices): return {number}\n"})
+        live.update(root)
+    before, view = stored(folder), stored(folder, "one")
+    assert not live.tidy(1 << 20)
+    assert live.tidy(100)
+    assert (stored(folder), length(current_folder(folder))) == (before, 0)
+    assert len(list((folder / "snapshots").iterdir())) == 2
+    live.update(worktree, view="one")
+    assert stored(folder, "one") == view
+    (root / "tests/test_cart.py").unlink()
+    live.update(root)
+    assert stored(folder) == rebuilt(root, tmp_path / "fresh")
 
 
 def test_a_path_outside_of_the_tree_is_refused(live: LiveGraph, root: Path) -> None:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.errors import InvalidInput, OrchestratorError, Unavailable
+from orchestrator.core.errors import Conflict, InvalidInput, OrchestratorError, Unavailable
 from orchestrator.kg.indexing.live import LiveGraph
 from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.query.stay import leave_behind
@@ -53,6 +53,8 @@ class Indexer:
                     self._serve_one(connection)
                 last_used = time.monotonic()
             elif not self._tidy:
+                with contextlib.suppress(Conflict):  # a build runs: its snapshot begins a journal of its own
+                    self._graph.tidy()
                 gc.collect()
                 gc.freeze()
                 self._tidy = True

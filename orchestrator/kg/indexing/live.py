@@ -16,15 +16,18 @@ import orjson
 from orchestrator.core.errors import Conflict, NotFound
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.indexing.build import index_graph, report_of
+from orchestrator.kg.indexing.compact import compact
 from orchestrator.kg.indexing.facts_cache import load_facts
 from orchestrator.kg.indexing.observing import take_in
 from orchestrator.kg.indexing.reading import facts_by_key, read_contents
 from orchestrator.kg.indexing.scan import Scan, check_paths
 from orchestrator.kg.indexing.tree_state import Change, Content, TreeState
-from orchestrator.kg.journal import MAIN, Delta, append, read
+from orchestrator.kg.journal import MAIN, Delta, append, length, read
 from orchestrator.kg.snapshot import FACTS, NAMES, REPORT, current_snapshot, snapshot_folder
 from orchestrator.kg.traces.ledger import Run
 from orchestrator.kg.traces.observed import ObservedGraphs
+
+_LONGEST_JOURNAL = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -132,6 +135,18 @@ class LiveGraph:
         draft.write_bytes(orjson.dumps(made.as_dict()))
         draft.replace(folder / REPORT)
         return made.as_dict()
+
+    def tidy(self, most: int = _LONGEST_JOURNAL) -> bool:
+        """Begin a new snapshot if the journal is longer than ``most`` bytes, and say whether it was. For idle times."""
+        snapshot = current_snapshot(self._folder)
+        if not snapshot or snapshot != self._durable.snapshot:
+            return False
+        old = snapshot_folder(self._folder, snapshot)
+        if length(old) <= most:
+            return False
+        compact(self._folder, old, self._durable.of(MAIN))
+        self._follow_snapshot()
+        return True
 
     def end_view(self, view: str) -> None:
         """Nobody asks the view any more."""
