@@ -6,7 +6,6 @@ else than before, or read from a unit that ran again; the rest keeps its finding
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -42,7 +41,7 @@ class Project:
         self._modules: dict[str, Module] = {}
         self._summaries: dict[tuple[str, int], Values] = {}
         self._contributors: dict[str, dict[str, None]] = {}
-        self._programs = lru_cache(_PROGRAMS_KEPT)(self._program)
+        self._programs: dict[str, list[ir.Node]] = {}
         self._settle(everything)
         self._run(set(self.facts))
 
@@ -53,7 +52,7 @@ class Project:
                 self.facts.pop(path, None)
             else:
                 self.facts[path] = facts
-        self._programs.cache_clear()
+            self._programs.pop(path, None)
         before = dict(self._imports)
         self._settle(everything)
         moved = {path for path, targets in self._imports.items() if before.get(path) != targets}
@@ -65,8 +64,14 @@ class Project:
         return path if path in self._imports else None
 
     def program(self, path: str) -> list[ir.Node]:
-        """The program of a file, one entry per definition."""
-        return self._programs(path)
+        """The program of a file, one entry per definition. Those read last are kept."""
+        found = self._programs.pop(path, None)
+        if found is None:
+            found = orjson.loads(self.facts[path].program)
+            if len(self._programs) >= _PROGRAMS_KEPT:
+                del self._programs[next(iter(self._programs))]
+        self._programs[path] = found
+        return found
 
     def findings(self, path: str) -> Iterator[Record]:
         """The records that say something about a file, its own unit's first."""
@@ -109,7 +114,7 @@ class Project:
         return affected
 
     def _run_one(self, paths: tuple[str, ...]) -> frozenset[str]:
-        machine = run_unit(paths, self._programs, self.find, self._modules, self._summaries)
+        machine = run_unit(paths, self.program, self.find, self._modules, self._summaries)
         self._modules |= machine.modules
         self._summaries |= {ref: values for ref, values in machine.summaries.items() if ref[0] in machine.modules}
         record = machine.record
@@ -131,7 +136,3 @@ class Project:
         for ref in [ref for ref in self._summaries if ref[0] in gone]:
             del self._summaries[ref]
         return old.touched
-
-    def _program(self, path: str) -> list[ir.Node]:
-        read: list[ir.Node] = orjson.loads(self.facts[path].program)
-        return read
