@@ -157,7 +157,8 @@ class ProfileTracer(Tracer):
     def resume(self) -> None:
         """See calls of this thread and of threads started from now on."""
         self._resting = False
-        if sys.getprofile() is None and not self._stopped and not self._skipping:
+        free = sys.getprofile() in (None, self._profile)
+        if free and not self._stopped and not self._skipping:
             self._profile = self._make_profile()
             sys.setprofile(self._profile)
             threading.setprofile(self._profile)
