@@ -12,6 +12,7 @@ from benchmarks import (
     kg_python_accuracy,
     kg_python_accuracy_traced,
     kg_queries,
+    kg_traces,
     kg_update,
     kg_w3c,
     mcp_gateway,
@@ -40,6 +41,8 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         kg_python_accuracy.python_accuracy,
         kg_python_accuracy_traced.python_traced,
         kg_javascript_accuracy.javascript_accuracy,
+        kg_traces.tracing_cost,
+        kg_traces.traced_recall,
     ),
     "bench-mcp": (mcp_gateway.gateway,),
 }
