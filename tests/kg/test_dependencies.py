@@ -57,10 +57,11 @@ def test_requirements_files_leave_options_and_comments_out() -> None:
     content = (
         "# top\n-r other.txt\n--index-url https://x\nDjango==5.2  # web\nattrs>=1 \\\n  --hash=sha256:aa\n./local\n"
     )
-    assert declared("requirements-dev.txt", content) == {
+    assert declared("requirements.txt", content) == {
         ("Django", "==5.2", "", "runtime"),
         ("attrs", ">=1", "", "runtime"),
     }
+    assert declared("requirements-dev.txt", content) == {("Django", "==5.2", "", "dev"), ("attrs", ">=1", "", "dev")}
 
 
 def test_setup_cfg_lists_are_read() -> None:
@@ -140,10 +141,13 @@ def test_pom_fills_in_its_own_properties() -> None:
 <artifactId>shop</artifactId><properties><v>1.5</v></properties><dependencies>
 <dependency><groupId>org.a</groupId><artifactId>b</artifactId><version>${v}</version></dependency>
 <dependency><groupId>junit</groupId><artifactId>junit</artifactId><version>${other}</version><scope>test</scope></dependency>
-</dependencies></project>"""
+</dependencies><dependencyManagement><dependencies>
+<dependency><groupId>m</groupId><artifactId>n</artifactId><version>3</version></dependency>
+</dependencies></dependencyManagement></project>"""
     assert declared("pom.xml", content) == {
         ("org.a:b", "1.5", "", "runtime"),
         ("junit:junit", "${other}", "", "test"),
+        ("m:n", "3", "", ""),
     }
     assert "pkg:maven/org.a/b" in urls("pom.xml", content)
 

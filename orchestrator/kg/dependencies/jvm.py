@@ -23,17 +23,19 @@ def pom_xml(source: bytes) -> FileFacts:
     root = xml(source)
     properties = {local_name(one): (one.text or "").strip() for held in below(root, "properties") for one in held}
     found: list[Dependency] = []
-    for path in (("dependencies", "dependency"), ("dependencyManagement", "dependencies", "dependency")):
-        for one in below(root, *path):
-            found += _dependency(one, properties)
+    for one in below(root, "dependencies", "dependency"):
+        found += _dependency(one, properties, "runtime")
+    # What is managed is only needed where another file asks for it.
+    for one in below(root, "dependencyManagement", "dependencies", "dependency"):
+        found += _dependency(one, properties, "")
     return manifest_facts(lines(source), found, child_text(root, "artifactId"))
 
 
-def _dependency(element: Element, properties: dict[str, str]) -> list[Dependency]:
+def _dependency(element: Element, properties: dict[str, str], usual: str) -> list[Dependency]:
     def filled(name: str) -> str:
         return _PROPERTY.sub(lambda found: properties.get(found[1], found[0]), child_text(element, name))
 
-    scope = _SCOPES.get(child_text(element, "scope"), "runtime")
+    scope = _SCOPES.get(child_text(element, "scope"), usual)
     scope = "optional" if child_text(element, "optional") == "true" else scope
     name = f"{filled('groupId')}:{filled('artifactId')}"
     return dependency("maven", name, constraint=filled("version"), scope=scope) if len(name) > 1 else []

@@ -56,9 +56,18 @@ def _requirements(written: list[object], scope: str) -> Iterator[Dependency]:
 
 def requirements(source: bytes) -> FileFacts:
     """A requirements file of pip; options, paths and other files it names are left out."""
+    return _requirements_file(source, "runtime")
+
+
+def requirements_for_developing(source: bytes) -> FileFacts:
+    """A requirements file that is named for developing, testing or documenting."""
+    return _requirements_file(source, "dev")
+
+
+def _requirements_file(source: bytes, scope: str) -> FileFacts:
     text = source.decode().replace("\\\n", " ")
     written: list[object] = [_OPTION.sub("", line).strip() for line in text.splitlines()]
-    return manifest_facts(lines(source), _requirements(written, "runtime"))
+    return manifest_facts(lines(source), _requirements(written, scope))
 
 
 def setup_cfg(source: bytes) -> FileFacts:

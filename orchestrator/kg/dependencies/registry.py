@@ -24,6 +24,11 @@ CARGO_TOML = Manifest("Cargo.toml", ("Cargo.toml",), rust.cargo_toml)
 PACKAGE_JSON = Manifest("package.json", ("package.json",), javascript.package_json)
 MANIFESTS = (
     Manifest("pyproject.toml", ("pyproject.toml",), python.pyproject),
+    Manifest(
+        "requirements-dev.txt",
+        ("requirements*dev*.txt", "requirements*test*.txt", "requirements*doc*.txt", "requirements*lint*.txt"),
+        python.requirements_for_developing,
+    ),
     Manifest("requirements.txt", ("requirements*.txt", "constraints*.txt"), python.requirements),
     Manifest("setup.cfg", ("setup.cfg",), python.setup_cfg),
     Manifest("poetry.lock", ("poetry.lock", "uv.lock"), python.toml_lock),
