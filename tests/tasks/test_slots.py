@@ -173,8 +173,9 @@ async def test_the_monitor_hands_out_what_a_raised_limit_allows(
     await wait(others[0], "running")
     await wait(others[1], "running")
     assert (await container.tasks.get(caller, others[2]))["state"] == "pending"
-    for task_id in (first, *others):
+    for task_id in (*reversed(others), first):
         await container.tasks.cancel(caller, task_id)
+        await wait(task_id)
 
 
 async def test_a_task_that_finds_every_target_busy_when_it_is_born_stands_in_line_at_once(
