@@ -32,8 +32,8 @@ _SEND_SECONDS = 30.0
 _REFUSING_SECONDS = 2.0
 _MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
 _SPARE_SECONDS = 20.0
-# A query that runs longer gets out of the way of the others: the processor is theirs first.
-_QUICK_SECONDS = 0.5
+# A query that has used the processor for longer gets out of the way of the others: it is theirs first.
+_QUICK_SECONDS = 1.0
 _SLOW_NICENESS = 10
 _REMEMBERED = 2000
 
@@ -53,7 +53,8 @@ class _Caller:
     buffer: bytearray = field(default_factory=bytearray)
     request: dict[str, Any] | None = None
     child: _Child | None = None
-    started: float = 0.0
+    used_before: float = 0.0
+    look_again: float = 0.0
     deadline: float = 0.0
     answering: bool = False
 
@@ -123,7 +124,7 @@ class QueryServer:
 
     def _pause(self) -> float:
         deadlines = [caller.deadline for caller in self._callers if caller.deadline]
-        deadlines += [caller.started + _QUICK_SECONDS for caller in self._running() if _is_quick(caller)]
+        deadlines += [caller.look_again for caller in self._running() if _is_quick(caller)]
         nearest = min(deadlines, default=time.monotonic() + _TICK)
         return max(0.0, min(_TICK, nearest - time.monotonic()))
 
@@ -214,8 +215,9 @@ class QueryServer:
             self._reap(child)
             self._waiting.appendleft(caller)
             return
-        caller.child, caller.started = child, time.monotonic()
-        caller.deadline = caller.started + request["limits"]["seconds"]
+        now = time.monotonic()
+        caller.child, caller.used_before = child, _processor_seconds(child)
+        caller.deadline, caller.look_again = now + request["limits"]["seconds"], now + _QUICK_SECONDS
         self._selector.register(child.channel, selectors.EVENT_READ, caller)
 
     def _hear_child(self, caller: _Caller) -> None:
@@ -274,9 +276,14 @@ class QueryServer:
                 self._tell(caller, TimedOut(f"the query ran longer than {seconds} s", details={"seconds": seconds}))
 
     def _yield_to_others(self) -> None:
-        """Take precedence from queries that have run for a while; a process cannot get it back, so it is used up."""
+        """Take precedence from queries that have worked for a while; a process cannot get it back, so it is used up."""
+        now = time.monotonic()
         for caller in self._running():
-            if caller.child and _is_quick(caller) and caller.started + _QUICK_SECONDS <= time.monotonic():
+            if caller.child is None or caller.child.slow or caller.look_again > now:
+                continue
+            left = _QUICK_SECONDS - (_processor_seconds(caller.child) - caller.used_before)
+            caller.look_again = now + max(left, 0.05)
+            if left <= 0:
                 caller.child.slow = True
                 os.setpriority(os.PRIO_PROCESS, caller.child.pid, _SLOW_NICENESS)
 
@@ -359,6 +366,11 @@ class QueryServer:
 def _is_quick(caller: _Caller) -> bool:
     """Whether a query runs for this caller that still has its precedence."""
     return caller.child is not None and not caller.child.slow
+
+
+def _processor_seconds(child: _Child) -> float:
+    """Processor time of a child, by the clock that Linux has for each process."""
+    return time.clock_gettime((~child.pid << 3) | 2)
 
 
 def _is_child(key: selectors.SelectorKey) -> bool:
