@@ -137,6 +137,11 @@ def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path)
     assert json.loads(logged_in("kg", "ask", "shop", "outline", "shop.py", "--json")[1])["symbols"]
     code, out, _ = logged_in("kg", "ask", "shop")
     assert (code, "outline" in out) == (0, True)
+    command = (sys.executable, str(repository / "shop.py"))
+    code, out, errors = logged_in("kg", "trace", "shop", "--root", str(repository), "--json", "--", *command)
+    assert (code, json.loads(out)["calls"]) == (0, 1), errors
+    code, _, errors = logged_in("kg", "trace", "shop", "--root", str(repository), "--", sys.executable, "-c", "1")
+    assert (code, "nothing of the checkout was seen to run" in errors) == (1, True)
     code, out, _ = logged_in("agent", "run", "lint-fix", "-p", "shop", "--wait")
     assert (code, "-import os" in out, "diff.ready" in out) == (0, True, True)
     code, out, _ = logged_in("task", "create", "file_search", "-p", "shop", "-i", '{"pattern": "*.py"}', "--wait")
