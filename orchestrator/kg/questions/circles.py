@@ -8,6 +8,7 @@ Edges = Mapping[str, Set[str]]
 
 def circles(edges: Edges) -> Iterator[tuple[set[str], list[str]]]:
     """Each group once, with the members of a shortest circle through its first member in order of names."""
+    edges = _between_circles(edges)
     backwards: dict[str, set[str]] = {}
     for start, ends in edges.items():
         for end in ends:
@@ -19,6 +20,17 @@ def circles(edges: Edges) -> Iterator[tuple[set[str], list[str]]]:
         if group:
             yield group, _circle(first, edges, group)
         left -= group | {first}
+
+
+def _between_circles(edges: Edges) -> dict[str, set[str]]:
+    """Without what has no way in, or no way out: that is on no circle, and mostly nearly all."""
+    kept = {start: set(ends) for start, ends in edges.items()}
+    size = -1
+    while size != len(kept):
+        size = len(kept)
+        entered = {end for ends in kept.values() for end in ends}
+        kept = {start: ends & kept.keys() for start, ends in kept.items() if start in entered and ends & kept.keys()}
+    return kept
 
 
 def _reached(start: str, edges: Edges) -> set[str]:

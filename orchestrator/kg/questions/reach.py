@@ -5,6 +5,7 @@ from orchestrator.kg.questions.asking import Answer, Asker, Row, Symbol, place, 
 
 _MOST_REACHED = 2000
 _MOST_STEPS = 15
+_ENOUGH_TESTS = 100
 
 
 async def impact(asker: Asker, symbol: str, depth: int) -> Answer:
@@ -46,11 +47,15 @@ def _step(rows: list[Row], seen: dict[str, str], reached: dict[str, Row], distan
 async def tests_reaching(asker: Asker, symbol: str) -> Answer:
     """Tests seen to run a symbol or reaching it by certain calls, then those that may reach it."""
     found = await asker.resolve(symbol)
-    certain, cautious = await asker.about(found, texts.TESTS, texts.TESTS_CAUTIOUS)
+    (certain,) = await asker.about(found, texts.TESTS)
+    enough = len(certain) >= _ENOUGH_TESTS
+    (cautious,) = await asker.about(found, texts.TESTS_CAUTIOUS) if not enough else ([],)
     sure = {row["iri"] for row in certain}
     tests = [{**place(row), "certainty": "calls"} for row in _once(certain)]
     tests += [{**place(row), "certainty": "mayCall"} for row in _once(cautious) if row["iri"] not in sure]
     unknown = (await asker.knowledge()).of_calls()
+    if enough:
+        unknown.insert(0, f"{len(sure)} tests reach it for certain: those that only may were not looked for.")
     return Answer({"symbol": found.qualified_name, "iri": found.iri}, {"tests": tests}, unknown)
 
 

@@ -1,13 +1,15 @@
 """Questions about structure: outlines, public API, what nothing uses, imports in circles, configuration, libraries."""
 
 from collections import defaultdict
+from urllib.parse import unquote
 
 from orchestrator.core.errors import NotFound
 from orchestrator.kg.questions import texts, texts_structure
-from orchestrator.kg.questions.asking import Answer, Asker, Row, given, place
+from orchestrator.kg.questions.asking import Answer, Asker, Row, given, place, values
 from orchestrator.kg.questions.circles import circles
-from orchestrator.kg.rdf.terms import literal
+from orchestrator.kg.rdf.terms import literal, path_part
 
+_MOST_BELOW = 5000
 _DYNAMIC = "Properties that are only read, names looked up by text, and uses outside this repository cannot be seen."
 
 
@@ -54,15 +56,21 @@ async def untested(asker: Asker, path: str, limit: int) -> Answer:
 async def overrides(asker: Asker, symbol: str) -> Answer:
     """Subclasses and overriding methods, at any depth."""
     found = await asker.resolve(symbol)
-    (rows,) = await asker.about(found, texts_structure.OVERRIDES)
-    shown = [{**place(row), "how": row["how"]} for row in rows]
+    (members,) = await asker.about(found, texts.MEMBERS)
+    frontier = [*found.iris, *(row["iri"] for row in members)]
+    below: dict[str, Row] = {}
+    while frontier and len(below) < _MOST_BELOW:
+        rows = await asker.rows(texts_structure.BELOW.replace("#VALUES#", values(frontier)))
+        frontier = [row["iri"] for row in rows if row["iri"] not in below]
+        below |= {row["iri"]: row for row in rows}
+    shown = [{**place(row), "how": row["how"]} for row in below.values()]
     unknown = ["Classes made at run time, and subclasses outside this repository, are unknown."]
     return Answer({"symbol": found.qualified_name, "iri": found.iri}, {"found_below": shown}, unknown)
 
 
 async def import_cycles(asker: Asker, path: str) -> Answer:
     """Groups of modules that import each other at their top level, with one shortest circle of each group."""
-    rows = await asker.rows(texts_structure.CYCLES)
+    rows = await asker.rows(texts_structure.IMPORTS)
     edges: dict[str, set[str]] = defaultdict(set)
     files = {row["from"]: row["at"] for row in rows}
     for row in rows:
@@ -79,11 +87,13 @@ async def import_cycles(asker: Asker, path: str) -> Answer:
 async def config_reads(asker: Asker, key: str) -> Answer:
     """Configuration keys with the symbols that read them."""
     text = texts_structure.CONFIG_KEY if key else texts_structure.CONFIG
-    rows = await asker.rows(text, {"wanted": literal(key)} if key else {})
+    rows = await asker.rows(text, {"ending": literal(f"/{path_part(key)}")} if key else {})
     readers: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        readers[row["key"], row["source"]].append(place(row))
-    shown = [{"key": name, "source": source, "read_by": rows} for (name, source), rows in readers.items()]
+        source, _, name = row["node"].partition("/config/")[2].partition("/")
+        if not key or unquote(name) == key:
+            readers[unquote(name), source].append(place(row))
+    shown = [{"key": name, "source": source, "read_by": found} for (name, source), found in sorted(readers.items())]
     unknown = ["Keys that are put together at run time, and reads through helpers, are not seen."]
     return Answer({"key": key} if key else {}, {"keys": shown}, unknown)
 

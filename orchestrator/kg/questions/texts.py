@@ -16,10 +16,6 @@ SELECT ?what ?value WHERE {{
   UNION {{ SELECT ("cut" AS ?what) ?value WHERE {{ ?r c:historyCut ?value }} LIMIT 1 }}
 }}"""
 
-_KIND = """
-  VALUES (?type ?kind) { (c:Class "class") (c:Function "function") (c:Method "method") (c:Module "module") }
-"""
-
 FILE = f"""{PREFIXES}
 SELECT ?path ?lines ?problem WHERE {{
   ?file c:path ?path .
@@ -27,10 +23,12 @@ SELECT ?path ?lines ?problem WHERE {{
   OPTIONAL {{ ?file c:problemLine ?problem }}
 }}"""
 
+# The type is filtered, not matched: the engine would start from all definitions of a kind.
 OUTLINE = f"""{PREFIXES}
 SELECT ?path ?iri ?symbol ?kind ?line ?end ?signature ?doc WHERE {{
   ?file c:path ?path .
-  ?iri c:definedIn ?file ; c:qualifiedName ?symbol ; c:startLine ?line ; c:endLine ?end ; a ?type . {_KIND}
+  ?iri c:definedIn ?file ; c:qualifiedName ?symbol ; c:startLine ?line ; c:endLine ?end ; a ?type .
+  FILTER(?type IN (c:Class, c:Function, c:Method, c:Module)) BIND(LCASE(STRAFTER(STR(?type), "#")) AS ?kind)
   OPTIONAL {{ ?iri c:signature ?signature }}
   OPTIONAL {{ ?iri rdfs:comment ?doc }}
 }} ORDER BY ?line ?iri"""

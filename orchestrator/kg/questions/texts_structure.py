@@ -48,28 +48,31 @@ SELECT ?path ?iri ?symbol ?kind ?at ?line WHERE {{
 # Asked by itself: tested for each row it would cost a hundred times as much.
 TEST_FILES = f"{PREFIXES} SELECT DISTINCT ?at WHERE {{ ?test a c:TestCase ; c:definedIn/c:path ?at }}"
 
-OVERRIDES = f"""{PREFIXES}
-SELECT DISTINCT ?x ?how ?iri ?symbol ?path ?line WHERE {{
-  {{ ?iri c:extends+ ?x BIND("subclass" AS ?how) }}
-  UNION {{ ?member c:memberOf ?x . ?iri c:overrides+ ?member BIND("overrides" AS ?how) }}
-  UNION {{ ?iri c:overrides+ ?x BIND("overrides" AS ?how) }}
-  {_STANDS} ; c:definedIn/c:path ?path .
+# One step down; ``#VALUES#`` is replaced by IRIs that came out of the graph.
+BELOW = f"""{PREFIXES}
+SELECT DISTINCT ?how ?iri ?symbol ?path ?line WHERE {{
+  {{ VALUES ?target {{ #VALUES# }} ?iri c:extends ?target . {_STANDS} ; c:definedIn ?file . ?file c:path ?path .
+     BIND("subclass" AS ?how) }}
+  UNION {{ VALUES ?target {{ #VALUES# }} ?iri c:overrides ?target . {_STANDS} ; c:definedIn ?file . ?file c:path ?path .
+     BIND("overrides" AS ?how) }}
 }} ORDER BY ?how ?symbol"""
 
-# One row per import that lies on a circle; only imports at the top level of modules have a module on both ends.
-CYCLES = f"""{PREFIXES}
+# Imports at the top level of modules only: a module stands at both ends.
+IMPORTS = f"""{PREFIXES}
 SELECT DISTINCT ?from ?to ?at WHERE {{
-  ?m a c:Module ; c:imports ?next . ?next c:imports+ ?m .
-  ?m c:qualifiedName ?from ; c:definedIn/c:path ?at . ?next c:qualifiedName ?to .
-}} ORDER BY ?from ?to"""
+  ?m a c:Module ; c:imports ?n . ?n c:definedIn ?own ; c:qualifiedName ?to .
+  ?m c:qualifiedName ?from ; c:definedIn ?file . ?file c:path ?at .
+}}"""
 
+# A key's own statements stand in each file that reads it, so joining them here would cost the square of the readers;
+# its IRI ends with where it comes from and its name.
 CONFIG = f"""{PREFIXES}
-SELECT ?key ?source ?iri ?symbol ?path ?line WHERE {{
-  ?node a c:ConfigKey ; rdfs:label ?key ; c:configSource ?source .
-  ?iri c:readsConfig ?node ; c:qualifiedName ?symbol ; c:definedIn/c:path ?path ; c:startLine ?line .
-}} ORDER BY ?key ?symbol"""
-
-CONFIG_KEY = CONFIG.replace("rdfs:label ?key ;", "rdfs:label ?key , ?wanted ;").replace("SELECT", "SELECT ?wanted", 1)
+SELECT DISTINCT ?node ?iri ?symbol ?path ?line WHERE {{
+  ?iri c:readsConfig ?node ; c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn ?file . ?file c:path ?path .
+}} ORDER BY ?node ?symbol"""
+CONFIG_KEY = CONFIG.replace("SELECT DISTINCT", "SELECT DISTINCT ?ending").replace(
+    "?file c:path ?path .", "?file c:path ?path FILTER(STRENDS(STR(?node), ?ending))"
+)
 
 DECLARED = f"""{PREFIXES}
 SELECT DISTINCT ?name ?path ?constraint ?locked ?scope WHERE {{
