@@ -160,12 +160,20 @@ class CallSites:
         for value in values:
             receiver = value.receiver if isinstance(value, Bound) else None
             if isinstance(receiver, Instance) and not receiver.exact:
-                for lower in self._index.subclasses(receiver.of):
-                    method = own_method(self._evaluator, lower, name)
-                    if method is not None and method.ref not in targets:
+                for method in self._below(receiver.of, name):
+                    if method.ref not in targets:
                         found[method.ref] = None
         if 0 < len(found) <= MAX_CANDIDATES:
             yield Edge(call.scope, "mayCall", tuple(found), "override", call.line, name)
+
+    def _below(self, of: Symbol, name: str) -> tuple[Symbol, ...]:
+        """The methods of that name that subclasses define."""
+
+        def compute() -> tuple[Symbol, ...]:
+            found = (own_method(self._evaluator, lower, name) for lower in self._index.subclasses(of))
+            return tuple(method for method in found if method is not None)
+
+        return self._evaluator.shared((of, "below", name), compute, ())
 
     def _same_name(self, name: str, count: int) -> tuple[SymbolRef, ...]:
         """All methods of that name that take so many arguments; none when they are too many to mean anything."""

@@ -11,6 +11,7 @@ from orchestrator.kg.facts import Binding
 from orchestrator.kg.python.exports import Exports
 from orchestrator.kg.python.flows import NO_FLOWS, Flows, Put, into_attribute
 from orchestrator.kg.python.symbols import (
+    NOT_YET,
     NOTHING,
     UNKNOWN,
     Bound,
@@ -162,8 +163,8 @@ class Classes(Exports):
             parts.append(on_class)
         outside = on_class is not None and all(isinstance(found, Inherited | Opaque) for found in on_class.values)
         if value.exact or (on_class is not None and not outside) or len(parts) > (on_class is not None):
-            return union(parts) if parts else UNKNOWN
-        return self._below(value.of, name, certain=on_class is None) or (union(parts) if parts else UNKNOWN)
+            return union(parts) if parts else NOT_YET
+        return self._below(value.of, name, certain=on_class is None) or (union(parts) if parts else NOT_YET)
 
     def _of_super(self, value: Super, name: str) -> Found:
         """What comes behind a class: behind a mixin that has nothing behind it, what its subclasses put there."""
@@ -185,7 +186,7 @@ class Classes(Exports):
         if found is not None:
             return found
         parts = self._put_from_outside(self.mro(value), name)
-        return union(parts) if parts else UNKNOWN
+        return union(parts) if parts else NOT_YET
 
     def _in_order(self, order: Order, name: str, receiver: Instance | Symbol) -> Found | None:
         """What the first class in order binds a name to, as read from the receiver."""

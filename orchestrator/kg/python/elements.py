@@ -10,8 +10,8 @@ from orchestrator.kg.facts import Compound
 from orchestrator.kg.python.flows import Put, into_container
 from orchestrator.kg.python.returns import Returns, Site
 from orchestrator.kg.python.symbols import (
+    NOT_YET,
     NOTHING,
-    UNKNOWN,
     Bound,
     Container,
     External,
@@ -68,10 +68,10 @@ class Elements(Returns):
         if isinstance(value, Made):
             return self.element(value)
         if isinstance(value, Symbol):
-            return one(value) if value.is_class else UNKNOWN
+            return one(value) if value.is_class else NOT_YET
         if isinstance(value, Instance):
             return self._called(value, "__getitem__")
-        return one(value) if isinstance(value, Opaque) else UNKNOWN
+        return one(value) if isinstance(value, Opaque) else NOT_YET
 
     def element(self, value: Value) -> Found:
         """What iterating over a value gives."""
@@ -88,8 +88,8 @@ class Elements(Returns):
                 for one_of in iterator.values
                 if not isinstance(one_of, External | Inherited)
             ]
-            return union(parts) if parts else UNKNOWN
-        return one(value) if isinstance(value, Opaque) else UNKNOWN
+            return union(parts) if parts else NOT_YET
+        return one(value) if isinstance(value, Opaque) else NOT_YET
 
     def method(self, value: Method, site: Site | None) -> Found:
         """What a method of a container, a view of one, or a generator gives."""
@@ -112,7 +112,7 @@ class Elements(Returns):
 
     def _called(self, value: Instance, name: str) -> Found:
         methods = [one_of for one_of in self.attribute(value, name).values if isinstance(one_of, Bound)]
-        return union([self.call(method, None) for method in methods]) if methods else UNKNOWN
+        return union([self.call(method, None) for method in methods]) if methods else NOT_YET
 
     def _yielded(self, function: Symbol) -> Found:
         self.consult(function, "()")
@@ -127,7 +127,7 @@ class Elements(Returns):
 
     def _all(self, container: Container, start: int = 0) -> Found:
         found = [write.found for write in self._writes(container) if write.key is None or not _before(write.key, start)]
-        return union(found) if found else UNKNOWN
+        return union(found)._replace(open=True) if found else NOT_YET
 
     def _at(self, container: Container, start: int, key: str, site: Site) -> Found:
         if key.endswith(":"):
@@ -136,12 +136,12 @@ class Elements(Returns):
         writes = self._writes(container)
         if not wanted:
             found = [write.found for write in writes]
-            return union(found) if found else UNKNOWN
+            return union(found)._replace(open=True) if found else NOT_YET
         found = []
         for name in wanted:
             place = self._place(container, start, name)
             found += self._visible([write for write in writes if write.key in (None, place)], site)
-        return union(found) if found else UNKNOWN
+        return union(found)._replace(open=True) if found else NOT_YET
 
     def _place(self, container: Container, start: int, name: str) -> str:
         """The key that a constant means: negative ones count from the end."""

@@ -14,6 +14,7 @@ from orchestrator.kg.python.elements import Elements
 from orchestrator.kg.python.flows import NO_FLOWS, Flows, Put
 from orchestrator.kg.python.returns import TRANSPARENT, Site
 from orchestrator.kg.python.symbols import (
+    NOT_YET,
     NOTHING,
     UNKNOWN,
     Bound,
@@ -33,6 +34,9 @@ _MAX_DEPTH = 24
 # Steps are not taken from more values than this.
 _MAX_FOLLOWED = 16
 _BUILTINS = frozenset(dir(builtins))
+# Bindings that are as quickly read again as remembered, and in no circle.
+_PLAIN = frozenset({"self", "cls", "unknown"})
+_BOUND = "bound"
 _OVERLOADS = frozenset({"overload", "typing.overload", "t.overload"})
 _PLAIN_TYPES = frozenset({"str", "int", "float", "bool", "bytes"})
 
@@ -85,12 +89,11 @@ class Evaluator(Elements):
         sign = step[0]
         if sign == ".":
             name = step[1:]
-            parts = [self.attribute(value, name) for value in found.values]
+            result = union([self.attribute(value, name) for value in found.values])
         else:
             site = Site(scope, step[1:-1], line)
             take: Callable[[Value, Site], Found] = self.call if sign == "(" else self.subscript
-            parts = [take(value, site) for value in found.values]
-        result = union(parts)
+            result = union([take(value, site) for value in found.values])
         if found.complete and not found.guess and not found.open:
             return result
         return Found(
@@ -153,9 +156,13 @@ class Evaluator(Elements):
         bindings = scope.names[name]
         if len(bindings) == 1:
             line = 0
-        return self.once((scope, f"={name}", line), lambda: self._bound(scope, bindings, line)) or UNKNOWN
+            if bindings[0].kind in _PLAIN:
+                return self.binding(scope, bindings[0])
+        return self.once((scope, name, line, _BOUND), lambda: self._bound(scope, bindings, line)) or UNKNOWN
 
     def _bound(self, scope: Symbol, bindings: list[Binding], line: int) -> Found:
+        if len(bindings) == 1:
+            return self.binding(scope, bindings[0])
         chosen = self._choose(scope, bindings, line)
         if not chosen:
             return NOTHING
@@ -217,7 +224,7 @@ class Evaluator(Elements):
     def put(self, entry: Put) -> Found:
         """The value of something put somewhere."""
         if self.level == 0:
-            return Found((), False, open=True)
+            return NOT_YET
         return self.shared((entry, self.stage, self.level), lambda: self._put(entry), UNKNOWN)
 
     def _put(self, entry: Put) -> Found:
@@ -235,13 +242,15 @@ class Evaluator(Elements):
         written = definition.decorated
         if not written or TRANSPARENT.issuperset(definition.decorators):
             return one(symbol)
+        opened = False
         while written[0] != "$":
             found = self.evaluate(scope, written, definition.start_line)
+            opened = opened or found.open
             callable_ = tuple(value for value in found.values if self._replaces(value))
             if callable_:
                 return Found(callable_, found.complete, found.guess, found.open)
             written = expressions.parts(written)[1][-1][1:-1]  # a decorator that cannot be followed is taken to keep it
-        return one(symbol)
+        return Found((symbol,), True, open=opened)
 
     def _replaces(self, value: Value) -> bool:
         """Whether a decorator's result stands for the function; objects that hand it out again do not."""

@@ -12,9 +12,6 @@ from orchestrator.kg.python.symbols import UNKNOWN, External, Found, Namespace, 
 class Exports(Tree):
     """Finds what an import means."""
 
-    stage: int
-    level: int
-
     @abstractmethod
     def bound(self, scope: Symbol, name: str, line: int) -> Found:
         """What a name that is bound in a scope can be."""
@@ -46,7 +43,7 @@ class Exports(Tree):
         """A name of a module, as its importers see it."""
         if self._home == module.path:
             return self._member(module, name)
-        return self.shared((module, name, self.stage, self.level), lambda: self._member(module, name), UNKNOWN)
+        return self.staged((module, name), lambda: self._member(module, name), UNKNOWN)
 
     def _member(self, module: Symbol, name: str) -> Found:
         self.consult(module, name)

@@ -25,6 +25,7 @@ class Tree:
         self.stars: dict[str, list[str]] = {}
         self.exports: dict[str, tuple[str, ...] | None] = {}
         self.compounds: dict[str, tuple[Compound, ...]] = {}
+        self.stage = self.level = 0
         self.consulted: set[Key] = set()
         self._home = ""
         self._memo: dict[Hashable, Any] = {}
@@ -109,6 +110,20 @@ class Tree:
             self.consulted |= known[1]
         return known[0]  # type: ignore[no-any-return]
 
+    def staged(self, key: Hashable, compute: Callable[[], Found], circular: Found) -> Found:
+        """``shared``, for answers that may depend on the stage and the level: those that do not are kept for all."""
+        known = self._shared.get(key)
+        if known is not None:
+            if key not in self._noted:
+                self._noted.add(key)
+                self.consulted |= known[1]
+            return known[0]  # type: ignore[no-any-return]
+        here = (key, self.stage, self.level)
+        found = self.shared(here, compute, circular)
+        if not found.open and here in self._shared:
+            self._keep(key, self._shared[here])
+        return found
+
     def _apart(self, key: Hashable, compute: Callable[[], T]) -> tuple[T, frozenset[Key]]:
         outer = self._memo, self._depth, self.consulted, self._noted, self._home, self._environment, self._lowest
         place = len(self._computing)
@@ -125,13 +140,16 @@ class Tree:
             self._memo, self._depth, self.consulted, self._noted, self._home, self._environment, self._lowest = outer
             self._lowest = min(lowest, self._lowest)
         if lowest >= place:
-            self._shared[key] = known
-            if self._sharers is not None:
-                self._index(key, known[1])
+            self._keep(key, known)
         else:
             self._passing[key] = known, lowest
             self._passing_at.setdefault(lowest, []).append(key)
         return known
+
+    def _keep(self, key: Hashable, known: tuple[Any, frozenset[Key]]) -> None:
+        self._shared[key] = known
+        if self._sharers is not None:
+            self._index(key, known[1])
 
     def consult(self, symbol: Symbol, name: str) -> None:
         """Record that something of a symbol is read: a name bound in it, or one of the keys of ``surface``."""

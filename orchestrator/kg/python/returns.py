@@ -12,6 +12,7 @@ from orchestrator.kg.python.classes import PROPERTIES, Classes
 from orchestrator.kg.python.flows import Passed, into_parameters
 from orchestrator.kg.python.steps import Parameter, arguments, can_flow, names_in, parameters
 from orchestrator.kg.python.symbols import (
+    NOT_YET,
     NOTHING,
     UNKNOWN,
     Bound,
@@ -76,7 +77,6 @@ class Returns(Classes):
     def __init__(self, *args: object, **named: object) -> None:
         super().__init__(*args, **named)  # type: ignore[arg-type]
         self.level = LEVELS
-        self.stage = 0
 
     def call(self, value: Value, site: Site | None) -> Found:
         """``value()``."""
@@ -89,7 +89,7 @@ class Returns(Classes):
         if isinstance(value, Instance):
             called = self.attribute(value, "__call__")
             return union(
-                [self.call(one_of, site) for one_of in called.values if isinstance(one_of, Bound)] or [UNKNOWN]
+                [self.call(one_of, site) for one_of in called.values if isinstance(one_of, Bound)] or [NOT_YET]
             )
         if isinstance(value, Opaque):
             return self._of_builtin(value, site)
@@ -119,7 +119,7 @@ class Returns(Classes):
         self.consult(function, "()")
         definition = function.definition
         if not TRANSPARENT.issuperset(definition.decorators) and not self.sees_through(function):
-            return UNKNOWN
+            return NOT_YET
         if definition.has_yield:
             return one(Made(function))
         if definition.returns_type:
@@ -132,8 +132,8 @@ class Returns(Classes):
         if not returns:
             return NOTHING
         environment = self._environment_of(function, receiver, site, returns)
-        key = (function, "returns", environment, self.stage, self.level)
-        return self.shared(key, lambda: self._within(environment, function, returns), UNKNOWN)
+        key = (function, "returns", environment)
+        return self.staged(key, lambda: self._within(environment, function, returns), UNKNOWN)
 
     def _within(self, environment: Environment, function: Symbol, returns: list[str]) -> Found:
         """Evaluate what a function returns, with the parameters known that it hands back."""
@@ -164,7 +164,7 @@ class Returns(Classes):
         written = self.given(parameter, call)
         if written is not None:
             found = self.evaluate(site.scope, written, site.line)
-            return found if len(found.values) <= _MAX_HANDED else UNKNOWN
+            return found if len(found.values) <= _MAX_HANDED else UNKNOWN._replace(open=found.open)
         if "*" in site.passed:
             return None
         if not parameter.default:
@@ -205,7 +205,7 @@ class Returns(Classes):
         if given is not None:
             return given
         if self.level == 0:
-            return Found((), False, open=True)
+            return NOT_YET
         key = (function, f"={name}", self.stage, self.level)
         return self.shared(key, lambda: self._parameter(function, name), UNKNOWN)
 
@@ -277,11 +277,11 @@ class Returns(Classes):
             if given is None:
                 return one(value)
             if name in _ELEMENT:
-                return union([self.element(one_of) for one_of in given.values] or [UNKNOWN])
+                return union([self.element(one_of) for one_of in given.values] or [NOT_YET])
             if name in _DESCRIPTORS:
                 return given
             kept = tuple(one_of for one_of in given.values if not isinstance(one_of, Symbol | Instance))
-            return given._replace(values=kept) if kept else UNKNOWN
+            return given._replace(values=kept) if kept else UNKNOWN._replace(open=given.open)
         if name == "type" and site is not None:
             given = self._first(site)
             classes = tuple(one_of.of for one_of in given.values if isinstance(one_of, Instance)) if given else ()

@@ -2,7 +2,7 @@
 
 Used by the Python resolver only; nothing is resolved here."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar, Union
 
@@ -140,6 +140,8 @@ class Found(NamedTuple):
 
 
 UNKNOWN = Found((), False)
+# Unknown as long as nobody knows more of who calls whom.
+NOT_YET = Found((), False, open=True)
 NOTHING = Found((), True)
 # More values than this are as good as none.
 MAX_VALUES = 5000
@@ -150,9 +152,8 @@ def one(value: Value) -> Found:
     return Found((value,), True)
 
 
-def union(parts: Iterable[Found]) -> Found:
+def union(parts: Sequence[Found]) -> Found:
     """Everything that one of several can be."""
-    parts = list(parts)
     if len(parts) == 1:
         return parts[0]
     values: dict[Value, None] = {}
