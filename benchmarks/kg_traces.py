@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 from benchmarks import kg_python_accuracy_traced as django
@@ -31,12 +32,14 @@ Edge = tuple[str, str, str, str]
 async def tracing_cost(folder: Path) -> list[Row]:
     """CPU seconds of a traced test run over those of a plain one, in this Python and in one with sys.monitoring."""
     root = _click(folder)
-    rows = [_cost("tracing_profile", "sys.setprofile", sys.executable, root, folder)]
+    plain = {"PATH": os.environ["PATH"], "HOME": str(root)}
+    plain["PYTHONPATH"] = f"{root / 'src'}{os.pathsep}{_metadata(root, folder)}"
+    rows = [_cost("tracing_profile", "sys.setprofile", sys.executable, root, plain)]
     newer = _newer(folder)
     if newer is None:
         print("no Python from 3.12 on is here: sys.monitoring was not measured")
     else:
-        rows.append(_cost("tracing_monitoring", "sys.monitoring", newer, root, folder))
+        rows.append(_cost("tracing_monitoring", "sys.monitoring", newer, root, plain))
     return rows
 
 
@@ -57,35 +60,28 @@ async def traced_recall(folder: Path) -> list[Row]:
     ]  # fmt: skip
 
 
-def _cost(name: str, how: str, python: str, root: Path, folder: Path) -> Row:
+def _cost(name: str, how: str, python: str, root: Path, plain: dict[str, str]) -> Row:
     ratios = []
-    _seconds(python, root, {})  # compiles and warms
+    _seconds(python, root, plain)  # compiles and warms
     for _ in range(_RUNS):
-        traces = folder / "traces"
-        shutil.rmtree(traces, ignore_errors=True)
-        traces.mkdir()
-        plain = _seconds(python, root, {})
-        ratios.append(_seconds(python, root, tracing_environment(traces, root, _plain(root))) / plain)
+        untraced = _seconds(python, root, plain)
+        with tempfile.TemporaryDirectory() as traces:
+            variables = tracing_environment(Path(traces), root, plain)
+            ratios.append(_seconds(python, root, plain | variables) / untraced)
     version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout.split()[1]
     what = f"click's tests, traced by {how} (Python {version}): CPU seconds over an untraced run"
     return row(name, what, ratios, "")
 
 
-def _seconds(python: str, root: Path, variables: dict[str, str]) -> float:
+def _seconds(python: str, root: Path, environment: dict[str, str]) -> float:
     """CPU seconds of one run of the tests."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests"]
-    done = subprocess.run(
-        command, cwd=root, env=_plain(root) | variables, capture_output=True, text=True, timeout=600, check=False
-    )
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"click's tests fail: {done.stdout[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _plain(root: Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": str(root), "PYTHONPATH": str(root / "src")}
 
 
 def _click(folder: Path) -> Path:
@@ -97,6 +93,15 @@ def _click(folder: Path) -> Path:
     with tarfile.open(next(folder.glob("click-*.tar.gz"))) as packed:
         packed.extractall(folder, filter="data")
     return (folder / f"click-{_CLICK}").resolve()
+
+
+def _metadata(root: Path, folder: Path) -> Path:
+    """Click asks for its own version, which only an installed copy knows; the tests import the source all the same."""
+    needed = folder / "needed"
+    version = root.name.partition("-")[2]
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(needed), f"click=={version}"]
+    subprocess.run(pip, check=True, timeout=600)
+    return needed
 
 
 def _newer(folder: Path) -> str | None:

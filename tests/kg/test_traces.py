@@ -1,6 +1,7 @@
 """What traced programs are seen to do: real interpreters run real tests, and nothing of theirs changes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,14 +40,20 @@ Run = Callable[..., Trace]
 def run(tmp_path: Path) -> Run:
     """Runs a command in a tree, traced; fails when it fails."""
 
-    def run(*command: str, tree: dict[str, str | bytes] = TREE, exit_code: int = 0, **variables: str) -> Trace:
+    def run(
+        *command: str,
+        tree: dict[str, str | bytes] = TREE,
+        exit_code: int = 0,
+        python: str = sys.executable,
+        **variables: str,
+    ) -> Trace:
         root, traces = tmp_path / "tree", tmp_path / "traces"
         write_tree(root, tree)
         traces.mkdir(exist_ok=True)
         plain = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **variables}
         environment = plain | tracing_environment(traces, root, plain)
         done = subprocess.run(
-            [sys.executable, *command],
+            [python, *command],
             cwd=root,
             env=environment,
             capture_output=True,
@@ -175,3 +182,25 @@ def test_of_many_quiet_runs_of_one_test_some_are_watched(run: Run) -> None:
     tests = covered(run(*_PYTEST, tree={"code_under_test.py": code, "test_many.py": test}, PYTHONPATH="."))
     assert tests["test_many"] >= {"plain", "late"}
     assert tests["test_after"] == {"test_after", "plain"}
+
+
+@pytest.mark.parametrize("name", ["python3.9", "python3.10", "python3.12", "python3.13", "python3.14"])
+def test_other_interpreters_see_the_same(run: Run, name: str) -> None:
+    python = shutil.which(name)
+    if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip(f"there is no {name} here")
+    tree: dict[str, str | bytes] = {
+        "cart.py": TREE["shop/cart.py"],
+        "test_cart.py": (
+            "import unittest\n\nfrom cart import Cart, numbers\n\n\nclass TestCart(unittest.TestCase):\n"
+            "    def test_add(self):\n        cart = Cart()\n        cart.add(2)\n        self.assertEqual(cart.total, 2)\n\n"  # noqa: E501 - source as it is
+            "    def test_numbers(self):\n        self.assertEqual(list(numbers()), [1, 2])\n"
+        ),
+    }
+    trace = run("-m", "unittest", tree=tree, python=python)
+    last = {(caller.rpartition(".")[2], callee.rpartition(".")[2]) for caller, callee in calls(trace)}
+    assert last >= {("test_add", "inner"), ("inner", "add"), ("<genexpr>", "price"), ("test_numbers", "numbers")}
+    lasts = {
+        test.rpartition(".")[2]: {one.rpartition(".")[2] for one in codes} for test, codes in covered(trace).items()
+    }
+    assert lasts["test_numbers"] == {"test_numbers", "numbers"}
