@@ -253,7 +253,16 @@ class Expressions:
                     stack.extend(target.named_children)
         self._renamed.append((node.end_byte, names))
 
+    def end(self) -> None:
+        """The file is read: let go of nodes, and of who defines lambdas."""
+        self._known.clear()
+        self._define = _no_lambdas
+
     def leave(self, position: int) -> None:
         """Forget the names of comprehensions that end before a position."""
         while self._renamed and self._renamed[-1][0] <= position:
             self._renamed.pop()
+
+
+def _no_lambdas(node: Node, depth: int) -> int:
+    raise RuntimeError(f"a lambda after the end of the file, at byte {node.start_byte}, depth {depth}")

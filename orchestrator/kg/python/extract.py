@@ -112,7 +112,11 @@ class _Extractor:
             handler = self._handlers.get(kind)
             if handler is not None:
                 handler(node)
-        return self._facts()
+        facts = self._facts()
+        # Without its handlers nothing here refers to itself: the tree goes now, not when garbage is collected.
+        self._handlers.clear()
+        self._names.expressions.end()
+        return facts
 
     def _facts(self) -> FileFacts:
         names = self._names
