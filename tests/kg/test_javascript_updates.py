@@ -93,3 +93,18 @@ def test_an_edit_reaches_those_that_read_it_and_nobody_else() -> None:
     live = _Live(facts_of(_TREE), set(_TREE))
     changed = facts_of({"src/view.tsx": _TREE["src/view.tsx"] + "\nprice()"})
     assert live.update(changed, set(_TREE)) == {"src/view.tsx", "src/util.ts", "test/view.test.js"}
+
+
+def test_a_circle_that_is_cut_leaves_each_file_its_own() -> None:
+    texts = {
+        "a.js": "import { b } from './b.js'\nexport function a() { b() }\na()",
+        "b.js": "import { a } from './a.js'\nexport function b() { a() }",
+        "c.js": "import { a } from './a.js'\na()",
+    }
+    live = _Live(facts_of(texts), set(texts))
+    for text in ("export function b() {}", texts["b.js"], "import './c.js'\nexport function b() {}"):
+        texts["b.js"] = text
+        live.update(facts_of({"b.js": text}), set(texts))
+        facts = facts_of(texts)
+        clean = Linker(facts, set(texts))
+        assert live.links == {path: clean.link(path) for path in facts}

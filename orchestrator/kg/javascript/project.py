@@ -43,6 +43,7 @@ class Project:
         self._contributors: dict[str, dict[str, None]] = {}
         self._programs: dict[str, list[ir.Node]] = {}
         self._settle(everything)
+        self._order()
         self._run(set(self.facts))
 
     def update(self, changed: Mapping[str, FileFacts | None], everything: Collection[str]) -> set[str]:
@@ -54,8 +55,15 @@ class Project:
                 self.facts[path] = facts
             self._programs.pop(path, None)
         before = dict(self._imports)
-        self._settle(everything)
+        known = frozenset(everything) == self._everything and all(self._runs(path) for path in changed)
+        if known and all(path in before for path in changed):
+            for path in changed:
+                self._imports[path] = self._imported(path)
+        else:
+            self._settle(everything)
         moved = {path for path, targets in self._imports.items() if before.get(path) != targets}
+        if moved or before.keys() != self._imports.keys():
+            self._order()
         return self._run(moved.union(changed)) | changed.keys()
 
     def find(self, written: str, importer: str) -> str | None:
@@ -87,31 +95,46 @@ class Project:
             path: orjson.loads(one.program) for path, one in self.facts.items() if not one.definitions
         }
         running = sorted(path for path, one in self.facts.items() if one.definitions)
-        self._index = ModuleIndex(everything if isinstance(everything, set | frozenset) else set(everything), configs)
+        self._everything = frozenset(everything)
+        self._index = ModuleIndex(self._everything, configs)
         self._imports = dict.fromkeys(running, ())
         for path in running:
-            found = (self.find(one.module, path) for one in self.facts[path].imports)
-            self._imports[path] = tuple(dict.fromkeys(one for one in found if one is not None))
+            self._imports[path] = self._imported(path)
+
+    def _runs(self, path: str) -> bool:
+        return path in self.facts and bool(self.facts[path].definitions)
+
+    def _imported(self, path: str) -> tuple[str, ...]:
+        found = (self.find(one.module, path) for one in self.facts[path].imports)
+        return tuple(dict.fromkeys(one for one in found if one is not None))
+
+    def _order(self) -> None:
+        """Units after those they import."""
+        self._ordered = circles(self._imports)
+        self._unit_of = {path: paths[0] for paths in self._ordered for path in paths}
 
     def _run(self, dirty: set[str]) -> set[str]:
         """Run the units that must; returns the files about which they found something, now or before."""
-        ordered = circles(self._imports)
-        self._unit_of = {path: paths[0] for paths in ordered for path in paths}
-        names = {paths[0] for paths in ordered}
+        members = {paths[0]: paths for paths in self._ordered}
         affected: set[str] = set()
-        for name in [one for one in self.units if one not in names]:
+        # Units of other files than before go first: what is forgotten of them must not be what a new one has found.
+        for name in [one for one, unit in self.units.items() if members.get(one) != unit.paths]:
             affected |= self._forget(name)
         again: set[str] = set()
-        for paths in ordered:
+        for paths in self._ordered:
             name, old = paths[0], self.units.get(paths[0])
-            if old is not None and old.paths == paths and not dirty.intersection(paths):
-                read = old.record.consulted.union(*(self._imports[path] for path in paths))
-                if not any(self._unit_of.get(path, path) in again for path in read):
-                    continue
+            same = old is not None and not dirty.intersection(paths)
+            if same and old is not None and (not again or again.isdisjoint(self._read(old))):
+                continue
             affected |= self._forget(name)
             affected |= self._run_one(paths)
             again.add(name)
         return affected
+
+    def _read(self, unit: Unit) -> set[str]:
+        """The units that one read from."""
+        read = unit.record.consulted.union(*(self._imports[path] for path in unit.paths))
+        return {self._unit_of.get(path, path) for path in read}
 
     def _run_one(self, paths: tuple[str, ...]) -> frozenset[str]:
         machine = run_unit(paths, self.program, self.find, self._modules, self._summaries)
