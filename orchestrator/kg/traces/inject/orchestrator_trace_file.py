@@ -109,27 +109,29 @@ class Recorder:
 
     def see(self, code: CodeType, back: Optional[FrameType], called: bool) -> int:
         """Code began to run (``called``) or went on: its number, 0 if it is not of the tree."""
-        number = self.number(code)
+        known = self._codes.get(id(code))
+        number = known[1] if known is not None else self.number(code)
         if number:
-            self.ran(number)
-            caller = self.number(back.f_code) if called and back is not None else 0
-            if caller and back is not None:
-                self.called(caller, number, back.f_lineno or 0)
+            if number not in self._covered:
+                self.ran(number)
+            if called and back is not None:
+                known = self._codes.get(id(back.f_code))
+                caller = known[1] if known is not None else self.number(back.f_code)
+                if caller and (caller, number) not in self._edges:
+                    self.called(caller, number, back.f_lineno or 0)
         return number
 
     def ran(self, number: int) -> None:
-        """A function began to run, in the present test or outside of any."""
-        if number not in self._covered:
-            self._covered.add(number)
-            self.told += 1
-            self._file().listed(number)
+        """A function began to run for the first time, in the present test or outside of any."""
+        self._covered.add(number)
+        self.told += 1
+        self._file().listed(number)
 
     def called(self, caller: int, callee: int, line: int) -> None:
-        """A call from code of the tree to code of the tree; the line is the caller's."""
-        if (caller, callee) not in self._edges:
-            self._edges.add((caller, callee))
-            self.told += 1
-            self._file().line("e %d %d %d" % (caller, callee, line))
+        """The first call from code of the tree to code of the tree; the line is the caller's."""
+        self._edges.add((caller, callee))
+        self.told += 1
+        self._file().line("e %d %d %d" % (caller, callee, line))
 
     def begin_test(self, test: int) -> bool:
         """What runs from now on runs in this test (0: in none). False where it already did."""
