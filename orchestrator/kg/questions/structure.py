@@ -10,6 +10,7 @@ from orchestrator.kg.questions.circles import circles
 from orchestrator.kg.rdf.terms import literal, path_part
 
 _MOST_BELOW = 5000
+_FEW_FILES = 150
 _DYNAMIC = "Properties that are only read, names looked up by text, and uses outside this repository cannot be seen."
 
 
@@ -39,7 +40,7 @@ async def public_api(asker: Asker, path: str, limit: int) -> Answer:
 
 async def dead_code(asker: Asker, path: str, limit: int, *, public: bool) -> Answer:
     """Functions that nothing known reaches. ``named``: somebody calls that name without a known target."""
-    rows = await asker.rows(texts_structure.DEAD_CODE, {"path": literal(path)})
+    (rows,) = await _below(asker, path, texts_structure.DEAD_CODE)
     rows = [row for row in rows if public or row["visibility"].endswith("internal")]
     rows.sort(key=lambda row: row["named"] == "true")
     unknown = [_DYNAMIC, *(await asker.knowledge()).of_calls()]
@@ -115,9 +116,20 @@ async def users_of_dependency(asker: Asker, name: str, limit: int) -> Answer:
     return Answer({"name": wanted}, {"users": list(users.values()), "declared": shown}, unknown, limit)
 
 
+async def _below(asker: Asker, path: str, *asked: str) -> list[list[Row]]:
+    """The rows of several queries about files whose path begins so."""
+    bound = {"path": literal(path)}
+    files = await asker.rows(texts_structure.FILES, bound)
+    if len(files) <= _FEW_FILES:
+        which, bound = f"VALUES ?file {{ {values([row['file'] for row in files])} }} ?file c:path ?at .", {}
+    else:
+        which = texts_structure.ANY_FILE
+    return await asker.together(*((text.replace("#FILES#", which), bound) for text in asked))
+
+
 async def _outside_tests(asker: Asker, text: str, path: str) -> list[Row]:
     """The rows that do not stand in a file with tests."""
-    rows, tests = await asker.together((text, {"path": literal(path)}), (texts_structure.TEST_FILES, {}))
+    rows, tests = await _below(asker, path, text, texts_structure.TEST_FILES)
     files = {row["at"] for row in tests}
     return [row for row in rows if row["at"] not in files]
 

@@ -5,18 +5,20 @@ Constants, as in ``texts``: what a question binds is substituted by the engine, 
 
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 
-_BELOW = "?file c:path ?at FILTER(STRSTARTS(?at, ?path))"
-_KINDS = 'VALUES (?type ?kind) { (c:Class "class") (c:Function "function") (c:Method "method") }'
+# ``#FILES#`` is replaced by ANY_FILE, or by the files themselves where they are few: then the engine starts from them.
+ANY_FILE = "?file c:path ?at FILTER(STRSTARTS(?at, ?path))"
+FILES = f"{PREFIXES} SELECT ?path ?file WHERE {{ {ANY_FILE} }}"
 _STANDS = "?iri c:qualifiedName ?symbol ; c:startLine ?line"
+# Types are filtered, not matched: the engine would start from all definitions of a kind.
+_KIND = 'BIND(LCASE(STRAFTER(STR(?type), "#")) AS ?kind)'
+_CALLABLE = f"FILTER(?type IN (c:Function, c:Method)) {_KIND}"
 
 PUBLIC_API = f"""{PREFIXES}
 SELECT ?path ?iri ?symbol ?kind ?at ?line ?signature ?doc WHERE {{
-  {_BELOW}
-  ?iri c:definedIn ?file ; c:visibility c:public ; a ?type . {_KINDS}
-  {_STANDS} ; c:memberOf ?outer .
-  FILTER NOT EXISTS {{ ?iri a c:TestCase }}
-  FILTER NOT EXISTS {{ ?outer a c:Function }}
-  FILTER NOT EXISTS {{ ?outer a c:Method }}
+  #FILES#
+  ?iri c:definedIn ?file ; c:visibility ?visibility ; c:memberOf ?outer ; a ?type . {_STANDS} .
+  FILTER(?visibility = c:public) FILTER(?type IN (c:Class, c:Function, c:Method)) {_KIND}
+  FILTER(!EXISTS {{ ?outer a c:Function }} && !EXISTS {{ ?outer a c:Method }} && !EXISTS {{ ?iri a c:TestCase }})
   OPTIONAL {{ ?iri c:signature ?signature }}
   OPTIONAL {{ ?iri rdfs:comment ?doc }}
 }} ORDER BY ?at ?line"""
@@ -24,29 +26,27 @@ SELECT ?path ?iri ?symbol ?kind ?at ?line ?signature ?doc WHERE {{
 # Nothing known reaches it: no call, no hand-over, no decorator that may register it, no method it stands in for.
 DEAD_CODE = f"""{PREFIXES}
 SELECT DISTINCT ?path ?iri ?symbol ?kind ?at ?line ?visibility ?named WHERE {{
-  {_BELOW}
-  ?iri c:definedIn ?file ; a ?type . VALUES (?type ?kind) {{ (c:Function "function") (c:Method "method") }}
+  #FILES#
+  ?iri c:definedIn ?file ; a ?type ; rdfs:label ?label ; c:visibility ?visibility . {_STANDS} . {_CALLABLE}
+  FILTER(!STRSTARTS(?label, "__") && !STRSTARTS(?label, "<"))
   FILTER NOT EXISTS {{ ?iri a c:TestCase }}
   FILTER NOT EXISTS {{ ?user c:calls|c:mayCall|c:observedCall|c:references|c:covers|c:overrides ?iri }}
   FILTER NOT EXISTS {{ ?iri c:decoratedBy|c:overrides ?other }}
-  {_STANDS} ; rdfs:label ?label ; c:visibility ?visibility .
-  FILTER(!STRSTARTS(?label, "__") && !STRSTARTS(?label, "<"))
   BIND(EXISTS {{ ?caller c:unresolvedName ?label }} AS ?named)
 }} ORDER BY ?at ?line"""
 
 UNTESTED = f"""{PREFIXES}
 SELECT ?path ?iri ?symbol ?kind ?at ?line WHERE {{
-  {_BELOW}
-  ?iri c:definedIn ?file ; c:visibility c:public ; a ?type .
-  VALUES (?type ?kind) {{ (c:Function "function") (c:Method "method") }}
+  #FILES#
+  ?iri c:definedIn ?file ; a ?type ; rdfs:label ?label ; c:visibility ?visibility . {_STANDS} . {_CALLABLE}
+  FILTER(?visibility = c:public) FILTER(!STRSTARTS(?label, "__"))
   FILTER NOT EXISTS {{ ?iri a c:TestCase }}
   FILTER NOT EXISTS {{ ?test c:calls|c:observedCall|c:covers ?iri . FILTER EXISTS {{ ?test a c:TestCase }} }}
-  {_STANDS} ; rdfs:label ?label .
-  FILTER(!STRSTARTS(?label, "__"))
 }} ORDER BY ?at ?line"""
 
 # Asked by itself: tested for each row it would cost a hundred times as much.
-TEST_FILES = f"{PREFIXES} SELECT DISTINCT ?at WHERE {{ ?test a c:TestCase ; c:definedIn/c:path ?at }}"
+TEST_FILES = f"""{PREFIXES}
+SELECT DISTINCT ?path ?at WHERE {{ #FILES# ?test c:definedIn ?file FILTER EXISTS {{ ?test a c:TestCase }} }}"""
 
 # One step down; ``#VALUES#`` is replaced by IRIs that came out of the graph.
 BELOW = f"""{PREFIXES}
