@@ -4,8 +4,8 @@ Extraction makes ``FileFacts`` from bytes, so they depend on content only, not o
 Resolution makes ``Edge`` and friends. Triples are made from both; nothing here knows RDF, a parser or a store.
 
 Expressions are short strings: a head, then steps. Heads are a name, ``?`` (cannot be followed), ``@`` plus a builtin
-type for literals (``@str``) or a short constant (``@'key'``, ``@1``), ``@None``, ``super()``, ``$n`` (definition n of the
-file, before decoration) and ``#n`` (compound n). Steps are ``.name``, ``(arguments)`` and ``[key]``; the key is an
+type for literals (``@str``) or a short constant (``@'key'``, ``@1``), ``@None``, ``super()``, ``$n`` (definition n of
+the file, before decoration) and ``#n`` (compound n). Steps are ``.name``, ``(arguments)`` and ``[key]``; the key is an
 expression, ``*`` for what iterating gives, ``n:`` for a slice, or nothing where unknown. Arguments are separated by
 commas (``x,?,name=y,*more``) and left out where none can matter. Example: ``self.pool.get(key=name)[@0].run``.
 """
