@@ -70,6 +70,7 @@ class QueryServer:
         self._callers: set[_Caller] = set()
         self._waiting: deque[_Caller] = deque()
         self._warm: deque[_Child] = deque()
+        self._ending: list[int] = []
         self._state = 0
         self._admitted: OrderedDict[str, str] = OrderedDict()
         self._stopping = False
@@ -79,9 +80,8 @@ class QueryServer:
     def serve(self) -> None:
         """Load the graph, then answer until there is a reason to end."""
         self._dataset = Dataset(self._folder, snapshot_folder(self._folder, self._snapshot))
-        admit(
-            "ASK {}", self._dataset.store.has_graph
-        )  # the first parse builds the grammar: once here, not in every child
+        # The first parse builds the grammar: once here, not in every child.
+        admit("ASK {}", self._dataset.store.has_graph)
         gc.collect()
         gc.freeze()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
@@ -92,6 +92,7 @@ class QueryServer:
             for key, _ in sorted(self._selector.select(self._pause()), key=lambda ready: not _is_child(ready[0])):
                 self._handle(key)
             self._enforce_deadlines()
+            self._bury()
             self._yield_to_others()
             self._start_waiting()
 
@@ -124,7 +125,7 @@ class QueryServer:
 
     def _pause(self) -> float:
         deadlines = [caller.deadline for caller in self._callers if caller.deadline]
-        deadlines += [caller.look_again for caller in self._running() if _is_quick(caller)]
+        deadlines += [caller.look_again for caller in self._running() if caller.child and not caller.child.slow]
         nearest = min(deadlines, default=time.monotonic() + _TICK)
         return max(0.0, min(_TICK, nearest - time.monotonic()))
 
@@ -248,11 +249,11 @@ class QueryServer:
         caller.child = None
         self._drop(caller)
         if child.state != self._state or child.slow:
-            self._reap(child)
+            self._end(child)
             return
         self._warm.append(child)
         if len(self._warm) > (0 if self._stopping else _MAX_RUNNING):
-            self._reap(self._warm.popleft())
+            self._end(self._warm.popleft())
 
     def _remember(self, request: dict[str, Any], told: bytes) -> None:
         """A text that was admitted once need not be parsed for admission again: it depends on nothing but the text."""
@@ -272,7 +273,6 @@ class QueryServer:
                 self._drop(caller)
             else:
                 seconds = (caller.request or {})["limits"]["seconds"]
-                self._kill(caller)
                 self._tell(caller, TimedOut(f"the query ran longer than {seconds} s", details={"seconds": seconds}))
 
     def _yield_to_others(self) -> None:
@@ -303,8 +303,18 @@ class QueryServer:
     def _kill(self, caller: _Caller) -> None:
         if caller.child is not None:
             self._selector.unregister(caller.child.channel)
-            self._reap(caller.child)
+            self._end(caller.child)
             caller.child = None
+
+    def _end(self, child: _Child) -> None:
+        """Kill a child and go on: giving its memory back takes the kernel a while, and nobody should wait for that."""
+        os.kill(child.pid, signal.SIGKILL)
+        child.channel.close()
+        self._ending.append(child.pid)
+
+    def _bury(self) -> None:
+        """Take the exit statuses of children that have ended by now."""
+        self._ending = [pid for pid in self._ending if os.waitpid(pid, os.WNOHANG)[0] == 0]
 
     def _reap(self, child: _Child) -> int:
         """End a child if it still runs, and take its exit status."""
@@ -324,14 +334,14 @@ class QueryServer:
         if not self._stopping and not any(child.view == MAIN for child in self._warm):
             self._warm.append(self._fork(MAIN))
         while len(self._warm) > 1 and time.monotonic() - self._last_used > _SPARE_SECONDS:
-            self._reap(self._warm.popleft())
+            self._end(self._warm.popleft())
 
     def _catch_up(self) -> None:
         """Take in what changed on disk. Children that wait see the graph as it was: others take their place."""
         if self._dataset.catch_up():
             self._state += 1
             while self._warm:
-                self._reap(self._warm.popleft())
+                self._end(self._warm.popleft())
 
     def _child_for(self, view: str) -> _Child:
         """A child that serves the view: the one used last, because its memory is warm. Raises NotFound."""
@@ -361,11 +371,6 @@ class QueryServer:
             code = 0
         finally:
             os._exit(code)
-
-
-def _is_quick(caller: _Caller) -> bool:
-    """Whether a query runs for this caller that still has its precedence."""
-    return caller.child is not None and not caller.child.slow
 
 
 def _processor_seconds(child: _Child) -> float:
