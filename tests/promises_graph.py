@@ -54,6 +54,13 @@ GRAPH = (
         _KG + "live.py::test_what_worktrees_did_not_change_is_stored_once",
     ),
     _promise(
+        "kg.observed", OURS, "Test runs that are made anyway say who calls whom, of the very versions of files that ran.",
+        _KG + "traces.py::test_a_run_of_pytest_shows_who_calls_whom",
+        _KG + "traces.py::test_each_test_covers_what_ran_while_it_ran",
+        _KG + "traces_in_graphs.py::test_nothing_is_claimed_of_what_changed_and_it_comes_back_with_the_old_text",
+        _AGENTS + "traced_runs.py::test_what_a_changed_file_did_is_seen_in_the_worktree_that_has_it_only",
+    ),
+    _promise(
         "kg.bad-files", ISSUE + " 14", "Broken, binary and escaping files are listed with a reason; the rest is right.",
         _KG + "build.py::test_bad_files_are_listed_with_a_reason_and_the_rest_is_right",
         _KG + "build.py::test_paths_out_of_the_tree_are_not_read",
