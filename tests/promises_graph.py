@@ -54,7 +54,7 @@ GRAPH = (
         _KG + "live.py::test_what_worktrees_did_not_change_is_stored_once",
     ),
     _promise(
-        "kg.observed", OURS, "Test runs that are made anyway say who calls whom, of the very versions of files that ran.",
+        "kg.observed", OURS, "Test runs that are made anyway say who calls whom, of the very versions that ran.",
         _KG + "traces.py::test_a_run_of_pytest_shows_who_calls_whom",
         _KG + "traces.py::test_each_test_covers_what_ran_while_it_ran",
         _KG + "traces_in_graphs.py::test_nothing_is_claimed_of_what_changed_and_it_comes_back_with_the_old_text",
