@@ -67,7 +67,7 @@ async def test_rest_lists_and_answers_by_get_and_post(client: httpx.AsyncClient,
         ("callers?symbol=a&tokens=many", 422, "tokens"),
         ("callers?symbol=a&colour=red", 422, "colour"),
         ("dead_code?public=perhaps", 422, "public"),
-        ("callers?symbol=a&view=..", 422, "view"),
+        ("callers?symbol=a&view=..", 422, "name"),
     ],
 )
 async def test_rest_names_what_is_wrong(
