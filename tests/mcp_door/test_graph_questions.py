@@ -20,8 +20,8 @@ from tests.mcp_door.conftest import Connect, Service, make_caller, make_token
 
 
 @pytest.fixture
-async def project(container: Container, ada: Caller, tmp_path: Path) -> UUID:
-    """A project of Ada's with a built graph."""
+async def project(container: Container, ada: Caller, tmp_path: Path) -> AsyncIterator[UUID]:
+    """A project of Ada's with a built graph, whose query server ends with the test."""
     made = new_id()
     info = await container.mirrors.create_from_template(made, {"README.md": "x"}, Author("Ada", "ada@example.org"))
     row = Project(
@@ -35,7 +35,8 @@ async def project(container: Container, ada: Caller, tmp_path: Path) -> UUID:
         session.add(Graph(id=new_id(), project_id=made, commit=info.head))
     write_tree(tmp_path / "tree", SAMPLE)
     build_graph(tmp_path / "tree", container.views.graph_folder(made), project_iri=f"urn:p:{made}", commit="c0ffee")
-    return made
+    yield made
+    await container.queries.stop(container.views.graph_folder(made))
 
 
 @pytest.fixture
