@@ -45,12 +45,21 @@ class Connection:
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         status = int(head[9:12])
-        length = 0
-        for line in head.split(b"\r\n"):
-            if line.lower().startswith(b"content-length:"):
+        length, chunked = 0, False
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
                 length = int(line[15:])
-        body = await self._reader.readexactly(length) if length else b""
+            chunked = chunked or line == b"transfer-encoding: chunked"
+        body = await self._chunks() if chunked else await self._reader.readexactly(length) if length else b""
         return Answer(status, body, time.perf_counter() - started)
+
+    async def _chunks(self) -> bytes:
+        parts = []
+        while size := int(await self._reader.readline(), 16):
+            parts.append(await self._reader.readexactly(size))
+            await self._reader.readexactly(2)
+        await self._reader.readexactly(2)
+        return b"".join(parts)
 
     async def read_until(self, request: bytes, mark: bytes) -> None:
         """Send a request and read its stream until a mark appears."""
