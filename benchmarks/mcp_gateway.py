@@ -24,10 +24,10 @@ _META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelconte
 
 @dataclass(frozen=True)
 class _Target:
-    """Where calls go: the request as bytes."""
+    """Where calls go, and the request as bytes, one for each connection: an id is unique within a session."""
 
     port: int
-    request: bytes
+    requests: tuple[bytes, ...]
 
 
 async def gateway(folder: Path) -> list[Row]:
@@ -64,7 +64,8 @@ async def _target(era: str, port: int, path: str, headers: dict[str, str]) -> _T
         headers = headers | {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "echo"}
     else:
         headers = headers | await _session(port, path, headers)
-    return _Target(port, _post(port, path, headers, "tools/call", params))
+    numbers = range(1, _CONNECTIONS + 1)
+    return _Target(port, tuple(_post(port, path, headers, number, params) for number in numbers))
 
 
 async def _session(port: int, path: str, headers: dict[str, str]) -> dict[str, str]:
@@ -78,8 +79,8 @@ async def _session(port: int, path: str, headers: dict[str, str]) -> dict[str, s
     return session | {"MCP-Protocol-Version": "2025-11-25"}
 
 
-def _post(port: int, path: str, headers: dict[str, str], method: str, params: dict[str, object]) -> bytes:
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+def _post(port: int, path: str, headers: dict[str, str], number: int, params: dict[str, object]) -> bytes:
+    body = json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}).encode()
     lines = [
         f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Content-Length: {len(body)}",
         "Content-Type: application/json", "Accept: application/json, text/event-stream",
@@ -114,21 +115,21 @@ async def _compare(era: str, direct: _Target, through: _Target) -> list[Row]:
 
 async def _sequential(target: _Target) -> float:
     connection = await Connection.open(target.port)
-    answers = [_checked(await connection.ask(target.request)) for _ in range(_SEQUENTIAL)]
+    answers = [_checked(await connection.ask(target.requests[0])) for _ in range(_SEQUENTIAL)]
     connection.close()
     return percentile([answer.seconds for answer in answers], 0.5)
 
 
 async def _at_once(target: _Target) -> float:
     started = time.perf_counter()
-    await asyncio.gather(*(_some(target, _AT_ONCE // _CONNECTIONS) for _ in range(_CONNECTIONS)))
+    await asyncio.gather(*(_some(target, number) for number in range(_CONNECTIONS)))
     return _AT_ONCE / (time.perf_counter() - started)
 
 
 async def _some(target: _Target, number: int) -> None:
     connection = await Connection.open(target.port)
-    for _ in range(number):
-        _checked(await connection.ask(target.request))
+    for _ in range(_AT_ONCE // _CONNECTIONS):
+        _checked(await connection.ask(target.requests[number]))
     connection.close()
 
 

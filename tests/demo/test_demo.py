@@ -68,7 +68,7 @@ def test_it_does_the_whole_job_twice_and_shows_a_diff_each_time(run: _Run, tmp_p
     assert (done.code, done.errors) == (0, ""), done.out + done.errors
     for told in ("▶ code", "▶ git", "▶ Graph analyst", "▶ Lint fix", "mcp-git", "mcp-time", "-import os"):
         assert told in done.out
-    assert "no target: 0 of 11 candidates fit" in done.out
+    assert re.search(r"no target: 0 of \d+ candidates fit", done.out)
     assert re.search(r"shop\.prices\.price +shop/prices\.py +1 +1", done.out)
     assert "demo@example.org registered" in done.out
     assert re.search(r"Console +http://127\.0\.0\.1:\d+", done.out)

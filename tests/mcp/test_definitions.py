@@ -110,7 +110,7 @@ def test_the_dialects_of_claude_cursor_and_vs_code_are_read() -> None:
         ({"command": "x", "comand": "y"}, "mcpServers.e.comand"),
         ({"command": "x", "timeout": "soon"}, "mcpServers.e.timeout"),
         ({"command": "x", "disabled": "yes"}, "mcpServers.e.disabled"),
-        ({"type": "sse", "url": "https://y"}, "mcpServers.e.type"),
+        ({"type": "websocket", "url": "https://y"}, "mcpServers.e.type"),
         ({"type": "http"}, "mcpServers.e.serverUrl"),
         ({"url": "nonsense"}, "mcpServers.e.url"),
         ({"url": "https://y", "headers": {"A": "x\ny"}}, "mcpServers.e.headers.A"),
