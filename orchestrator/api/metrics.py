@@ -3,6 +3,8 @@
 Requests are counted by the frame around the application; tasks and queues are asked for at the moment of scraping.
 """
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from orchestrator.bootstrap import Container
@@ -21,14 +23,20 @@ _SECONDS = Histogram(
 _SHUT = Counter(
     "orchestrator_scrape_failures", "Parts that could not be asked while scraping.", ("part",), registry=REGISTRY
 )
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _TASKS = Gauge("orchestrator_tasks", "Tasks that have not ended, by state.", ("state",), registry=REGISTRY)
 _JOBS = Gauge("orchestrator_jobs_waiting", "Deliveries waiting in a queue.", ("queue",), registry=REGISTRY)
 
 
 def observe(method: str, status: int, seconds: float) -> None:
     """Count one answered request."""
-    known = method if method in {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"} else "other"
-    _SECONDS.labels(known, str(status)).observe(seconds)
+    _histogram(method if method in _METHODS else "other", status).observe(seconds)
+
+
+@lru_cache(maxsize=1000)
+def _histogram(method: str, status: int) -> Histogram:
+    """Finding the series by its labels costs more than counting in it."""
+    return _SECONDS.labels(method, str(status))
 
 
 async def scrape(container: Container) -> bytes:

@@ -47,6 +47,7 @@ class RequestFrame:
             return
         request_id = _given_id(scope) or str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
+        # Never unbound: each request is a task, whose context ends with it.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         if _declared_length(scope) > self._max_body_bytes:
             await self._refuse(request_id, receive, send)
@@ -85,7 +86,6 @@ class RequestFrame:
             seconds = time.perf_counter() - started
             observe(scope["method"], status, seconds)
             log.debug("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
-            structlog.contextvars.unbind_contextvars("request_id")
 
     async def _refuse(self, request_id: str, receive: Receive, send: Send) -> None:
         await _swallow(receive)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from orchestrator.core.capabilities import Requirement, parse_requirement
@@ -147,15 +148,15 @@ class TaskOut(BaseModel):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "TaskOut":
         """From a stored row; the row is ours and checked, so it is not validated again."""
-        return cls.model_construct(
-            task_id=row["id"],
-            attempt=row["generation"],
-            last_event=row["last_seq"],
-            cancel_requested=row["cancel_requested_at"] is not None,
-            state=TaskState(row["state"]),
-            reason=Reason(row["reason"]) if row["reason"] else None,
-            **{name: row[name] for name in _SAME},
-        )
+        return cls.model_construct(**_fields(row))
+
+    @classmethod
+    def json_of(cls, row: Mapping[str, Any]) -> bytes:
+        """The same as JSON without the way through a model: reading one task is what everybody does all the time."""
+        try:
+            return orjson.dumps(_fields(row), option=orjson.OPT_UTC_Z)
+        except TypeError:  # a number in somebody's input is too large for it
+            return cls.of(row).model_dump_json().encode()
 
 
 _SAME = (
@@ -163,6 +164,18 @@ _SAME = (
     "priority", "is_heavy", "target_id", "target_type", "max_attempts", "timeout_seconds", "result", "result_pointer",
     "error", "created_at", "started_at", "finished_at",
 )  # fmt: skip
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "task_id": row["id"],
+        "attempt": row["generation"],
+        "last_event": row["last_seq"],
+        "cancel_requested": row["cancel_requested_at"] is not None,
+        "state": TaskState(row["state"]),
+        "reason": Reason(row["reason"]) if row["reason"] else None,
+        **{name: row[name] for name in _SAME},
+    }
 
 
 class TaskAccepted(BaseModel):

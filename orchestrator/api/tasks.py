@@ -70,7 +70,7 @@ async def get_task(task_id: UUID, caller: Reader, request: Request) -> Response:
     """Where the task stands, and its result or error."""
     # The most asked question: each dependency costs what a small route does, and the row is our own.
     row = await get_container(request).tasks.get(caller, task_id)
-    return Response(TaskOut.of(row).model_dump_json(), media_type="application/json")
+    return Response(TaskOut.json_of(row), media_type="application/json")
 
 
 @router.post("/tasks", status_code=202, summary="Hand in a task")
