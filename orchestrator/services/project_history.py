@@ -5,8 +5,6 @@ it is now, and the outcome replaces the history that was there. Nothing here par
 """
 
 import asyncio
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from orchestrator.git.mirror import Mirrors
 from orchestrator.kg.history.lines import Span
 from orchestrator.kg.history.triples import history_quads
 from orchestrator.kg.query.client import GraphQueries, QueryLimits
+from orchestrator.kg.query.rows import rows_of
 from orchestrator.kg.rdf.terms import literal
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.shared_graphs import write_shared
@@ -63,7 +62,7 @@ class ProjectHistory:
         }  # fmt: skip
 
     async def _write(self, project_iri: str, folder: Path, history: History) -> None:
-        files = await _table(self.queries, folder, _FILES)
+        files = await rows_of(self.queries, folder, _FILES, _WHOLE)
         spans = await spans_of(self.queries, folder)
         present = {path for (path,) in files}
         quads = history_quads(project_iri, history, present, spans, datetime.now(UTC))
@@ -75,14 +74,6 @@ async def spans_of(queries: GraphQueries, folder: Path, paths: Iterable[str] | N
     """The definitions of the graph with their lines, by path: of some files, or of all."""
     which = "" if paths is None else f"VALUES ?path {{ {' '.join(literal(path) for path in paths)} }}"
     spans: dict[str, list[Span]] = defaultdict(list)
-    for path, iri, start, end in await _table(queries, folder, _SPANS.replace("#WHICH#", which)):
+    for path, iri, start, end in await rows_of(queries, folder, _SPANS.replace("#WHICH#", which), _WHOLE):
         spans[path].append(Span(iri, int(start), int(end)))
     return spans
-
-
-async def _table(queries: GraphQueries, folder: Path, text: str) -> list[list[str]]:
-    """The rows of a SELECT without unbound variables, by CSV: the smallest form there is."""
-    answer = await queries.query(folder, text, accept="text/csv", limits=_WHOLE)
-    rows = csv.reader(io.StringIO(answer.body.decode(), newline=""))
-    next(rows)
-    return list(rows)

@@ -7,8 +7,6 @@ went are read again. Views share rows as they share graphs. A file that is damag
 """
 
 import asyncio
-import csv
-import io
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +18,7 @@ from typing import Any
 from orchestrator.core.errors import Unavailable
 from orchestrator.kg import journal
 from orchestrator.kg.query.client import QueryLimits
+from orchestrator.kg.query.rows import rows_of
 from orchestrator.kg.questions.asking import Asker, values
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.snapshot import current_folder, split_view
@@ -98,10 +97,7 @@ async def _follow(asker: Asker, path: Path, view: str, state: str) -> None:
 
 
 async def _table(asker: Asker, text: str) -> list[list[str]]:
-    answer = await asker.queries.query(asker.folder, text, accept="text/csv", limits=asker.limits)
-    found = csv.reader(io.StringIO(answer.body.decode(), newline=""))
-    next(found)
-    return list(found)
+    return await rows_of(asker.queries, asker.folder, text, asker.limits)
 
 
 def _state(folder: Path) -> str:
