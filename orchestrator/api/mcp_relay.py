@@ -7,7 +7,6 @@ words and its data.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from mcp import MCPError
 from mcp_types import INVALID_PARAMS, PROTOCOL_VERSION_META_KEY
@@ -23,7 +22,6 @@ from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.translate import original_error
 from orchestrator.services.mcp_endpoint import Endpoint
 from orchestrator.services.mcp_offers import PROMPTS, RESOURCES, TEMPLATES, Kind, Offer
-from orchestrator.services.server_entry import ServerEntry
 
 LIST_TTL_MS = 5000
 RESOURCE_NOT_FOUND = -32002
@@ -184,8 +182,3 @@ def passed_on(error: OrchestratorError, secrets: tuple[str, ...] = ()) -> MCPErr
     for secret in secrets:
         message = message.replace(secret, "***")
     return MCPError(code, message[:2000], data)
-
-
-def servers_of(entries: Mapping[str, ServerEntry]) -> frozenset[UUID]:
-    """Their ids."""
-    return frozenset(entry.id for entry in entries.values())

@@ -12,6 +12,7 @@ import os
 import sys
 
 _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 8, 47, 2
+_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 4
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -20,6 +21,8 @@ def become(uid: int, gid: int) -> None:
     """Change to an account for good, keeping CAP_DAC_OVERRIDE over the exec that follows. Linux, as root."""
     libc = ctypes.CDLL(None, use_errno=True)
     _check(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
+    # access(), by which PostgreSQL looks at its own programs, forgets an account's capabilities unless told not to.
+    _check(libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "keep CAP_DAC_OVERRIDE in access()")
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)

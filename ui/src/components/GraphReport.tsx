@@ -5,7 +5,7 @@ import classes from "./GraphReport.module.css";
 
 const NUMBERS: [string, string][] = [
   ["files", "Files"],
-  ["lines", "Lines of Python"],
+  ["lines", "Lines of code"],
   ["modules", "Modules"],
   ["classes", "Classes"],
   ["functions", "Functions"],
