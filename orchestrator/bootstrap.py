@@ -32,6 +32,7 @@ from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
+from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.github_service import GitHubService
@@ -67,6 +68,7 @@ from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
+from orchestrator.services.tool_search import ToolSearch
 from orchestrator.services.traced_runs import TracedRuns
 from orchestrator.services.work_graphs import WorkGraphs
 from orchestrator.services.worktree_graphs import WorktreeGraphs
@@ -104,6 +106,7 @@ class Container:
     catalogue: McpCatalogue
     offers: McpOffers
     endpoints: McpEndpoints
+    tool_search: ToolSearch
     agents: AgentService
     questions: PreparedQuestions
     targets: TargetDirectory
@@ -205,6 +208,7 @@ def build_container(settings: Settings) -> Container:
     oauth = _oauth(settings, database, secretbox)
     huggingface = HFService(settings.hf_url)
     catalogue = McpCatalogue(registry, pool)
+    embeddings = _embeddings(settings)
     graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)
     container = Container(
         settings=settings,
@@ -234,7 +238,8 @@ def build_container(settings: Settings) -> Container:
         registry=registry,
         catalogue=catalogue,
         offers=McpOffers(registry, pool, catalogue),
-        endpoints=McpEndpoints(database, registry),
+        endpoints=McpEndpoints(database, registry, access),
+        tool_search=ToolSearch(catalogue, embeddings),
         agents=agents,
         questions=questions,
         targets=targets,
@@ -262,12 +267,20 @@ def build_container(settings: Settings) -> Container:
         updates.aclose,
         pool.aclose,
         followed.aclose,
+        *([embeddings.aclose] if embeddings else []),
     ]
     return container
 
 
 def _endpoint(settings: Settings) -> Endpoint:
     return Endpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key.get_secret_value())
+
+
+def _embeddings(settings: Settings) -> Embeddings | None:
+    if not settings.embeddings_url:
+        return None
+    key = settings.embeddings_api_key.get_secret_value()
+    return Embeddings(settings.embeddings_url, settings.embeddings_model, key)
 
 
 def _graph_queries(settings: Settings) -> GraphQueries:

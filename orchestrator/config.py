@@ -66,6 +66,13 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(SecretStr(""), description="Key for that endpoint.")
     llm_model: str = Field("", description="Model name llm agents use unless theirs says otherwise.")
 
+    embeddings_url: str = Field(
+        "",
+        description="OpenAI-compatible endpoint whose /embeddings let tools be found by meaning too; empty: by words.",
+    )
+    embeddings_api_key: SecretStr = Field(SecretStr(""), description="Key for that endpoint.")
+    embeddings_model: str = Field("", description="Model name for embeddings.")
+
     mcp_config: str = Field(
         "", description="Path of an mcp.json whose mcpServers are registered for everybody at start."
     )

@@ -23,4 +23,15 @@ GATEWAY = (
         _DOOR + "endpoints.py::test_patterns_renames_and_annotations_shape_it",
         _DOOR + "endpoints.py::test_read_only_hides_what_does_not_say_so",
     ),
+    _promise(
+        "door.search", _SOURCE + " 4", "A catalogue too large to list is searched; what is found is called by name.",
+        _DOOR + "tool_search.py::test_what_is_found_is_called_by_its_name",
+        _DOOR + "tool_search.py::test_nobody_finds_what_they_may_not_call",
+        _DOOR + "embeddings.py::test_a_word_that_no_tool_has_finds_what_means_the_same",
+        "mcp/test_tool_index.py::test_equals_stand_in_the_order_of_their_names_however_they_came",
+    ),
+    _promise(
+        "door.project_endpoints", _SOURCE + " 4", "A project has endpoints of its own, for its members alone.",
+        _DOOR + "tool_search.py::test_a_projects_endpoint_is_its_members_and_works_on_the_project",
+    ),
 )  # fmt: skip

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,9 +44,11 @@ from starlette.types import Scope as HttpScope
 from orchestrator import __version__
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
+from orchestrator.api.mcp_own_tool import Call
 from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on
+from orchestrator.api.mcp_search import CALL_TOOL, called
 from orchestrator.api.mcp_shapes import offered_wire, project_of, relayed
-from orchestrator.api.mcp_tools import OWN_TOOLS, Call
+from orchestrator.api.mcp_tools import own_listed, own_tools
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import Forbidden, NotAuthenticated, NotFound, OrchestratorError
@@ -153,6 +156,8 @@ class McpDoor:
         )
         scope["user"] = AuthenticatedUser(owner)
         endpoint = await self._container.endpoints.find(caller, request.path_params.get("name", ""))
+        if endpoint.project_id is not None:
+            caller = scope[_CALLER] = replace(caller, project_id=endpoint.project_id)
         scope[_ENDPOINT] = endpoint
         _caller.set(caller)
         _endpoint.set(endpoint)
@@ -243,13 +248,12 @@ class McpDoor:
         if exchange.params.get("cursor") is not None:
             raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
         caller, endpoint = exchange.caller, exchange.endpoint
-        own = OWN_TOOLS.values() if endpoint.own_tools else ()
-        tools = [tool.info.to_wire() for tool in own if tool.scope in caller.scopes]
+        tools = [tool.to_wire() for tool in own_listed(endpoint, caller)]
         answer: dict[str, Any] = {"tools": tools, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
         if Scope.MCPS_EXECUTE in caller.scopes:
             listing = await self._container.catalogue.listing(caller, endpoint)
-            offered = (offered_wire(tool, caller, legacy=not exchange.modern) for tool in listing.tools)
-            tools += [endpoint.annotated(tool["name"], tool) for tool in offered]
+            shown = (tool for tool in listing.tools if endpoint.lists(tool.name))
+            tools += [offered_wire(tool, caller, endpoint, legacy=not exchange.modern) for tool in shown]
             standings = [
                 {"server": one.server, "status": one.status, "tools": one.tools}
                 | ({"error": one.error} if one.error else {})
@@ -277,10 +281,12 @@ class McpDoor:
         self, exchange: Exchange, name: str, arguments: dict[str, Any], on_progress: ProgressFn | None
     ) -> dict[str, Any]:
         caller = exchange.caller
-        own = OWN_TOOLS.get(name) if exchange.endpoint.own_tools else None
+        if exchange.endpoint.search and name == CALL_TOOL.name:
+            name, arguments = called(arguments)
+        own = own_tools(exchange.endpoint).get(name)
         if own is not None:
             _require(caller, own.scope)
-            return (await own(Call(self._container, caller, on_progress), arguments)).to_wire()
+            return (await own(Call(self._container, caller, exchange.endpoint, on_progress), arguments)).to_wire()
         _require(caller, Scope.MCPS_EXECUTE)
         offered = await self._container.catalogue.find(caller, name, exchange.endpoint)
         if offered is None:

@@ -40,6 +40,14 @@ class _Face(BaseModel):
     prefix: bool = Field(True, description="Whether names carry their server's: `server__tool`.")
     own_tools: bool = Field(False, description="Whether it offers the orchestrator's own tools too.")
     read_only: bool = Field(False, description="Only tools that say they change nothing.")
+    search: bool = Field(
+        False, description="Tools are found with `search_tools` and called with `call_tool` instead of being listed."
+    )
+    listed: list[ToolName] = Field(
+        default_factory=list,
+        max_length=200,
+        description="With `search`: patterns of tools that are listed all the same.",
+    )
     tools: list[ToolName] = Field(
         default_factory=list, max_length=1000, description="Patterns of offered names, such as `git__*`; empty: all."
     )
@@ -56,6 +64,9 @@ class EndpointIn(_Face):
 
     name: Slug = Field(description="Its address is /mcp/{name}.")
     shared: bool = Field(False, description="For everybody; admins of the service only.")
+    project_id: UUID | None = Field(
+        None, description="Makes it a project's: its members use it and it works on the project; its admins only."
+    )
 
 
 class EndpointChange(_Face):
@@ -67,7 +78,8 @@ class EndpointOut(_Face):
 
     name: str = Field(description="Its name.")
     url: str = Field(description="Its address.")
-    owner_id: UUID | None = Field(description="Whose it is; null for everybody's.")
+    owner_id: UUID | None = Field(description="Whose it is; null for a project's and everybody's.")
+    project_id: UUID | None = Field(description="The project it belongs to and works on.")
     created_at: datetime = Field(description="When it was made.")
     updated_at: datetime = Field(description="When it was last changed.")
 
@@ -84,7 +96,7 @@ def _out(container: Any, row: Any) -> EndpointOut:
 
 
 def _values(body: BaseModel) -> dict[str, Any]:
-    values = body.model_dump(mode="json", exclude_unset=True, exclude={"shared"})
+    values = body.model_dump(mode="json", exclude_unset=True, exclude={"shared", "project_id"})
     if "annotations" in values:
         values["annotations"] = body.model_dump(mode="json", exclude_none=True)["annotations"]
     return values
@@ -92,14 +104,15 @@ def _values(body: BaseModel) -> dict[str, Any]:
 
 @router.get("/mcps/endpoints", summary="List MCP endpoints")
 async def list_endpoints(caller: Reader, container: ContainerDep) -> EndpointList:
-    """The caller's own and everybody's; `/mcp` itself, with everything, is always there."""
+    """The caller's own, their projects' and everybody's; `/mcp` itself, with everything, is always there."""
     return EndpointList(items=[_out(container, row) for row in await container.endpoints.visible(caller)])
 
 
 @router.post("/mcps/endpoints", status_code=201, summary="Make an MCP endpoint")
 async def create_endpoint(body: EndpointIn, caller: Writer, container: ContainerDep) -> EndpointOut:
     """Chosen servers and tools under an address of their own, for one client, agent or project."""
-    return _out(container, await container.endpoints.create(caller, _values(body), shared=body.shared))
+    made = await container.endpoints.create(caller, _values(body), shared=body.shared, project_id=body.project_id)
+    return _out(container, made)
 
 
 @router.patch("/mcps/endpoints/{name}", summary="Change an MCP endpoint")

@@ -1,4 +1,4 @@
-"""How the MCP endpoint shows a tool, reads the project out of arguments and passes progress on, for ``mcp_door``."""
+"""How MCP endpoints show a tool, read the project out of arguments and pass progress on: for the doors of MCP."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ from orchestrator.core.caller import Caller
 from orchestrator.core.errors import InvalidInput
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.services.mcp_catalogue import OfferedTool
+from orchestrator.services.mcp_endpoint import Endpoint
 
 _PROJECT_ID = {"type": "string", "format": "uuid", "description": "The project to work on; list_projects names them."}
 
@@ -40,8 +41,8 @@ async def relayed(send: ProgressFn) -> AsyncIterator[ProgressFn]:
         pumping.cancel()
 
 
-def offered_wire(offered: OfferedTool, caller: Caller, *, legacy: bool) -> dict[str, Any]:
-    """The tool as its server describes it, under its name here, and with the project where it wants one."""
+def offered_wire(offered: OfferedTool, caller: Caller, endpoint: Endpoint, *, legacy: bool = False) -> dict[str, Any]:
+    """The tool as its server describes it, under its name here, with the project where it wants one, annotated."""
     wire = offered.tool.to_wire() | {"name": offered.name}
     if legacy and wire.get("outputSchema", {}).get("type", "object") != "object":
         del wire["outputSchema"]
@@ -51,7 +52,7 @@ def offered_wire(offered: OfferedTool, caller: Caller, *, legacy: bool) -> dict[
         if caller.project_id is None:
             schema["required"] = [*schema.get("required", ()), "project_id"]
         wire["inputSchema"] = schema
-    return wire
+    return endpoint.annotated(offered.name, wire)
 
 
 def project_of(caller: Caller, arguments: dict[str, Any]) -> tuple[UUID, dict[str, Any]]:

@@ -5,31 +5,27 @@ shapes are those of the REST doors, so that both say the same.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from orchestrator.api.kg import QueryOut
+from orchestrator.api.mcp_own_tool import Call, OwnTool
+from orchestrator.api.mcp_search import CALL_TOOL, SEARCH_TOOLS
 from orchestrator.api.projects import ProjectOut, ProjectPage
 from orchestrator.api.task_models import RouteOut, TaskAccepted, TaskIn, TaskOut
-from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.events import EventKind
 from orchestrator.core.states import TERMINAL, TaskState
-from orchestrator.mcp.builtin import ProgressFn, invalid_arguments
-from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.builtin import Arguments
+from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.mcp_endpoint import Endpoint
 
 _MOST_WAIT_SECONDS = 60.0
 _RESTING = TERMINAL | {TaskState.AWAITING_CONSENT, TaskState.AWAITING_INPUT}
 _GRAPH_TYPES = "application/sparql-results+json, text/turtle;q=0.9"
-
-
-class _Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class CreateTask(TaskIn):
@@ -40,7 +36,7 @@ class CreateTask(TaskIn):
     )
 
 
-class TaskNamed(_Arguments):
+class TaskNamed(Arguments):
     """Which task."""
 
     task_id: UUID = Field(description="The task.")
@@ -54,21 +50,21 @@ class WaitFor(TaskNamed):
     )
 
 
-class QueryGraph(_Arguments):
+class QueryGraph(Arguments):
     """A question to a project's graph."""
 
     project_id: UUID = Field(description="The project whose graph is asked (or the graph's own id).")
     query: str = Field(min_length=1, max_length=100_000, description="SPARQL: SELECT, ASK, CONSTRUCT or DESCRIBE.")
 
 
-class ListProjects(_Arguments):
+class ListProjects(Arguments):
     """A page."""
 
     limit: int = Field(50, ge=1, le=200, description="Most items to return.")
     offset: int = Field(0, ge=0, le=1_000_000, description="Items to skip.")
 
 
-class ListServers(_Arguments):
+class ListServers(Arguments):
     """Nothing to say."""
 
 
@@ -86,51 +82,6 @@ class ServerStandings(BaseModel):
     """Every MCP server the caller may use."""
 
     items: list[ServerStanding] = Field(description="Built-in ones first.")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """On whose behalf a tool runs, and who hears how far it is."""
-
-    container: Container
-    caller: Caller
-    progress: ProgressFn | None
-
-
-@dataclass(frozen=True)
-class OwnTool:
-    """One tool of ours."""
-
-    name: str
-    title: str
-    description: str
-    scope: Scope
-    arguments: type[BaseModel]
-    answer: type[BaseModel]
-    run: Callable[[Call, Any], Awaitable[BaseModel]]
-    read_only: bool = True
-    destructive: bool = False
-    idempotent: bool = False
-
-    @cached_property
-    def info(self) -> ToolInfo:
-        """What ``tools/list`` says of it."""
-        hints = {"readOnlyHint": self.read_only, "openWorldHint": False}
-        if not self.read_only:
-            hints |= {"destructiveHint": self.destructive, "idempotentHint": self.idempotent}
-        given = self.arguments.model_json_schema(by_alias=True)
-        given.setdefault("properties", {})
-        answer = self.answer.model_json_schema(by_alias=True, mode="serialization")
-        return ToolInfo(self.name, self.title, self.description, given, answer, hints)
-
-    async def __call__(self, call: Call, arguments: Mapping[str, Any]) -> ToolResult:
-        """Check the arguments, run, and answer in wire form."""
-        try:
-            parsed = self.arguments.model_validate(arguments)
-        except ValidationError as error:
-            raise invalid_arguments(error) from error
-        answer = await self.run(call, parsed)
-        return ToolResult.of(answer.model_dump(mode="json"))
 
 
 async def _create_task(call: Call, given: CreateTask) -> TaskAccepted:
@@ -232,5 +183,18 @@ _TOOLS = (
     ),
 )  # fmt: skip
 
-OWN_TOOLS: Mapping[str, OwnTool] = {tool.name: tool for tool in _TOOLS}
+OWN_TOOLS: Mapping[str, OwnTool] = {tool.name: tool for tool in (*_TOOLS, SEARCH_TOOLS)}
 """By name; none of them holds the separator of prefixed names."""
+_SEARCHING: Mapping[str, OwnTool] = {SEARCH_TOOLS.name: SEARCH_TOOLS}
+_NONE: Mapping[str, OwnTool] = {}
+
+
+def own_tools(endpoint: Endpoint) -> Mapping[str, OwnTool]:
+    """Those an endpoint has. One whose tools are searched for has at least the searching itself."""
+    return OWN_TOOLS if endpoint.own_tools else _SEARCHING if endpoint.search else _NONE
+
+
+def own_listed(endpoint: Endpoint, caller: Caller) -> list[ToolInfo]:
+    """What a list says of them to a caller."""
+    listed = [tool.info for tool in own_tools(endpoint).values() if tool.scope in caller.scopes]
+    return [*listed, CALL_TOOL] if endpoint.search and Scope.MCPS_EXECUTE in caller.scopes else listed

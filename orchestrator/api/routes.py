@@ -14,6 +14,7 @@ from orchestrator.api import (
     kg_traces,
     mcp_door,
     mcp_endpoints,
+    mcp_search,
     mcps,
     oauth,
     projects,
@@ -31,6 +32,7 @@ from orchestrator.api.problems import Problem
 ROUTERS: tuple[APIRouter, ...] = (
     tasks.router,
     mcp_endpoints.router,
+    mcp_search.router,
     mcps.router,
     stream.router,
     kg.router,

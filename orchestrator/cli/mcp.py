@@ -1,4 +1,4 @@
-"""``mcp``: list, add, import, probe, call, health. Client commands over HTTP.
+"""``mcp``: list, add, import, search, probe, call, health. Client commands over HTTP.
 
 A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
 """
@@ -16,7 +16,7 @@ from orchestrator.cli.client_screen import Json, console, print_json, show_one, 
 from orchestrator.core.errors import InvalidInput
 
 app = typer.Typer(
-    help="MCP servers: list, add, import, probe, call, health.", no_args_is_help=True, add_completion=False
+    help="MCP servers: list, add, import, search, probe, call, health.", no_args_is_help=True, add_completion=False
 )
 
 NOT_WELL = 3
@@ -72,6 +72,25 @@ def import_servers(path: Path, shared: Shared = False, as_json: Json = False) ->
     imported = run(lambda api: api.post("/mcps/import", document | {"shared": shared}))
     columns = (("Name", "name"), ("Transport", "transport"), ("Id", "id"))
     show_page(imported, columns, as_json=as_json, nothing="The file names no server.")
+
+
+@app.command()
+def search(
+    words: Annotated[list[str], typer.Argument(help="What the tool is needed for.")],
+    limit: Annotated[int, typer.Option(min=1, max=50, help="Most tools to show.")] = 8,
+    endpoint: Annotated[str, typer.Option(help="At this MCP endpoint; default: at /mcp.")] = "",
+    as_json: Json = False,
+) -> None:
+    """The tools for a job, best first, among all that you may call."""
+    asked = " ".join(words)
+    found = run(lambda api: api.get("/mcps/tools/search", query=asked, limit=limit, endpoint=endpoint))
+    page = {"items": found["tools"]}
+    columns = (
+        ("Tool", "name"),
+        ("What it does", lambda row: (row["description"] or row["title"] or "").strip().partition("\n")[0][:100]),
+        ("Arguments", lambda row: some(list(row["input_schema"].get("properties", {})))),
+    )
+    show_page(found if as_json else page, columns, as_json=as_json, nothing="No tool has any of these words.")
 
 
 @app.command()

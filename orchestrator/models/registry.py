@@ -53,17 +53,20 @@ class McpServer(Identified, Stamped, Base):
 
 
 class McpEndpoint(Identified, Stamped, Base):
-    """A face of the MCP gateway under ``/mcp/{name}``. Without an owner it is everybody's."""
+    """A face of the MCP gateway under ``/mcp/{name}``: a project's, a user's, or everybody's where both are missing."""
 
     __tablename__ = "mcp_endpoints"
 
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str] = mapped_column(default="", server_default="")
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     servers: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     prefix: Mapped[bool] = mapped_column(default=True, server_default="true")
     own_tools: Mapped[bool] = mapped_column(default=False, server_default="false")
     read_only: Mapped[bool] = mapped_column(default=False, server_default="false")
+    search: Mapped[bool] = mapped_column(default=False, server_default="false")
+    listed: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     tools: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     renames: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     annotations: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")

@@ -116,7 +116,9 @@ class McpCatalogue:
         return known.tools.get(name) if known else None
 
     async def _known(self, caller: Caller, endpoint: Endpoint) -> _Known:
-        entries = tuple(entry for entry in await self._registry.visible(caller.user_id) if endpoint.shows(entry))
+        projects = (endpoint.project_id,) if endpoint.project_id is not None else ()
+        visible = await self._registry.visible(caller.user_id, projects)
+        entries = tuple(entry for entry in visible if endpoint.shows(entry))
         kept = self._tables.get((caller.user_id, endpoint.name))
         same = kept is not None and kept.endpoint == endpoint and len(kept.entries) == len(entries)
         if kept is not None and same and all(map(_same, kept.entries, entries)):

@@ -20,7 +20,9 @@ from orchestrator.services.server_entry import ServerEntry
 class Endpoint:
     """``servers`` None means all that the caller may use. ``tools`` are patterns of offered names; none means all.
 
-    ``renames`` and ``annotations`` are by the name that the rules before them gave. ``revision`` changes with any part.
+    ``renames`` and ``annotations`` are by the name that the rules before them gave. With ``search`` a list shows only
+    what fits the patterns of ``listed``; the rest is found by searching. ``project_id``: it is a project's and works on
+    that. ``revision`` changes with any part.
     """
 
     name: str = ""
@@ -31,6 +33,9 @@ class Endpoint:
     renames: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     read_only: bool = False
+    search: bool = False
+    listed: tuple[str, ...] = ()
+    project_id: UUID | None = None
     revision: str = ""
 
     def shows(self, entry: ServerEntry) -> bool:
@@ -53,6 +58,10 @@ class Endpoint:
         if self.read_only and not (tool.annotations or {}).get("readOnlyHint"):
             return False
         return not self.tools or any(fnmatchcase(name, pattern) for pattern in self.tools)
+
+    def lists(self, name: str) -> bool:
+        """Whether a tool that is offered stands in the list, too."""
+        return not self.search or any(fnmatchcase(name, pattern) for pattern in self.listed)
 
     def annotated(self, name: str, wire: dict[str, Any]) -> dict[str, Any]:
         """A tool in wire form with the annotations, title and description this face gives it."""

@@ -1,22 +1,24 @@
 """The stored endpoints of the MCP gateway: who may use and change one, and its face as a value for the door.
 
-Used by the MCP door and its REST doors. What an endpoint shows is decided by ``mcp_endpoint``; whether the caller may
-use a server behind it, by the registry as everywhere.
+Used by the MCP door and its REST doors. One belongs to a user, to a project (members use it, its admins change it), or
+to everybody. What an endpoint shows is decided by ``mcp_endpoint``; whether the caller may use a server behind it, by
+the registry as everywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Conflict, Forbidden, NotFound
+from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from orchestrator.core.fresh import Fresh
 from orchestrator.core.ids import new_id
-from orchestrator.models import McpEndpoint
+from orchestrator.models import McpEndpoint, Membership, Role
 from orchestrator.models.database import Database
+from orchestrator.services.access import ProjectAccess
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 from orchestrator.services.mcp_registry import McpRegistry
 
@@ -29,9 +31,10 @@ _TABLE = McpEndpoint.__table__
 class McpEndpoints:
     """Endpoints by name."""
 
-    def __init__(self, database: Database, registry: McpRegistry) -> None:
+    def __init__(self, database: Database, registry: McpRegistry, access: ProjectAccess) -> None:
         self._database = database
         self._registry = registry
+        self._access = access
         self._all: Fresh[dict[str, tuple[UUID | None, Endpoint]]] = Fresh(self._read, _FRESH_SECONDS)
 
     async def find(self, caller: Caller, name: str) -> Endpoint:
@@ -39,22 +42,40 @@ class McpEndpoints:
         if not name:
             return EVERYTHING
         owner_id, endpoint = (await self._all.get()).get(name, (None, None))
-        if endpoint is None or owner_id not in (None, caller.user_id):
+        if endpoint is None or not await self._may_use(caller, owner_id, endpoint.project_id):
             raise NotFound(f"there is no MCP endpoint {name[:100]!r}", field="name")
         return endpoint
 
+    async def _may_use(self, caller: Caller, owner_id: UUID | None, project_id: UUID | None) -> bool:
+        """A project's endpoint is there for its members, through tokens that are not narrowed to another project."""
+        if project_id is None:
+            return owner_id in (None, caller.user_id)
+        narrowed = caller.project_id not in (None, project_id)
+        return not narrowed and await self._access.role(caller.user_id, project_id) is not None
+
     async def visible(self, caller: Caller) -> list[Row]:
         """The endpoints a caller may use, by name."""
-        query = select(_TABLE).where(or_(_TABLE.c.owner_id.is_(None), _TABLE.c.owner_id == caller.user_id))
+        theirs = select(Membership.project_id).where(Membership.user_id == caller.user_id)
+        of_projects = and_(_TABLE.c.project_id.is_not(None), _TABLE.c.project_id.in_(theirs))
+        of_nobody = and_(_TABLE.c.project_id.is_(None), _TABLE.c.owner_id.is_(None))
+        query = select(_TABLE).where(or_(of_projects, of_nobody, _TABLE.c.owner_id == caller.user_id))
         async with self._database.transaction() as connection:
-            return [dict(row) for row in (await connection.execute(query.order_by(_TABLE.c.name))).mappings()]
+            rows = [dict(row) for row in (await connection.execute(query.order_by(_TABLE.c.name))).mappings()]
+        return [row for row in rows if caller.project_id is None or row["project_id"] in (None, caller.project_id)]
 
-    async def create(self, caller: Caller, values: Mapping[str, Any], *, shared: bool = False) -> Row:
-        """Make one: the caller's own, or everybody's when an admin says so."""
+    async def create(
+        self, caller: Caller, values: Mapping[str, Any], *, shared: bool = False, project_id: UUID | None = None
+    ) -> Row:
+        """Make one: the caller's own, a project's when its admin says so, or everybody's when the service's does."""
+        if shared and project_id is not None:
+            raise InvalidInput("an endpoint is a project's or everybody's", field="shared")
         if shared and not caller.is_admin:
             raise Forbidden("only admins of the service make endpoints for everybody", field="shared")
-        await self._check(caller, values)
-        row = {**values, "id": new_id(), "owner_id": None if shared else caller.user_id}
+        if project_id is not None:
+            await self._access.require(caller, project_id, Role.ADMIN)
+        await self._check(caller, values, project_id)
+        owner_id = None if shared or project_id is not None else caller.user_id
+        row = {**values, "id": new_id(), "owner_id": owner_id, "project_id": project_id}
         return await self._write(insert(McpEndpoint).values(**row).returning(_TABLE), str(values["name"]))
 
     async def change(self, caller: Caller, name: str, values: Mapping[str, Any]) -> Row:
@@ -62,7 +83,7 @@ class McpEndpoints:
         row = await self._own(caller, name)
         if not values:
             return row
-        await self._check(caller, values)
+        await self._check(caller, values, row["project_id"])
         statement = update(McpEndpoint).where(_TABLE.c.name == name).values(**values).returning(_TABLE)
         return await self._write(statement, str(values.get("name", name)))
 
@@ -76,15 +97,20 @@ class McpEndpoints:
     async def _own(self, caller: Caller, name: str) -> Row:
         for row in await self.visible(caller):
             if row["name"] == name:
-                if row["owner_id"] is None and not caller.is_admin:
+                if row["project_id"] is not None:
+                    await self._access.require(caller, row["project_id"], Role.ADMIN)
+                elif row["owner_id"] is None and not caller.is_admin:
                     raise Forbidden("only admins of the service change what is everybody's")
                 return row
         raise NotFound(f"there is no MCP endpoint {name[:100]!r}", field="name")
 
-    async def _check(self, caller: Caller, values: Mapping[str, Any]) -> None:
-        """Every server named is one the caller may use."""
-        for server in values.get("servers", ()):
-            await self._registry.get(caller, UUID(str(server)))
+    async def _check(self, caller: Caller, values: Mapping[str, Any], project_id: UUID | None) -> None:
+        """Every server named is one the caller may use, there."""
+        projects: Sequence[UUID] = (project_id,) if project_id is not None else ()
+        known = {entry.id for entry in await self._registry.visible(caller.user_id, projects)}
+        for number, server in enumerate(values.get("servers", ())):
+            if UUID(str(server)) not in known:
+                raise NotFound("no such MCP server", field=f"servers.{number}")
 
     async def _write(self, statement: Any, name: str) -> Row:
         try:
@@ -112,5 +138,8 @@ def face_of(row: Row) -> Endpoint:
         renames=dict(row["renames"]),
         annotations=dict(row["annotations"]),
         read_only=row["read_only"],
+        search=row["search"],
+        listed=tuple(row["listed"]),
+        project_id=row["project_id"],
         revision=str(row["updated_at"]),
     )

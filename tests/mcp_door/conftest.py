@@ -92,10 +92,10 @@ def connect(service: Service, token: str, era: str) -> Connect:
     """Connects the official client: ``async with connect() as client``."""
 
     @asynccontextmanager
-    async def opened(bearer: str = token, mode: str = era, **more: Any) -> AsyncIterator[Client]:
+    async def opened(bearer: str = token, mode: str = era, path: str = "/mcp", **more: Any) -> AsyncIterator[Client]:
         headers = {"Authorization": f"Bearer {bearer}"}
         async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
-            transport = streamable_http_client(f"{service.url}/mcp", http_client=http)
+            transport = streamable_http_client(f"{service.url}{path}", http_client=http)
             async with Client(transport, mode=mode, **more) as client:
                 yield client
 
