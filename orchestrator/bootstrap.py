@@ -32,6 +32,7 @@ from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
+from orchestrator.services.call_gate import CallGate
 from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.follow_projects import FollowedProjects
@@ -120,6 +121,7 @@ class Container:
     work_graphs: WorkGraphs
     scratch: ScratchGraphs
     traced_runs: TracedRuns
+    gate: CallGate
     tool_calls: ToolCalls
     reaper: Reaper
     slots: FreedSlots
@@ -129,11 +131,11 @@ class Container:
 
     def tool_executor(self) -> ToolExecutor:
         """Carries out tool calls."""
-        return ToolExecutor(RegistryServers(self.registry), self.pool, self.views)
+        return ToolExecutor(RegistryServers(self.registry), self.gate, self.views)
 
     def space_executor(self) -> ToolExecutor:
         """Carries out tool calls on users' Spaces."""
-        return ToolExecutor(self.spaces, self.pool, self.views)
+        return ToolExecutor(self.spaces, self.gate, self.views)
 
     def project_sync(self) -> ProjectSync:
         """Fetches repositories."""
@@ -149,8 +151,9 @@ class Container:
     def agent_executor(self) -> AgentExecutor:
         """Runs agents."""
         return AgentExecutor(
-            self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.questions
-        )
+            self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
+            self.questions,
+        )  # fmt: skip
 
     def graph_builder(self) -> GraphBuilder:
         """Builds graphs."""
@@ -207,7 +210,8 @@ def build_container(settings: Settings) -> Container:
     passwords = Passwords()
     oauth = _oauth(settings, database, secretbox)
     huggingface = HFService(settings.hf_url)
-    catalogue = McpCatalogue(registry, pool)
+    gate = CallGate(pool, access)
+    catalogue = McpCatalogue(registry, pool, gate)
     embeddings = _embeddings(settings)
     graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)
     container = Container(
@@ -253,7 +257,8 @@ def build_container(settings: Settings) -> Container:
         work_graphs=WorkGraphs(database, mirrors, views, queries),
         scratch=ScratchGraphs(graphs, access, views, queries, limits),
         traced_runs=TracedRuns(access, graphs, views, followed, updates),
-        tool_calls=ToolCalls(registry, pool, access, views),
+        gate=gate,
+        tool_calls=ToolCalls(registry, gate, views),
         reaper=Reaper(database, writer),
         slots=slots,
         pending=Pending(database, tasks, targets, slots),

@@ -56,6 +56,7 @@ from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.result import ToolResult
 from orchestrator.mcp.translate import original_error
+from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -296,11 +297,12 @@ class McpDoor:
             project_id, arguments = project_of(caller, arguments)
 
         async def run(behind: Behind | None) -> dict[str, Any]:
-            result = await self._container.tool_calls.call_on(
-                caller, offered.entry, offered.tool.name, arguments, project_id=project_id, on_progress=on_progress,
-                behind=behind, more=_more(exchange), unlisted=offered.unlisted,
+            call = ToolCall(
+                caller, Door.MCP, offered.entry, offered.tool.name, arguments, project_id=project_id,
+                request_id=exchange.request_id, endpoint=exchange.endpoint.name, behind=behind, more=_more(exchange),
+                unlisted=offered.unlisted,
             )  # fmt: skip
-            return result.to_wire()
+            return (await self._container.tool_calls.call(call, on_progress=on_progress)).to_wire()
 
         try:
             if offered.entry.transport == "builtin":

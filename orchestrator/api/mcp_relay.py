@@ -53,6 +53,12 @@ class Exchange:
         return f"{self.caller.user_id} {session or ''}"
 
     @property
+    def request_id(self) -> str | None:
+        """The id of the HTTP request that brought it."""
+        request = self.ctx.request
+        return None if request is None else getattr(request.state, "request_id", None)
+
+    @property
     def meta(self) -> dict[str, Any]:
         """The client's ``_meta``, without what is between it and us."""
         told = self.params.get("_meta")

@@ -5,7 +5,7 @@ import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
 from orchestrator.api.mcp_models import (
@@ -28,6 +28,7 @@ from orchestrator.api.mcp_models import (
 )
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.server_entry import ServerEntry
 
 router = APIRouter(tags=["mcps"])
@@ -157,12 +158,17 @@ async def probe_server(server_id: UUID, caller: Executor, container: ContainerDe
 
 
 @router.post("/mcps/{server_id}/execute", summary="Call a tool")
-async def execute_tool(server_id: UUID, body: ExecuteIn, caller: Executor, container: ContainerDep) -> ExecuteOut:
+async def execute_tool(
+    server_id: UUID, body: ExecuteIn, caller: Executor, container: ContainerDep, request: Request
+) -> ExecuteOut:
     """Call a tool over the pooled session and wait for its answer. A tool's own error is an answer with is_error."""
+    entry = await container.registry.get(caller, server_id)
+    call = ToolCall(
+        caller, Door.REST, entry, body.tool, body.arguments, project_id=body.project_id,
+        request_id=request.state.request_id,
+    )  # fmt: skip
     started = time.perf_counter()
-    result = await container.tool_calls.call(
-        caller, server_id, body.tool, body.arguments, project_id=body.project_id, timeout=body.timeout_seconds
-    )
+    result = await container.tool_calls.call(call, timeout=body.timeout_seconds)
     millis = round((time.perf_counter() - started) * 1000, 2)
     wire = result.to_wire()
     return ExecuteOut(

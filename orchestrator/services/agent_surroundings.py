@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.agents.base import AgentTool, ToolAnswer
+from orchestrator.core.caller import Caller
 from orchestrator.core.errors import NotFound
 from orchestrator.core.graph_questions import TOKENS
 from orchestrator.core.routing import Health
@@ -19,6 +20,7 @@ from orchestrator.mcp.capabilities import capabilities_of_tool
 from orchestrator.mcp.naming import prefixed_tools
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.call_gate import CallGate, Door, Ready, ToolCall
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
 from orchestrator.services.server_entry import ServerEntry
@@ -36,18 +38,24 @@ class PooledTools:
         self,
         registry: McpRegistry,
         pool: ServerPool,
+        gate: CallGate,
         views: ProjectViews,
         project: ProjectView | None,
         context: CallContext,
         graph: "ProjectGraph | None" = None,
+        agent: str | None = None,
     ) -> None:
         self._registry = registry
         self._pool = pool
+        self._gate = gate
+        self._agent = agent
         self._views = views
         self._project = project
         self._context = context
         self._graph = graph
         self._known: dict[str, tuple[ServerEntry, ToolInfo]] | None = None
+        assert context.user_id is not None
+        self._caller = Caller(context.user_id)
 
     async def available(self) -> Sequence[AgentTool]:
         """Every tool that can be called now."""
@@ -69,24 +77,38 @@ class PooledTools:
         if known is None:
             raise NotFound(f"there is no tool {name[:100]!r}", field="tool")
         entry, tool = known
-        filled = await fill_from_project(arguments, self._project, self._views)
-        context = self._context
-        if entry.name == _GRAPH and self._graph is not None:
-            context = replace(context, graph_folder=await self._graph.folder())
-        result = await self._pool.call_tool(self._registry.definition(entry), tool.name, filled, context=context)
+        made = ToolCall(
+            self._caller, Door.AGENT, entry, tool.name, arguments, project_id=self._context.project_id,
+            task_id=self._context.task_id, agent=self._agent,
+        )  # fmt: skip
+
+        async def ready() -> Ready:
+            filled = await fill_from_project(arguments, self._project, self._views)
+            context = self._context
+            if entry.name == _GRAPH and self._graph is not None:
+                context = replace(context, graph_folder=await self._graph.folder())
+            return Ready(self._registry.definition(entry), filled, context)
+
+        result = await self._gate.call(made, ready)
         return ToolAnswer(result.text, result.structured, result.is_error)
 
     async def _find(self) -> dict[str, tuple[ServerEntry, ToolInfo]]:
         if self._known is None:
             projects = [self._project.id] if self._project else None
-            assert self._context.user_id is not None
-            visible = await self._registry.visible(self._context.user_id, projects)
+            visible = await self._registry.visible(self._caller.user_id, projects)
             entries = {entry.name: entry for entry in visible if _is_offered(entry)}
             definitions = [self._registry.definition(entry) for entry in entries.values()]
             listed = await self._pool.list_all(definitions, seconds=_LIST_SECONDS)
-            table = prefixed_tools((found.definition.name, found.tools) for found in listed)
+            shown = [
+                (found.definition.name, await self._shown(entries[found.definition.name], found.tools))
+                for found in listed
+            ]
+            table = prefixed_tools(shown)
             self._known = {name: (entries[server], tool) for name, (server, tool) in table.items()}
         return self._known
+
+    async def _shown(self, entry: ServerEntry, tools: Sequence[ToolInfo]) -> Sequence[ToolInfo]:
+        return await self._gate.shown(self._caller, entry, tools, project_id=self._context.project_id)
 
 
 def _is_offered(entry: ServerEntry) -> bool:

@@ -18,6 +18,7 @@ from orchestrator.core.routing import Health
 from orchestrator.mcp.naming import SEPARATOR
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
@@ -72,9 +73,10 @@ class _Known:
 class McpCatalogue:
     """Merged lists of tools. ``seconds`` is how long a list waits for a server that has to be asked."""
 
-    def __init__(self, registry: McpRegistry, pool: ServerPool, *, seconds: float = 3.0) -> None:
+    def __init__(self, registry: McpRegistry, pool: ServerPool, gate: CallGate, *, seconds: float = 3.0) -> None:
         self._registry = registry
         self._pool = pool
+        self._gate = gate
         self._seconds = seconds
         self._tables: dict[tuple[UUID, str], _Known] = {}
 
@@ -84,12 +86,22 @@ class McpCatalogue:
         found = await asyncio.gather(*(self._tools_now(entry) for entry in known.labels.values()))
         parts = list(zip(known.labels.items(), found, strict=True))
         offered = _offered(endpoint, ((label, entry, tools) for (label, entry), (tools, _, _) in parts))
-        standings = (
-            Standing(label, entry.id, status, len(tools), error) for (label, entry), (tools, status, error) in parts
-        )
         if not offered.keys() <= known.tools.keys():
             self._tables[caller.user_id, endpoint.name] = replace(known, tools={**known.tools, **offered})
-        return Listing(tuple(offered.values()), tuple(standings))
+        shown = {entry.id: await self._gate.shown(caller, entry, tools) for (_, entry), (tools, _, _) in parts}
+        standings = (
+            Standing(label, entry.id, status, len(shown[entry.id]), error)
+            for (label, entry), (_, status, error) in parts
+        )
+        # Names are given before anything is hidden: the same tool has the same name for everybody.
+        hidden = {
+            (entry.id, tool.name)
+            for (_, entry), (tools, _, _) in parts
+            if (left := shown[entry.id]) is not tools
+            for tool in _set_aside(tools, left)
+        }
+        kept = (one for one in offered.values() if not hidden or (one.entry.id, one.tool.name) not in hidden)
+        return Listing(tuple(kept), tuple(standings))
 
     async def find(self, caller: Caller, name: str, endpoint: Endpoint = EVERYTHING) -> OfferedTool | None:
         """The tool offered by this name; one that no list has shown yet is looked for on its server by the call."""
@@ -154,6 +166,12 @@ def _unlisted(endpoint: Endpoint, entries: tuple[ServerEntry, ...], name: str) -
     if len(entries) != 1 or hides or entries[0].transport == "builtin":
         return None
     return OfferedTool(name, entries[0], ToolInfo(name), unlisted=True)
+
+
+def _set_aside(tools: Iterable[ToolInfo], left: Iterable[ToolInfo]) -> list[ToolInfo]:
+    """The tools that are not left."""
+    names = {tool.name for tool in left}
+    return [tool for tool in tools if tool.name not in names]
 
 
 def _same(one: ServerEntry, other: ServerEntry) -> bool:

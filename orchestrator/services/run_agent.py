@@ -21,6 +21,7 @@ from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.agent_surroundings import PooledTools, ProjectGraph
+from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews
 from orchestrator.services.run_task import Outcome, Work
@@ -46,6 +47,7 @@ class AgentExecutor:
         graphs: WorktreeGraphs,
         registry: McpRegistry,
         pool: ServerPool,
+        gate: CallGate,
         questions: GraphQuestions,
     ) -> None:
         self._agents = agents
@@ -54,6 +56,7 @@ class AgentExecutor:
         self._graphs = graphs
         self._registry = registry
         self._pool = pool
+        self._gate = gate
         self._questions = questions
 
     async def execute(self, work: Work) -> Outcome:
@@ -137,7 +140,9 @@ class AgentExecutor:
             tell=work.report.tell,
             workspace=worktree.path if worktree else project.root if project else None,
             base_commit=project.commit if project else None,
-            tools=PooledTools(self._registry, self._pool, self._views, project, call, graph),
+            tools=PooledTools(
+                self._registry, self._pool, self._gate, self._views, project, call, graph, str(task["target_id"])
+            ),
             graph=graph,
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             limits=_limits(task),

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
+from orchestrator.core.caller import Caller
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.events import EventKind
 from orchestrator.core.task_types import TASK_TYPES
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.capabilities import tools_for
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
+from orchestrator.services.call_gate import CallGate, Door, Ready, ToolCall
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
 from orchestrator.services.run_task import Outcome, Work
@@ -53,9 +54,9 @@ class RegistryServers:
 class ToolExecutor:
     """Runs tool calls."""
 
-    def __init__(self, servers: ServerSource, pool: ServerPool, projects: ProjectViews) -> None:
+    def __init__(self, servers: ServerSource, gate: CallGate, projects: ProjectViews) -> None:
         self._servers = servers
-        self._pool = pool
+        self._gate = gate
         self._projects = projects
 
     async def execute(self, work: Work) -> Outcome:
@@ -63,8 +64,16 @@ class ToolExecutor:
         task = work.task
         entry = await self._servers.find(UUID(str(task["target_id"]).partition(":")[2]))
         tool, arguments = _choose(task, entry)
-        project = await self._projects.view(task["project_id"]) if _needs_files(task, entry, arguments) else None
-        arguments = await fill_from_project(arguments, project, self._projects)
+        call = ToolCall(
+            Caller(task["user_id"]), Door.TASK, entry, tool, arguments, project_id=task["project_id"], task_id=work.id
+        )
+
+        async def ready() -> Ready:
+            needed = _needs_files(task, entry, arguments)
+            project = await self._projects.view(task["project_id"]) if needed else None
+            filled = await fill_from_project(arguments, project, self._projects)
+            return Ready(await self._servers.definition(entry), filled, _context(task, project))
+
         work.report.tell(EventKind.TOOL_CALLED, server=entry.name, tool=tool)
 
         async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -72,14 +81,8 @@ class ToolExecutor:
 
         clock = asyncio.get_running_loop().time
         started = clock()
-        result = await self._pool.call_tool(
-            await self._servers.definition(entry),
-            tool,
-            arguments,
-            context=_context(task, project),
-            timeout=float(task["timeout_seconds"]),
-            on_progress=progress,
-        )
+        limit = float(task["timeout_seconds"])
+        result = await self._gate.call(call, ready, timeout=limit, on_progress=progress)
         millis = round((clock() - started) * 1000, 1)
         work.report.tell(EventKind.TOOL_RETURNED, server=entry.name, tool=tool, ms=millis, is_error=result.is_error)
         result.raise_for_error()

@@ -81,6 +81,16 @@ def test_only_transitions_move_tasks() -> None:
     assert movers <= {"orchestrator/models/transitions.py", "orchestrator/models/delivery.py"}
 
 
+def test_only_the_gate_reaches_a_tool() -> None:
+    callers = {
+        name_of(path)
+        for path in package_files()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr == "call_tool"
+    }
+    assert callers == {"orchestrator/services/call_gate.py"}, "a call that passes no guard leaves no record"
+
+
 def test_no_package_of_ours_hides_a_library() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
     assert not (ROOT / "__init__.py").exists()
