@@ -14,6 +14,11 @@ GATEWAY = (
         _DOOR + "eras.py::test_the_clients_model_is_asked_in_the_middle_of_a_call",
     ),
     _promise(
+        "door.lossless", _SOURCE + " 2", "What a server and a client say to each other passes as it is on the wire.",
+        _DOOR + "lossless.py::test_a_tool_is_listed_as_its_server_describes_it",
+        _DOOR + "lossless.py::test_what_a_tool_is_given_and_answers_passes_unchanged",
+    ),
+    _promise(
         "door.conformant", _SOURCE + " 3", "The official suite passes through the gateway in both eras.",
         "conformance/test_conformance.py::test_every_scored_scenario_passes",
     ),
