@@ -28,6 +28,7 @@ from orchestrator.mcp.pool import ServerPool
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.accounts import Accounts
+from orchestrator.services.agent_face import AgentFaces
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.blobs import BlobStore
@@ -152,7 +153,7 @@ class Container:
         """Runs agents."""
         return AgentExecutor(
             self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
-            self.questions,
+            AgentFaces(self.endpoints, self.catalogue), self.questions,
         )  # fmt: skip
 
     def graph_builder(self) -> GraphBuilder:

@@ -39,4 +39,8 @@ GATEWAY = (
         "door.project_endpoints", _SOURCE + " 4", "A project has endpoints of its own, for its members alone.",
         _DOOR + "tool_search.py::test_a_projects_endpoint_is_its_members_and_works_on_the_project",
     ),
+    _promise(
+        "agents.endpoint", _SOURCE + " 4", "An agent may have an endpoint of its own: the tools that it shows, no others.",
+        "agents/test_run_agent.py::test_an_agent_with_an_endpoint_of_its_own_has_the_tools_it_shows",
+    ),
 )  # fmt: skip

@@ -50,6 +50,9 @@ class LlmConfig(BaseModel):
         max_length=100,
         description="Names, servers or capabilities of the MCP tools it may use; empty means all, ['none'] means none.",
     )
+    mcp_endpoint: str = Field(
+        "", max_length=64, description="Name of an MCP endpoint: its tools, as it shows them, instead of all there are."
+    )
     temperature: float | None = Field(
         None, ge=0, le=2, description="Sampling temperature; empty takes the model's own."
     )

@@ -43,6 +43,12 @@ class LlmConfigIn(BaseModel):
         max_length=100,
         description="Names, servers or capabilities of the MCP tools it may use; empty: all; `none`: none.",
     )
+    mcp_endpoint: str = Field(
+        "",
+        max_length=64,
+        pattern=r"^[a-z0-9-]*$",
+        description="Name of an MCP endpoint: its tools, as it shows them, instead of all there are.",
+    )
     temperature: float | None = Field(None, ge=0, le=2, description="Sampling temperature; null takes the model's own.")
     max_requests: int = Field(50, ge=1, le=500, description="Requests to the model per run.")
     max_tool_calls: int = Field(200, ge=0, le=5000, description="Tool calls per run.")

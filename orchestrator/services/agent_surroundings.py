@@ -31,8 +31,12 @@ _NOT_OFFERED = frozenset({"diagnostics"})
 _GRAPH = "graph"
 
 
+Offered = Mapping[str, tuple[ServerEntry, ToolInfo]]
+"""By the name a tool has for the agent: whose it is, and the tool itself."""
+
+
 class PooledTools:
-    """The tools of every healthy server the user may use, over the pooled sessions."""
+    """The tools that ``offered`` finds, or those of every healthy server the user may use; over the pooled sessions."""
 
     def __init__(
         self,
@@ -44,7 +48,9 @@ class PooledTools:
         context: CallContext,
         graph: "ProjectGraph | None" = None,
         agent: str | None = None,
+        offered: Callable[[Caller], Awaitable[Offered]] | None = None,
     ) -> None:
+        self._offered = offered
         self._registry = registry
         self._pool = pool
         self._gate = gate
@@ -53,7 +59,7 @@ class PooledTools:
         self._project = project
         self._context = context
         self._graph = graph
-        self._known: dict[str, tuple[ServerEntry, ToolInfo]] | None = None
+        self._known: Offered | None = None
         assert context.user_id is not None
         self._caller = Caller(context.user_id)
 
@@ -92,20 +98,21 @@ class PooledTools:
         result = await self._gate.call(made, ready)
         return ToolAnswer(result.text, result.structured, result.is_error)
 
-    async def _find(self) -> dict[str, tuple[ServerEntry, ToolInfo]]:
+    async def _find(self) -> Offered:
         if self._known is None:
-            projects = [self._project.id] if self._project else None
-            visible = await self._registry.visible(self._caller.user_id, projects)
-            entries = {entry.name: entry for entry in visible if _is_offered(entry)}
-            definitions = [self._registry.definition(entry) for entry in entries.values()]
-            listed = await self._pool.list_all(definitions, seconds=_LIST_SECONDS)
-            shown = [
-                (found.definition.name, await self._shown(entries[found.definition.name], found.tools))
-                for found in listed
-            ]
-            table = prefixed_tools(shown)
-            self._known = {name: (entries[server], tool) for name, (server, tool) in table.items()}
+            self._known = await (self._offered(self._caller) if self._offered else self._everything())
         return self._known
+
+    async def _everything(self) -> Offered:
+        projects = [self._project.id] if self._project else None
+        visible = await self._registry.visible(self._caller.user_id, projects)
+        entries = {entry.name: entry for entry in visible if _is_offered(entry)}
+        definitions = [self._registry.definition(entry) for entry in entries.values()]
+        listed = await self._pool.list_all(definitions, seconds=_LIST_SECONDS)
+        shown = [
+            (found.definition.name, await self._shown(entries[found.definition.name], found.tools)) for found in listed
+        ]
+        return {name: (entries[server], tool) for name, (server, tool) in prefixed_tools(shown).items()}
 
     async def _shown(self, entry: ServerEntry, tools: Sequence[ToolInfo]) -> Sequence[ToolInfo]:
         return await self._gate.shown(self._caller, entry, tools, project_id=self._context.project_id)

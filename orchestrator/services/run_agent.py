@@ -5,13 +5,15 @@ A clean worktree goes; one with changes stays when the agent failed, and is told
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from orchestrator.agents.base import Agent, AgentContext, AgentLimits, AgentResult
+from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound
 from orchestrator.core.events import EventKind
 from orchestrator.git.diff import Diff, commit_all, diff_worktree
@@ -19,8 +21,9 @@ from orchestrator.git.worktree import Worktree, Worktrees
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.pool import ServerPool
-from orchestrator.services.agent_service import AgentService
-from orchestrator.services.agent_surroundings import PooledTools, ProjectGraph
+from orchestrator.services.agent_face import AgentFaces
+from orchestrator.services.agent_service import AgentEntry, AgentService
+from orchestrator.services.agent_surroundings import Offered, PooledTools, ProjectGraph
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews
@@ -48,6 +51,7 @@ class AgentExecutor:
         registry: McpRegistry,
         pool: ServerPool,
         gate: CallGate,
+        faces: AgentFaces,
         questions: GraphQuestions,
     ) -> None:
         self._agents = agents
@@ -57,6 +61,7 @@ class AgentExecutor:
         self._registry = registry
         self._pool = pool
         self._gate = gate
+        self._faces = faces
         self._questions = questions
 
     async def execute(self, work: Work) -> Outcome:
@@ -69,14 +74,15 @@ class AgentExecutor:
         agent.check(_input(task))
         project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
         if not agent.info.changes_code:
-            return Outcome(_told(agent, await agent.run(self._context(work, project))))
+            return Outcome(_told(agent, await agent.run(self._context(work, entry, project))))
         if project is None:
             raise NotFound("this agent changes code: name a project", field="project_id")
-        return await self._in_worktree(work, agent, project)
+        return await self._in_worktree(work, entry, project)
 
-    async def _in_worktree(self, work: Work, agent: Agent, project: ProjectView) -> Outcome:
+    async def _in_worktree(self, work: Work, entry: AgentEntry, project: ProjectView) -> Outcome:
+        agent = entry.agent
         async with self._worktree(work, project) as worktree:
-            result = await agent.run(self._context(work, project, worktree))
+            result = await agent.run(self._context(work, entry, project, worktree))
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
             if diff.files:
@@ -117,7 +123,9 @@ class AgentExecutor:
         """Whether nothing was committed on the branch."""
         return not (await diff_worktree(worktree, max_bytes=1024)).files
 
-    def _context(self, work: Work, project: ProjectView | None, worktree: Worktree | None = None) -> AgentContext:
+    def _context(
+        self, work: Work, entry: AgentEntry, project: ProjectView | None, worktree: Worktree | None = None
+    ) -> AgentContext:
         """The surroundings; in a worktree of its own, the agent's questions to the graph are about that tree."""
         task = work.task
         call = CallContext(
@@ -141,12 +149,18 @@ class AgentExecutor:
             workspace=worktree.path if worktree else project.root if project else None,
             base_commit=project.commit if project else None,
             tools=PooledTools(
-                self._registry, self._pool, self._gate, self._views, project, call, graph, str(task["target_id"])
+                self._registry, self._pool, self._gate, self._views, project, call, graph, str(task["target_id"]),
+                self._offered(entry, call.project_id),
             ),
             graph=graph,
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             limits=_limits(task),
-        )
+        )  # fmt: skip
+
+    def _offered(self, entry: AgentEntry, project_id: UUID | None) -> Callable[[Caller], Awaitable[Offered]] | None:
+        """How to find the tools of an agent with an MCP endpoint of its own."""
+        name = str((entry.config or {}).get("mcp_endpoint") or "")
+        return (lambda caller: self._faces.tools(caller, name, project_id)) if name else None
 
 
 def _input(task: Mapping[str, Any]) -> dict[str, Any]:

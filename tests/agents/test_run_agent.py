@@ -10,7 +10,7 @@ import pytest
 from orchestrator.agents.base import AgentContext, AgentInfo, AgentKind, AgentResult
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
-from orchestrator.core.capabilities import Capability
+from orchestrator.core.capabilities import Capability, Requirement
 from orchestrator.core.errors import AgentFailed
 from orchestrator.core.events import Event, EventKind
 from orchestrator.git.program import run_git
@@ -178,6 +178,30 @@ async def test_the_model_reads_the_project_through_the_pool(
     assert "${project.repository}" in model.asked[0]["messages"][0]["content"]
     told = await events(container, caller, task, EventKind.TOOL_RETURNED)
     assert [event.data["tool"] for event in told] == ["code__read_file"]
+
+
+async def test_an_agent_with_an_endpoint_of_its_own_has_the_tools_it_shows(
+    container: Container, caller: Caller, make_project: MakeProject, run_task: RunTask, model: FakeOpenAI
+) -> None:
+    project = await make_project({"README.md": "A library for whales.\n"})
+    face = {"name": "reading", "tools": ["look", "code__grep"], "renames": {"code__read_file": "look"},
+            "annotations": {"look": {"description": "Look into a file."}}}  # fmt: skip
+    await container.endpoints.create(caller, face, project_id=project)
+    made = {"name": "Reader", "kind": "llm", "capabilities": ["reading"], "config": {"mcp_endpoint": "reading"}}
+    await container.agents.create(caller, made)
+    model.call(("look", {"path": "README.md"}))
+    model.say("It is for whales.")
+    needs = [Requirement("reading")]
+    given = TaskRequest("read", {"prompt": "What is this?"}, needs, project_id=project)
+    row = await run_task((await container.tasks.create(caller, given))["id"])
+    assert row["state"] == "completed", row["error"]
+    offered = {tool["function"]["name"]: tool["function"]["description"] for tool in model.asked[0]["tools"]}
+    assert offered.keys() == {"look", "code__grep"}
+    assert offered["look"] == "Look into a file."
+    assert "A library for whales." in str(model.asked[1]["messages"])
+    elsewhere = TaskRequest("read", {"prompt": "And here?"}, needs)
+    failed = await run_task((await container.tasks.create(caller, elsewhere))["id"])
+    assert failed["error"]["field"] == "config.mcp_endpoint"
 
 
 async def test_a_rate_limit_of_the_provider_is_retried_later(
