@@ -40,7 +40,7 @@ GATEWAY = (
         _DOOR + "tool_search.py::test_a_projects_endpoint_is_its_members_and_works_on_the_project",
     ),
     _promise(
-        "agents.endpoint", _SOURCE + " 4", "An agent may have an endpoint of its own: the tools that it shows, no others.",
+        "agents.endpoint", _SOURCE + " 4", "An agent may have an endpoint of its own, and has the tools it shows.",
         "agents/test_run_agent.py::test_an_agent_with_an_endpoint_of_its_own_has_the_tools_it_shows",
     ),
 )  # fmt: skip
