@@ -71,6 +71,7 @@ from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
 from orchestrator.services.tool_search import ToolSearch
+from orchestrator.services.tool_trust import ToolTrust
 from orchestrator.services.traced_runs import TracedRuns
 from orchestrator.services.work_graphs import WorkGraphs
 from orchestrator.services.worktree_graphs import WorktreeGraphs
@@ -124,6 +125,7 @@ class Container:
     traced_runs: TracedRuns
     gate: CallGate
     tool_calls: ToolCalls
+    tool_trust: ToolTrust
     reaper: Reaper
     slots: FreedSlots
     pending: Pending
@@ -198,6 +200,7 @@ def build_container(settings: Settings) -> Container:
         secretbox,
         allow_stdio=settings.allow_stdio_servers,
         allow_private_urls=settings.allow_private_urls,
+        trust_first_sight=settings.trust_first_sight,
     )
     agents = AgentService(
         database, access, secretbox, Catalogue(_endpoint(settings)), allow_private_urls=settings.allow_private_urls
@@ -260,6 +263,7 @@ def build_container(settings: Settings) -> Container:
         traced_runs=TracedRuns(access, graphs, views, followed, updates),
         gate=gate,
         tool_calls=ToolCalls(registry, gate, views),
+        tool_trust=ToolTrust(database, registry, pool),
         reaper=Reaper(database, writer),
         slots=slots,
         pending=Pending(database, tasks, targets, slots),

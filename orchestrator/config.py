@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     allow_stdio_servers: bool = Field(
         True, description="Whether admins of the service may register MCP servers that are local processes."
     )
+    trust_first_sight: bool = Field(
+        True,
+        description="Whether the tools that a newly registered MCP server shows first count as approved; otherwise "
+        "each is quarantined until somebody approves it. Later changes are quarantined always.",
+    )
     allow_private_urls: bool = Field(
         True,
         description="Whether remote MCP servers, model endpoints and git hosts may have private or loopback addresses. "

@@ -205,6 +205,6 @@ class Changes:
             return None
         return frozenset(
             (entry.id, entry.name, entry.enabled, entry.owner_id, entry.project_id,
-             tuple(tool.input_schema_json + tool.name.encode() for tool in entry.tools))
+             tuple(tool.fingerprint for tool in entry.tools))
             for entry in entries
         )  # fmt: skip

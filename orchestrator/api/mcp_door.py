@@ -257,6 +257,7 @@ class McpDoor:
             tools += [offered_wire(tool, caller, endpoint, legacy=not exchange.modern) for tool in shown]
             standings = [
                 {"server": one.server, "status": one.status, "tools": one.tools}
+                | ({"quarantined": one.quarantined} if one.quarantined else {})
                 | ({"error": one.error} if one.error else {})
                 for one in listing.servers
             ]

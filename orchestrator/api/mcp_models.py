@@ -130,7 +130,8 @@ class ServerOut(BaseModel):
     header_names: list[str] = Field(description="Names of its headers; the values stay secret.")
     capabilities: list[str] = Field(description="What it can do.")
     task_types: list[str] = Field(description="Only these task types; empty: any.")
-    tools: int = Field(description="How many tools it has, as last seen.")
+    tools: int = Field(description="How many tools of it can be used, as last seen.")
+    quarantined: int = Field(description="How many more are held back until somebody approves their definitions.")
     enabled: bool = Field(description="Whether tasks may go to it.")
     can_run_on_user_space: bool = Field(description="May run on a user's Space.")
     result_pointer_preferred: bool = Field(description="Prefers to return large results by pointer.")
@@ -161,6 +162,7 @@ class ServerOut(BaseModel):
             capabilities=[capability.name for capability in entry.capabilities],
             task_types=sorted(entry.task_types),
             tools=len(entry.tools),
+            quarantined=len(entry.seen) - len(entry.tools) if entry.transport != "builtin" else 0,
             server_info=dict(entry.server_info),
         )
 
@@ -231,6 +233,7 @@ class ProbeOut(BaseModel):
     server_name: str | None = Field(description="The name it gives itself.")
     server_version: str | None = Field(description="The version it gives itself.")
     tools: list[str] = Field(description="Names of its tools.")
+    quarantined: list[str] = Field(description="Those of them that are held back until somebody approves them.")
     error: dict[str, Any] | None = Field(description="What went wrong.")
 
 

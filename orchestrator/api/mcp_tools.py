@@ -75,6 +75,7 @@ class ServerStanding(BaseModel):
     server_id: UUID = Field(description="Its id in the registry.")
     status: str = Field(description="ready, starting or failed.")
     tools: int = Field(description="How many of its tools are listed.")
+    quarantined: int = Field(0, description="How many are held back until their definitions are approved.")
     error: dict[str, Any] | None = Field(description="What is wrong with it.")
 
 

@@ -28,6 +28,7 @@ from orchestrator.api.mcp_models import (
 )
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.mcp.pins import sort_tools
 from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.server_entry import ServerEntry
 
@@ -145,6 +146,8 @@ async def probe_server(server_id: UUID, caller: Executor, container: ContainerDe
     entry = await container.registry.get(caller, server_id)
     probe = await container.registry.probe(entry)
     container.targets.refresh()
+    pins = (await container.registry.get(caller, server_id)).pins
+    held = sort_tools(probe.tools, pins).held if pins is not None else ()
     return ProbeOut(
         healthy=probe.healthy,
         latency_ms=probe.latency_ms,
@@ -153,6 +156,7 @@ async def probe_server(server_id: UUID, caller: Executor, container: ContainerDe
         server_name=probe.server_name,
         server_version=probe.server_version,
         tools=[tool.name for tool in probe.tools],
+        quarantined=[tool.name for tool in held],
         error=probe.error,
     )
 

@@ -13,7 +13,8 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── NotFound 404                absent, or hidden from this caller
     ├── Conflict 409                does not fit the present state
     │   ├── IllegalTransition 409   the state machine has no such step
-    │   └── StaleLease 409          an older generation tried to write
+    │   ├── StaleLease 409          an older generation tried to write
+    │   └── ToolQuarantined 409     a tool's definition is not the approved one
     ├── RateLimited 429 (retry)     too many requests
     ├── ToolFailed 502              the tool itself reported an error
     ├── AgentFailed 502             the agent could not do its work
@@ -110,6 +111,12 @@ class StaleLease(Conflict):
     """An attempt whose lease generation has passed tried to write."""
 
     code = "stale_lease"
+
+
+class ToolQuarantined(Conflict):
+    """A tool's definition is new or changed and nobody approved it: the registry stands in the way, not the caller."""
+
+    code = "tool_quarantined"
 
 
 class RateLimited(OrchestratorError):

@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 
 from orchestrator.core.errors import InvalidInput
+from orchestrator.mcp.pins import Pins
 
 Transport = Literal["builtin", "stdio", "streamable_http", "sse"]
 
@@ -46,6 +47,8 @@ class ServerDefinition:
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     max_concurrency: int = DEFAULT_CONCURRENCY
     revision: str = ""
+    pins: Pins | None = field(default=None, repr=False, compare=False)
+    """What is approved of its tools; None: all they are. No part of the revision, since no session depends on it."""
 
     def __post_init__(self) -> None:
         if not self.revision:

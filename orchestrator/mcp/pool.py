@@ -17,6 +17,7 @@ import orjson
 from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, TimedOut, Unavailable
 from orchestrator.mcp.builtin import BuiltinServer, CallContext, ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.pins import Sorted
 from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.result import ToolInfo, ToolResult
 from orchestrator.mcp.supervisor import Limits, ServerState, Supervisor
@@ -106,7 +107,8 @@ class ServerPool:
     ) -> ToolResult:
         """Call a tool within ``timeout`` seconds (default: the definition's). A tool's own failure is a result.
 
-        Raises InvalidInput (arguments), NotFound (tool), TimedOut, ServerUnreachable (try again), ServerMisbehaved.
+        Raises InvalidInput (arguments), NotFound (tool), ToolQuarantined, TimedOut, ServerUnreachable (try again),
+        ServerMisbehaved.
         ``more`` are further parameters of the call in wire form; ``unlisted``: it may be a tool no list shows.
         """
         limit = definition.timeout_seconds if timeout is None else timeout
@@ -115,7 +117,7 @@ class ServerPool:
         supervisor = await self._lane(definition, behind)
         return await supervisor.call(
             tool, arguments, timeout=limit, on_progress=on_progress or context.on_progress,
-            behind=behind.conversation if behind else None, more=more, unlisted=unlisted,
+            behind=behind.conversation if behind else None, more=more, unlisted=unlisted, pins=definition.pins,
         )  # fmt: skip
 
     async def request(
@@ -130,6 +132,8 @@ class ServerPool:
         """Any other request to a server that is not built in, its result in wire form."""
         if definition.transport == "builtin":
             raise InvalidInput(f"The built-in server {definition.name!r} has tools only.", field="method")
+        if method.startswith("tools/"):
+            raise InvalidInput("Tools are listed and called by other ways, which ask what is approved.", field="method")
         supervisor = await self._lane(definition, behind)
         return await supervisor.request(
             method, params, timeout=definition.timeout_seconds, on_progress=on_progress,
@@ -182,10 +186,16 @@ class ServerPool:
             raise TimedOut(message, details={"seconds": limit}) from error
 
     async def list_tools(self, definition: ServerDefinition, *, refresh: bool = False) -> tuple[ToolInfo, ...]:
-        """A server's tools; from memory unless ``refresh`` or the server said that they changed."""
+        """A server's approved tools; from memory unless ``refresh`` or the server said that they changed."""
+        return (await self.sorted_tools(definition, refresh=refresh)).trusted
+
+    async def sorted_tools(self, definition: ServerDefinition, *, refresh: bool = False) -> Sorted:
+        """A server's tools as it shows them now, those apart that nobody approved."""
         if definition.transport == "builtin":
-            return self._builtin(definition).tools
-        return await self._supervisor(definition).list_tools(refresh=refresh, timeout=definition.timeout_seconds)
+            return Sorted(self._builtin(definition).tools)
+        limit = definition.timeout_seconds
+        tools = await self._supervisor(definition).list_tools(refresh=refresh, timeout=limit)
+        return Sorted(tools) if definition.pins is None else await definition.pins.sort(tools)
 
     async def list_all(
         self, definitions: Sequence[ServerDefinition], *, seconds: float | None = None

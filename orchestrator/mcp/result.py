@@ -12,6 +12,7 @@ from typing import Any, Self
 import orjson
 
 from orchestrator.core.errors import ToolFailed
+from orchestrator.mcp.fingerprint import fingerprint
 
 _RESULT_FIELDS = ("content", "structuredContent", "isError", "_meta")
 _TOOL_FIELDS = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
@@ -119,6 +120,11 @@ class ToolInfo:
     def input_schema_json(self) -> bytes:
         """The input schema as bytes: the key under which its compiled validator is cached."""
         return orjson.dumps(self.input_schema)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of all that the server says of the tool."""
+        return fingerprint(self.to_wire())
 
     @cached_property
     def output_schema_json(self) -> bytes | None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from orchestrator.core.errors import NotFound, OrchestratorError, ServerUnreachable, TimedOut
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.pins import Pins
 from orchestrator.mcp.relay import Conversation, OnChange
 from orchestrator.mcp.result import ToolInfo, ToolResult
 from orchestrator.mcp.rounds import Patient, answered
@@ -100,15 +101,17 @@ class Supervisor:
         behind: Conversation | None = None,
         more: Mapping[str, Any] | None = None,
         unlisted: bool = False,
+        pins: Pins | None = None,
     ) -> ToolResult:
         """Call a tool within the time limit, waiting for a free slot included.
 
         ``more`` are further parameters in wire form; with ``unlisted`` the server decides whether it has the tool.
+        What ``pins`` do not approve of the definition that this very session shows is not called.
         """
         params = {**(more or {}), "name": tool, "arguments": arguments}
 
         async def on(session: Session, patient: Conversation | None) -> ToolResult:
-            info = await self._checked(session, tool, arguments, unlisted=unlisted)
+            info = await self._checked(session, tool, arguments, pins, unlisted=unlisted)
             wire = await answered(session, "tools/call", params, behind=patient, on_progress=on_progress, during=tool)
             self._failures = 0
             result = ToolResult.from_wire(wire)
@@ -170,19 +173,20 @@ class Supervisor:
                 raise self._late(clock, what, timeout, error) from error
 
     async def _checked(
-        self, session: Session, tool: str, arguments: dict[str, Any], *, unlisted: bool
+        self, session: Session, tool: str, arguments: dict[str, Any], pins: Pins | None, *, unlisted: bool
     ) -> ToolInfo | None:
-        """The tool, which exists and takes these arguments; None for one that may be there without being listed."""
-        await session.list_tools()
+        """The tool: it exists, is approved and takes these arguments; None for one that may be there unlisted."""
+        tools = await session.list_tools()
         info = session.known_tool(tool)
         if info is None:
             tools = await session.list_tools(refresh=True)
             info = session.known_tool(tool)
-            if info is None and unlisted:
-                return None
-            if info is None:
-                raise _unknown(tools, tool, self.definition.name)
-        await check_arguments(info, arguments)
+            if info is None and not unlisted:
+                raise _unknown((await pins.sort(tools)).trusted if pins else tools, tool, self.definition.name)
+        if pins is not None:
+            await pins.require(self.definition.name, tool, info, tools)
+        if info is not None:
+            await check_arguments(info, arguments)
         return info
 
     async def list_tools(self, *, refresh: bool, timeout: float) -> tuple[ToolInfo, ...]:

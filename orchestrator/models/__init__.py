@@ -4,7 +4,7 @@ from orchestrator.models.accounts import ApiToken, Identity, RefreshToken, User
 from orchestrator.models.base import Base
 from orchestrator.models.database import Database
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
-from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, TargetStats, UserSpace
+from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
 from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, TaskRow
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Identity",
     "McpEndpoint",
     "McpServer",
+    "McpToolPin",
     "Membership",
     "OutboxRow",
     "Project",

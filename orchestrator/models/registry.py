@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.core.routing import Health
@@ -50,6 +50,22 @@ class McpServer(Identified, Stamped, Base):
     protocol_version: Mapped[str | None]
     server_info: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     probed_at: Mapped[datetime | None]
+    pinned_at: Mapped[datetime | None]
+    """When its tools were pinned for the first time; before, whatever it shows counts as approved."""
+
+
+class McpToolPin(Base):
+    """What was decided of one tool of an MCP server: the definition that is approved, the one that was rejected."""
+
+    __tablename__ = "mcp_tool_pins"
+
+    server_id: Mapped[UUID] = mapped_column(ForeignKey("mcp_servers.id", ondelete="CASCADE"), primary_key=True)
+    tool: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str | None]
+    definition: Mapped[dict[str, Any] | None]
+    rejected_hash: Mapped[str | None]
+    decided_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    decided_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class McpEndpoint(Identified, Stamped, Base):

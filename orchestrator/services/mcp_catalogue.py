@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from orchestrator.core.caller import Caller
@@ -49,6 +49,7 @@ class Standing:
     server_id: UUID
     status: str
     tools: int
+    quarantined: int = 0
     error: Mapping[str, Any] | None = None
 
 
@@ -85,20 +86,20 @@ class McpCatalogue:
         known = await self._known(caller, endpoint)
         found = await asyncio.gather(*(self._tools_now(entry) for entry in known.labels.values()))
         parts = list(zip(known.labels.items(), found, strict=True))
-        offered = _offered(endpoint, ((label, entry, tools) for (label, entry), (tools, _, _) in parts))
+        offered = _offered(endpoint, ((label, entry, now.tools) for (label, entry), now in parts))
         if not offered.keys() <= known.tools.keys():
             self._tables[caller.user_id, endpoint.name] = replace(known, tools={**known.tools, **offered})
-        shown = {entry.id: await self._gate.shown(caller, entry, tools) for (_, entry), (tools, _, _) in parts}
+        shown = {entry.id: await self._gate.shown(caller, entry, now.tools) for (_, entry), now in parts}
         standings = (
-            Standing(label, entry.id, status, len(shown[entry.id]), error)
-            for (label, entry), (_, status, error) in parts
+            Standing(label, entry.id, now.status, len(shown[entry.id]), now.quarantined, now.error)
+            for (label, entry), now in parts
         )
         # Names are given before anything is hidden: the same tool has the same name for everybody.
         hidden = {
             (entry.id, tool.name)
-            for (_, entry), (tools, _, _) in parts
-            if (left := shown[entry.id]) is not tools
-            for tool in _set_aside(tools, left)
+            for (_, entry), now in parts
+            if (left := shown[entry.id]) is not now.tools
+            for tool in _set_aside(now.tools, left)
         }
         kept = (one for one in offered.values() if not hidden or (one.entry.id, one.tool.name) not in hidden)
         return Listing(tuple(kept), tuple(standings))
@@ -142,22 +143,33 @@ class McpCatalogue:
         made = self._tables[caller.user_id, endpoint.name] = _Known(entries, endpoint, labels, offered)
         return made
 
-    async def _tools_now(self, entry: ServerEntry) -> tuple[Sequence[ToolInfo], str, Mapping[str, Any] | None]:
+    async def _tools_now(self, entry: ServerEntry) -> "_Now":
         """A server's tools, its status and what is wrong with it."""
         if entry.transport == "builtin":
-            return entry.tools, "ready", None
+            return _Now(entry.tools)
+        held = len(entry.seen) - len(entry.tools)
         live = self._pool.state(entry.id).status
-        if live == "idle" and entry.health == Health.HEALTHY:
-            return entry.tools, "ready", None
+        if live == "idle" and entry.health == Health.HEALTHY and entry.pins is not None:
+            return _Now(entry.tools, held)
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._pool.list_tools(self._registry.definition(entry)), "ready", None
+                found = await self._pool.sorted_tools(self._registry.definition(entry))
+                return _Now(found.trusted, len(found.held))
         except TimeoutError:
             # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
             late = TimedOut(f"MCP server {entry.name!r} is not ready yet", details={"seconds": self._seconds})
-            return entry.tools, "starting", late.as_dict()
+            return _Now(entry.tools, held, "starting", late.as_dict())
         except OrchestratorError as error:
-            return (), "failed", error.as_dict()
+            return _Now((), 0, "failed", error.as_dict())
+
+
+class _Now(NamedTuple):
+    """How a server stands right now."""
+
+    tools: Sequence[ToolInfo]
+    quarantined: int = 0
+    status: str = "ready"
+    error: Mapping[str, Any] | None = None
 
 
 def _unlisted(endpoint: Endpoint, entries: tuple[ServerEntry, ...], name: str) -> OfferedTool | None:

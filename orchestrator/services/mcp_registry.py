@@ -26,9 +26,12 @@ from orchestrator.core.routing import Health
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.mcp import mcp_json
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.pins import Pins
 from orchestrator.mcp.pool import Probe, ServerPool
+from orchestrator.mcp.result import ToolInfo
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
+from orchestrator.services import tool_pins
 from orchestrator.services.public_urls import check_url
 from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
 
@@ -49,12 +52,14 @@ class McpRegistry:
         *,
         allow_stdio: bool,
         allow_private_urls: bool = True,
+        trust_first_sight: bool = True,
     ) -> None:
         self._database = database
         self._pool = pool
         self._secretbox = secretbox
         self._allow_stdio = allow_stdio
         self._allow_private_urls = allow_private_urls
+        self._trust_first_sight = trust_first_sight
         self._builtins = tuple(entry_of_builtin(server) for server in pool.builtins)
         self._known: dict[UUID, tuple[datetime, ServerEntry]] = {}
         self._all = self._builtins
@@ -83,9 +88,12 @@ class McpRegistry:
         known = {key: kept for key, kept in self._known.items() if (key, kept[0]) in current}
         if len(known) == len(stamps) == len(self._known):
             return
-        changed = select(McpServer.__table__).where(McpServer.id.in_([key for key, _ in stamps if key not in known]))
+        new = [key for key, _ in stamps if key not in known]
+        hashes = await tool_pins.hashes_of(connection, new)
+        changed = select(McpServer.__table__).where(McpServer.id.in_(new))
         for row in (await connection.execute(changed)).mappings():
-            known[row["id"]] = (row["updated_at"], entry_of_row(dict(row)))
+            _, before = self._known.get(row["id"], (None, None))
+            known[row["id"]] = (row["updated_at"], entry_of_row(dict(row), hashes[row["id"]], before))
         self._known = known
         self._definitions = {key: kept for key, kept in self._definitions.items() if key in known}
         self._all = (*self._builtins, *(known[key][1] for key, _ in stamps if key in known))
@@ -110,7 +118,7 @@ class McpRegistry:
         self._may_write(caller, values.get("transport"), shared)
         identifier = new_id()
         await self._may_reach(values.get("url"))
-        row = self._row(identifier, values) | {"owner_id": None if shared else caller.user_id}
+        row = self._new_row(identifier, values, None if shared else caller.user_id)
         try:
             async with self._database.transaction() as connection:
                 await connection.execute(insert(McpServer).values(**row))
@@ -125,8 +133,7 @@ class McpRegistry:
         for found in mcp_json.parse_mcp_json(document):
             self._may_write(caller, found.transport, shared)
             await self._may_reach(found.url, f"mcpServers.{found.name}.url")
-            row = self._row(new_id(), _imported(found)) | {"owner_id": None if shared else caller.user_id}
-            rows.append(row)
+            rows.append(self._new_row(new_id(), _imported(found), None if shared else caller.user_id))
         try:
             async with self._database.transaction() as connection:
                 for row in rows:
@@ -145,9 +152,9 @@ class McpRegistry:
         async with self._database.transaction() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FILE_LOCK})
             for entry in found:
-                row = self._row(new_id(), _imported(entry)) | {"owner_id": None}
+                row = self._new_row(new_id(), _imported(entry), None)
                 everybodys = (McpServer.owner_id.is_(None)) & (McpServer.name == entry.name)
-                known = {name: value for name, value in row.items() if name != "id"}
+                known = {name: value for name, value in row.items() if name not in ("id", "pinned_at")}
                 changed = await connection.execute(update(McpServer).where(everybodys).values(**known))
                 if changed.rowcount == 0:
                     await connection.execute(insert(McpServer).values(**row))
@@ -200,7 +207,23 @@ class McpRegistry:
             headers=headers,
             timeout_seconds=entry.timeout_seconds,
             max_concurrency=min(entry.max_concurrency, 1024),
+            pins=self._pins(entry),
         )
+
+    def _pins(self, entry: ServerEntry) -> Pins | None:
+        """What is approved of it; a server nobody has seen yet is pinned by whoever sees it first."""
+        if entry.transport == "builtin":
+            return None
+        if entry.pins is not None:
+            return Pins(entry.pins)
+
+        async def first_sight(tools: tuple[ToolInfo, ...]) -> Mapping[str, str]:
+            async with self._database.transaction() as connection:
+                await tool_pins.pin_first(connection, entry.id, tools)
+            self.refresh()
+            return (await self.find(entry.id)).pins or {}
+
+        return Pins({}, first_sight)
 
     def secret_names(self, entry: ServerEntry) -> tuple[list[str], list[str]]:
         """The names, never the values, of its environment variables and headers."""
@@ -237,7 +260,22 @@ class McpRegistry:
             }
         async with self._database.transaction() as connection:
             await connection.execute(update(McpServer).where(McpServer.id == entry.id).values(**values))
+            first = probe.healthy and await tool_pins.pin_first(connection, entry.id, probe.tools)
+        if probe.healthy and not first and entry.pins is not None:
+            tool_pins.tell_of_held(entry.name, probe.tools, entry.seen, entry.pins)
         self.refresh()
+
+    def require_writer(self, caller: Caller, entry: ServerEntry) -> None:
+        """Raise Forbidden unless the caller may change the entry, and so approve what its server offers."""
+        self._may_write(caller, entry.transport, entry.owner_id is None)
+
+    def may_write(self, caller: Caller, entry: ServerEntry) -> bool:
+        """Whether the caller may."""
+        try:
+            self.require_writer(caller, entry)
+        except Forbidden:
+            return False
+        return True
 
     def _may_write(self, caller: Caller, transport: str | None, shared: bool) -> None:
         if shared and not caller.is_admin:
@@ -286,6 +324,11 @@ class McpRegistry:
             "max_concurrency": definition.max_concurrency,
             "secrets_encrypted": self._secretbox.encrypt(json.dumps(secrets)) if any(secrets.values()) else None,
         }
+
+    def _new_row(self, identifier: UUID, values: Mapping[str, Any], owner_id: UUID | None) -> dict[str, Any]:
+        """Registering is trusting what is seen first, unless every definition is to be approved by hand."""
+        pinned_at = None if self._trust_first_sight else datetime.now(UTC)
+        return self._row(identifier, values) | {"owner_id": owner_id, "pinned_at": pinned_at}
 
     def _secrets(self, entry: ServerEntry) -> tuple[dict[str, str], dict[str, str]]:
         if not entry.secrets_encrypted:

@@ -12,6 +12,7 @@ from orchestrator.core.capabilities import Capability, parse_capability
 from orchestrator.core.routing import Health, Target, TargetType
 from orchestrator.mcp.builtin import BuiltinServer
 from orchestrator.mcp.capabilities import derive_capabilities
+from orchestrator.mcp.pins import sort_tools
 from orchestrator.mcp.result import ToolInfo
 
 _BUILTIN_SPACE = UUID("6f2d9a52-5b0c-4c7e-9d0e-3f0f6f1f2a10")
@@ -24,7 +25,7 @@ def builtin_id(name: str) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """One MCP server in the registry."""
+    """One MCP server in the registry. ``tools`` are the approved ones of those it was last ``seen`` to have."""
 
     id: UUID
     name: str
@@ -39,6 +40,9 @@ class ServerEntry:
     declared: tuple[Any, ...] = ()
     task_types: frozenset[str] = frozenset()
     tools: tuple[ToolInfo, ...] = ()
+    seen: tuple[ToolInfo, ...] = ()
+    pins: Mapping[str, str] | None = None
+    """Approved hashes by tool; None while nothing was ever seen of it, and for our own servers."""
     enabled: bool = True
     can_run_on_user_space: bool = False
     result_pointer_preferred: bool = False
@@ -108,18 +112,24 @@ def entry_of_builtin(server: BuiltinServer) -> ServerEntry:
     )
 
 
-def entry_of_row(row: Mapping[str, Any]) -> ServerEntry:
-    """The entry of a table row."""
+def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: ServerEntry | None = None) -> ServerEntry:
+    """The entry of a table row and its approved hashes; what is as ``before`` is kept, with all computed of it."""
     same = (
         "id", "name", "transport", "description", "owner_id", "project_id", "command", "url", "secrets_encrypted",
         "enabled", "can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds",
         "max_concurrency", "priority", "health_error", "latency_ms", "protocol_version", "server_info", "probed_at",
     )  # fmt: skip
+    seen = tuple(ToolInfo.from_wire(tool) for tool in row["tools"])
+    if before is not None and before.seen == seen:
+        seen = before.seen
+    pins = None if row["pinned_at"] is None else hashes
     return ServerEntry(
         **{name: row[name] for name in same},
         args=tuple(row["args"]),
         declared=tuple(row["capabilities"]),
         task_types=frozenset(row["task_types"]),
-        tools=tuple(ToolInfo.from_wire(tool) for tool in row["tools"]),
+        tools=seen if pins is None else sort_tools(seen, pins).trusted,
+        seen=seen,
+        pins=pins,
         health=Health(row["health"]),
     )

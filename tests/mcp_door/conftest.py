@@ -126,6 +126,12 @@ async def register(container: Container, caller: Caller, *, shared: bool = False
     return await container.registry.find(entry.id)
 
 
+async def approve_all(container: Container, caller: Caller, entry: Any) -> None:
+    """Approve whatever a server shows by now."""
+    found = await container.tool_trust.definitions(caller, entry.id)
+    await container.tool_trust.approve(caller, entry.id, None, found.seen)
+
+
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):

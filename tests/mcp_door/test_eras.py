@@ -16,7 +16,7 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
-from tests.mcp_door.conftest import Connect, local_server, register, until
+from tests.mcp_door.conftest import Connect, approve_all, local_server, register, until
 from tests.serving import free_port
 
 ERAS = Path(__file__).parents[1] / "mcp" / "servers" / "eras.py"
@@ -180,7 +180,9 @@ async def _listening(stack: AsyncExitStack, client: Client, heard: _Heard, uris:
     stack.callback(task.cancel)
 
 
-async def test_changes_are_announced_to_who_wants_to_know(behind: tuple[str, str], connect: Connect) -> None:
+async def test_changes_are_announced_to_who_wants_to_know(
+    behind: tuple[str, str], connect: Connect, container: Container, ada: Caller
+) -> None:
     heard = _Heard()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(message_handler=heard.message))
@@ -190,6 +192,8 @@ async def test_changes_are_announced_to_who_wants_to_know(behind: tuple[str, str
         before = {tool.name for tool in (await client.list_tools()).tools}
         await client.call_tool("eras__grow", {})
         await until(lambda: {"notifications/tools/list_changed", "ToolsListChanged"} & set(heard.events))
+        (entry,) = [one for one in await container.registry.all() if one.name == "eras"]
+        await approve_all(container, ada, entry)
         after = {tool.name for tool in (await client.list_tools(cache_mode="refresh")).tools}
         assert after - before == {"eras__grown"}
         assert _text(await client.call_tool("eras__grown", {})) == "here"

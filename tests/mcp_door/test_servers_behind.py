@@ -11,7 +11,7 @@ import pytest
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
 from tests.mcp.conftest import http_server
-from tests.mcp_door.conftest import HOSTILE, Connect, Service, local_server, register, until
+from tests.mcp_door.conftest import HOSTILE, Connect, Service, approve_all, local_server, register, until
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
 
@@ -145,12 +145,16 @@ async def test_a_remote_server_is_called_with_its_progress(connect: Connect, con
     assert told == [(1, 3, "counted 1"), (2, 3, "counted 2"), (3, 3, "counted 3")]
 
 
-async def test_a_tool_that_appeared_since_the_last_probe_can_be_called(
+async def test_a_tool_that_appeared_since_the_last_probe_waits_for_its_approval(
     connect: Connect, container: Container, ada: Caller
 ) -> None:
-    await register(container, ada, **local_server("moving", str(HOSTILE), "lists-change"))
+    entry = await register(container, ada, **local_server("moving", str(HOSTILE), "lists-change"))
     async with connect() as client:
         assert (await client.call_tool("moving__poke", {})).content[0].text == "changed"
+        assert "moving__poked" not in {tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools}
+        refused = await client.call_tool("moving__poked", {})
+        assert refused.structured_content["error"]["code"] == "tool_quarantined"
+        await approve_all(container, ada, entry)
         names = {tool.name for tool in (await client.list_tools(cache_mode="bypass")).tools}
         assert "moving__poked" in names
         assert (await client.call_tool("moving__poked", {})).content[0].text == "changed"
