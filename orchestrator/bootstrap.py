@@ -31,6 +31,7 @@ from orchestrator.services.accounts import Accounts
 from orchestrator.services.agent_face import AgentFaces
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
+from orchestrator.services.approved_tools import ApprovedTools
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.call_gate import CallGate
@@ -214,7 +215,7 @@ def build_container(settings: Settings) -> Container:
     passwords = Passwords()
     oauth = _oauth(settings, database, secretbox)
     huggingface = HFService(settings.hf_url)
-    gate = CallGate(pool, access)
+    gate = CallGate(pool, access, (ApprovedTools(),))
     catalogue = McpCatalogue(registry, pool, gate)
     embeddings = _embeddings(settings)
     graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)

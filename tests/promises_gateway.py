@@ -43,4 +43,17 @@ GATEWAY = (
         "agents.endpoint", _SOURCE + " 4", "An agent may have an endpoint of its own, and has the tools it shows.",
         "agents/test_run_agent.py::test_an_agent_with_an_endpoint_of_its_own_has_the_tools_it_shows",
     ),
+    _promise(
+        "door.pinned", _SOURCE + " 8", "A changed or new tool definition is quarantined until somebody approves it.",
+        _DOOR + "pinned_tools.py::test_a_changed_definition_is_held_back_by_every_way_until_it_is_approved",
+        _DOOR + "pinned_tools.py::test_a_new_tool_waits_and_clients_hear_of_its_approval",
+        _DOOR + "pinned_tools.py::test_another_definition_for_the_caller_than_for_the_prober_is_not_called",
+        _DOOR + "pinned_tools.py::test_a_tool_hidden_from_lists_cannot_be_called_behind_a_face_of_one_server",
+        "mcp/test_pins.py::test_a_server_that_changes_between_look_and_call_is_not_called",
+    ),
+    _promise(
+        "door.difference", _SOURCE + " 8", "Whoever approves sees what hides, and approves exactly what was seen.",
+        _DOOR + "pinned_tools.py::test_a_difference_shows_what_hides_and_a_decision_names_what_was_seen",
+        "mcp/test_pins.py::test_whatever_hides_is_made_visible",
+    ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""``mcp``: list, add, import, search, probe, call, health. Client commands over HTTP.
+"""``mcp``: list, add, import, search, probe, definitions, call, health. Client commands over HTTP.
 
 A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
 """
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestrator.cli import mcp_definitions
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import Limit, Offset, ProjectName, json_object, optional_project, server_id
 from orchestrator.cli.client_login import run
@@ -18,6 +19,10 @@ from orchestrator.core.errors import InvalidInput
 app = typer.Typer(
     help="MCP servers: list, add, import, search, probe, call, health.", no_args_is_help=True, add_completion=False
 )
+
+app.command()(mcp_definitions.definitions)
+app.command()(mcp_definitions.approve)
+app.command()(mcp_definitions.reject)
 
 NOT_WELL = 3
 

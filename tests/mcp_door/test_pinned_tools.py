@@ -137,7 +137,9 @@ async def test_a_changed_definition_is_held_back_by_every_way_until_it_is_approv
         assert (await client.call_tool("rug__tell", {})).content[0].text == "tell ran"
     answer = await rug.execute("add")
     assert (answer.status_code, answer.json()["code"]) == (409, "tool_quarantined")
-    tools = PooledTools(container.registry, container.pool, container.views, None, CallContext(user_id=ada.user_id))
+    tools = PooledTools(
+        container.registry, container.pool, container.gate, container.views, None, CallContext(user_id=ada.user_id)
+    )
     assert "rug__add" not in {tool.name for tool in await tools.available()}
     entry = next(one for one in await container.registry.all() if one.name == "rug")
     assert "add" not in {capability.name for capability in entry.capabilities}
