@@ -31,10 +31,14 @@ from orchestrator.services.accounts import Accounts
 from orchestrator.services.agent_face import AgentFaces
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
+from orchestrator.services.applications import Applications
 from orchestrator.services.approved_tools import ApprovedTools
+from orchestrator.services.authorization_grants import AuthorizationGrants
+from orchestrator.services.authorization_requests import AuthorizationRequests
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.call_gate import CallGate
+from orchestrator.services.client_documents import ClientDocuments
 from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.follow_projects import FollowedProjects
@@ -49,6 +53,7 @@ from orchestrator.services.mcp_endpoints import McpEndpoints
 from orchestrator.services.mcp_offers import McpOffers
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.oauth import OAuth
+from orchestrator.services.oauth_clients import OAuthClients
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
 from orchestrator.services.passwords import Passwords
 from orchestrator.services.pending import Pending
@@ -98,6 +103,10 @@ class Container:
     sessions: Sessions
     api_tokens: ApiTokens
     oauth: OAuth
+    oauth_clients: OAuthClients
+    authorizations: AuthorizationRequests
+    grants: AuthorizationGrants
+    applications: Applications
     mirrors: Mirrors
     worktrees: Worktrees
     views: ProjectViews
@@ -214,6 +223,9 @@ def build_container(settings: Settings) -> Container:
     tokens = _tokens(settings, stored)
     passwords = Passwords()
     oauth = _oauth(settings, database, secretbox)
+    sessions = Sessions(database, tokens, days=settings.refresh_token_days)
+    documents = ClientDocuments(allow_private=settings.allow_private_client_documents)
+    clients = OAuthClients(database, documents)
     huggingface = HFService(settings.hf_url)
     gate = CallGate(pool, access, (ApprovedTools(),))
     catalogue = McpCatalogue(registry, pool, gate)
@@ -233,9 +245,13 @@ def build_container(settings: Settings) -> Container:
         request_limit=RequestLimit(settings.requests_per_minute),
         passwords=passwords,
         accounts=Accounts(database, passwords, allow_registration=settings.allow_registration),
-        sessions=Sessions(database, tokens, days=settings.refresh_token_days),
+        sessions=sessions,
         api_tokens=ApiTokens(database, stored, access),
         oauth=oauth,
+        oauth_clients=clients,
+        authorizations=AuthorizationRequests(clients, secretbox),
+        grants=AuthorizationGrants(database, sessions, tokens, clients),
+        applications=Applications(database, sessions),
         mirrors=mirrors,
         worktrees=worktrees,
         views=views,
@@ -279,6 +295,7 @@ def build_container(settings: Settings) -> Container:
         pool.aclose,
         followed.aclose,
         *([embeddings.aclose] if embeddings else []),
+        documents.aclose,
     ]
     return container
 

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
         "Link-local ones (169.254.0.0/16, fe80::/10) are refused always.",
     )
 
+    allow_private_client_documents: bool = Field(
+        False,
+        description="Whether programs that connect to /mcp may describe themselves by a document at a private or "
+        "loopback address. Anybody can make the service fetch one. Link-local addresses are refused always.",
+    )
+
     light_workers: int = Field(1, ge=0, description="Light worker processes that `up` starts.")
     heavy_workers: int = Field(1, ge=0, description="Heavy worker processes that `up` starts.")
     light_concurrency: int = Field(256, ge=1, description="Tool calls one light worker runs at once.")

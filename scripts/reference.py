@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from fastapi.routing import APIRoute
 
-from orchestrator.api import routes, service
+from orchestrator.api import oauth_metadata, oauth_server, routes, service
 from orchestrator.api.dependencies import Authenticated
 from orchestrator.cli.app import app
 from orchestrator.cli.openapi import write as write_openapi
@@ -86,8 +86,8 @@ def routes_page() -> str:
     rows = [(f"`{door}`", _asks(door), door.route.summary or "") for door in doors()]
     more = [
         (f"`{method} {route.path}`", "nobody", route.summary or "")
-        for route in service.router.routes
-        if isinstance(route, APIRoute)
+        for route in (*service.router.routes, *oauth_metadata.router.routes, *oauth_server.router.routes)
+        if isinstance(route, APIRoute) and route.include_in_schema
         for method in sorted(route.methods)
     ]
     more += [

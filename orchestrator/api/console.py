@@ -26,7 +26,9 @@ DIST = Path(__file__).parents[2] / "ui" / "dist"
 
 _PAGE = "index.html"
 _NONCE_MARK = b"__CSP_NONCE__"
-_OTHER_DOORS = frozenset({"api", "mcp", "docs", "redoc", "openapi.json", "health", "ready", "metrics", ".well-known"})
+_OTHER_DOORS = frozenset({
+    "api", "mcp", "oauth", "docs", "redoc", "openapi.json", "health", "ready", "metrics", ".well-known",
+})  # fmt: skip
 _FOREVER = "public, max-age=31536000, immutable"
 _COMPRESSIBLE = ("text/", "application/javascript", "application/json", "image/svg+xml")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -42,13 +41,15 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from orchestrator import __version__
+from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
 from orchestrator.api.mcp_own_tool import Call
-from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on
+from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on, require_scope
 from orchestrator.api.mcp_search import CALL_TOOL, called
 from orchestrator.api.mcp_shapes import offered_wire, project_of, relayed
 from orchestrator.api.mcp_tools import own_listed, own_tools
+from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import Forbidden, NotAuthenticated, NotFound, OrchestratorError
@@ -61,11 +62,8 @@ from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 
 log = structlog.get_logger(__name__)
 
-REFUSED = -32010
-"""Our JSON-RPC code for what no other argument would change: the token lacks a scope. ``data`` is our error."""
 _MODERN_ONLY = frozenset({"resultType", "_meta", "ttlMs", "cacheScope"})
 _MOST_LEVELS = 10_000
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _CALLER, _ENDPOINT = "orchestrator.caller", "orchestrator.endpoint"
 _INSTRUCTIONS = """\
 Tools named server__tool belong to MCP servers registered with this orchestrator; the others are its own. Work that
@@ -125,8 +123,7 @@ class McpDoor:
             "resources/unsubscribe": lambda exchange, _: self._changes.subscribe(exchange, wanted=False),
             **Relay(container, self._rounds).methods,
         }
-        named = urlsplit(container.settings.base_url).hostname
-        self._hosts = _LOOPBACK | {container.settings.host} | ({named} if named else set())
+        self._hosts = own_hosts(container)
         self._origins = {origin.strip() for origin in container.settings.cors_origins.split(",") if origin.strip()}
 
     @asynccontextmanager
@@ -146,20 +143,28 @@ class McpDoor:
 
     async def handle(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """One HTTP request, from a caller who says who they are."""
-        request = Request(scope)
+        request = Request(scope, receive)
         self._refuse_rebinding(request)
-        caller = await self._authenticate(request)
+        try:
+            caller = await mcp_credentials.caller_of(request, self._container)
+        except NotAuthenticated as error:
+            await mcp_credentials.unauthenticated(request, self._container, error)(scope, receive, send)
+            return
         self._container.request_limit.take(caller.user_id)
         scope[_CALLER] = caller
-        # By this the SDK ties a session to whoever opened it.
-        owner = AccessToken(
-            token="", client_id=str(caller.session_id or caller.via), scopes=[], subject=str(caller.user_id)
-        )
+        # By this the SDK ties a session to whoever opened it. An application that was given more goes on with its own.
+        opener = caller.via if caller.via == "application" else str(caller.session_id or caller.via)
+        owner = AccessToken(token="", client_id=opener, scopes=[], subject=str(caller.user_id))
         scope["user"] = AuthenticatedUser(owner)
         endpoint = await self._container.endpoints.find(caller, request.path_params.get("name", ""))
         if endpoint.project_id is not None:
             caller = scope[_CALLER] = replace(caller, project_id=endpoint.project_id)
         scope[_ENDPOINT] = endpoint
+        lacking, request_id, receive = await mcp_credentials.scope_needed(request, receive, caller, endpoint)
+        if lacking is not None:
+            answer = mcp_credentials.insufficient(request, self._container, lacking, request_id)
+            await answer(scope, receive, send)
+            return
         _caller.set(caller)
         _endpoint.set(endpoint)
         if scope["method"] != "GET":
@@ -190,21 +195,10 @@ class McpDoor:
 
     def _refuse_rebinding(self, request: Request) -> None:
         """A page elsewhere must not reach us under a name it made up, nor in the browser of somebody who can."""
-        host = _hostname(f"//{request.headers.get('host', '')}")
-        if host not in self._hosts:
-            raise Forbidden(
-                f"this service is not known as {host!r}", field="Host", hint="set PUBLIC_URL to its address"
-            )
+        require_own_host(request, self._hosts)
         origin = request.headers.get("origin")
-        if origin and origin not in self._origins and _hostname(origin) not in self._hosts:
+        if origin and origin not in self._origins and hostname(origin) not in self._hosts:
             raise Forbidden(f"pages of {origin[:200]!r} may not call this", field="Origin", hint="set CORS_ORIGINS")
-
-    async def _authenticate(self, request: Request) -> Caller:
-        """Bearer tokens only: a cookie is sent by browsers without anybody's wish."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise NotAuthenticated("send Authorization: Bearer <access token or personal API token>")
-        return await self._container.tokens.caller_of_bearer(token.strip())
 
     # Protocol.
 
@@ -287,9 +281,9 @@ class McpDoor:
             name, arguments = called(arguments)
         own = own_tools(exchange.endpoint).get(name)
         if own is not None:
-            _require(caller, own.scope)
+            require_scope(caller, own.scope)
             return (await own(Call(self._container, caller, exchange.endpoint, on_progress), arguments)).to_wire()
-        _require(caller, Scope.MCPS_EXECUTE)
+        require_scope(caller, Scope.MCPS_EXECUTE)
         offered = await self._container.catalogue.find(caller, name, exchange.endpoint)
         if offered is None:
             raise _unknown(name)
@@ -337,22 +331,8 @@ def _more(exchange: Exchange) -> dict[str, Any]:
     return {key: value for key, value in exchange.forwarded.items() if key not in ("name", "arguments")}
 
 
-def _require(caller: Caller, scope: Scope) -> None:
-    try:
-        caller.require(scope)
-    except Forbidden as error:
-        raise MCPError(REFUSED, error.message, error.as_dict()) from error
-
-
 def _unknown(name: str) -> MCPError:
     return MCPError(INVALID_PARAMS, f"Unknown tool: {name[:200]}", {"code": "not_found", "field": "name"})
-
-
-def _hostname(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None
 
 
 class _Endpoint:

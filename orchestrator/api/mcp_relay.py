@@ -13,9 +13,10 @@ from mcp_types import INVALID_PARAMS, PROTOCOL_VERSION_META_KEY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from orchestrator.api.mcp_conversation import Context, Direct, Rounds, is_ours
+from orchestrator.api.mcp_credentials import REFUSED
 from orchestrator.bootstrap import Container
-from orchestrator.core.caller import Caller
-from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import Forbidden, NotFound, OrchestratorError
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.relay import Conversation
@@ -111,11 +112,14 @@ class Relay:
     async def _list(self, exchange: Exchange, kind: Kind) -> dict[str, Any]:
         if exchange.params.get("cursor") is not None:
             raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
-        offers = await self._container.offers.listing(exchange.caller, kind, exchange.endpoint)
-        items = [dict(offer.wire) for offer in offers.values()]
+        items: list[dict[str, Any]] = []
+        if Scope.MCPS_EXECUTE in exchange.caller.scopes:
+            offers = await self._container.offers.listing(exchange.caller, kind, exchange.endpoint)
+            items = [dict(offer.wire) for offer in offers.values()]
         return {kind.field: items, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
 
     async def _read(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
+        require_scope(exchange.caller, Scope.MCPS_EXECUTE)
         uri = str(exchange.params.get("uri", ""))
         holders = await self._container.offers.holders(exchange.caller, uri, exchange.endpoint)
         missing = INVALID_PARAMS if exchange.modern else RESOURCE_NOT_FOUND
@@ -129,6 +133,7 @@ class Relay:
         raise refused
 
     async def _prompt(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
+        require_scope(exchange.caller, Scope.MCPS_EXECUTE)
         name = str(exchange.params.get("name", ""))
         offer = await self._offered_prompt(exchange, name)
         params = {**exchange.forwarded, "name": offer.original}
@@ -136,6 +141,7 @@ class Relay:
         return await self._ask(exchange, offer, "prompts/get", params, about, on_progress)
 
     async def _complete(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
+        require_scope(exchange.caller, Scope.MCPS_EXECUTE)
         ref = exchange.params.get("ref") or {}
         if ref.get("type") == "ref/prompt":
             offer = await self._offered_prompt(exchange, str(ref.get("name", "")))
@@ -177,6 +183,14 @@ class Relay:
                 raise passed_on(error, definition.secrets) from error
 
         return await conversing(self._rounds, exchange, about, run)
+
+
+def require_scope(caller: Caller, scope: Scope) -> None:
+    """Raise our JSON-RPC error unless the token carries the scope."""
+    try:
+        caller.require(scope)
+    except Forbidden as error:
+        raise MCPError(REFUSED, error.message, error.as_dict()) from error
 
 
 def passed_on(error: OrchestratorError, secrets: tuple[str, ...] = ()) -> MCPError:

@@ -1,12 +1,14 @@
 """The catalogue of URLs: every router, the busiest first, as they are tried in turn. What is not here does not exist.
 
-Each lives under /api/v1; ``seed_paths`` answers under /api too, as the first documents wrote it.
+Each lives under /api/v1; ``seed_paths`` answers under /api too, as the first documents wrote it. OAuth's own paths for
+programs that connect to /mcp are where their standards want them, at the root.
 """
 
 from fastapi import APIRouter, FastAPI
 
 from orchestrator.api import (
     agents,
+    applications,
     auth,
     console,
     kg,
@@ -18,6 +20,8 @@ from orchestrator.api import (
     mcp_search,
     mcps,
     oauth,
+    oauth_metadata,
+    oauth_server,
     projects,
     reference,
     service,
@@ -47,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     oauth.router,
     user.router,
     tokens.router,
+    applications.router,
     spaces.router,
 )
 
@@ -75,4 +80,6 @@ def mount(app: FastAPI) -> None:
     app.include_router(reference.router)
     for router in others:
         app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
+    app.include_router(oauth_metadata.router)
+    app.include_router(oauth_server.router)
     app.include_router(console.console_router())

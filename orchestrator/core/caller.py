@@ -31,8 +31,9 @@ ALL_SCOPES = frozenset(Scope)
 class Caller:
     """An authenticated user. ``project_id`` narrows a token to one project.
 
-    ``via`` is access_token, session (the console's cookie) or api_token; ``session_id`` is the log-in behind the first
-    two, which is what logging out ends.
+    ``via`` is access_token, session (the console's cookie), api_token or application (a connected program, at the MCP
+    endpoint ``resource`` only). ``session_id`` is the log-in behind all but an API token, which is what logging out or
+    disconnecting ends.
     """
 
     user_id: UUID
@@ -41,6 +42,7 @@ class Caller:
     project_id: UUID | None = None
     via: str = "access_token"
     session_id: UUID | None = None
+    resource: str | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the token carries the scope."""
@@ -48,8 +50,8 @@ class Caller:
             raise Forbidden(f"this token lacks the scope {scope}", details={"scope": scope})
 
     def require_login(self) -> None:
-        """Raise Forbidden for a personal API token: what guards the account itself wants a person who logged in."""
-        if self.session_id is None:
+        """Raise Forbidden for a token or a program: what guards the account itself wants a person who logged in."""
+        if self.session_id is None or self.via == "application":
             raise Forbidden("this needs a log-in; a personal API token is not enough")
 
     def require_project(self, project_id: UUID | None) -> None:

@@ -8,6 +8,7 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     │   ├── BadQuery 400            a SPARQL text that cannot be answered
     │   │   └── QueryRefused 403    one that is understood and not allowed
     │   └── TooLarge 413            over a size limit
+    ├── OAuthRefused 400            an OAuth client asked for what it cannot have; ``details.error`` is RFC 6749's word
     ├── NotAuthenticated 401        no, wrong or expired credentials
     ├── Forbidden 403               known caller, not allowed
     ├── NotFound 404                absent, or hidden from this caller
@@ -75,6 +76,12 @@ class TooLarge(InvalidInput):
     """Something is over a size limit."""
 
     code, status = "too_large", 413
+
+
+class OAuthRefused(OrchestratorError):
+    """An OAuth client asked for what it cannot have; ``details.error`` is the word of RFC 6749."""
+
+    code, status = "oauth_refused", 400
 
 
 class NotAuthenticated(OrchestratorError):

@@ -3,6 +3,7 @@
 from orchestrator.models.accounts import ApiToken, Identity, RefreshToken, User
 from orchestrator.models.base import Base
 from orchestrator.models.database import Database
+from orchestrator.models.oauth import OAuthClient, OAuthCode, OAuthConsent, OAuthGrant
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
 from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
 from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, TaskRow
@@ -20,6 +21,10 @@ __all__ = [
     "McpServer",
     "McpToolPin",
     "Membership",
+    "OAuthClient",
+    "OAuthCode",
+    "OAuthConsent",
+    "OAuthGrant",
     "OutboxRow",
     "Project",
     "RefreshToken",

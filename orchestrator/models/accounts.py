@@ -51,7 +51,8 @@ class RefreshToken(Identified, Base):
     """What keeps a log-in alive. A family is one log-in.
 
     Of kind ``refresh``: one link of a rotating chain, and reuse of a rotated link revokes the family. Of kind
-    ``session``: the value of the console's cookie, the only one of its family.
+    ``session``: the value of the console's cookie, the only one of its family. Of kind ``application``: a chain of a
+    program that the user connected; its family is the grant.
     """
 
     __tablename__ = "refresh_tokens"

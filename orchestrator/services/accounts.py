@@ -4,7 +4,6 @@ Used by the account doors and the CLI. The first user ever becomes admin of the 
 ``sessions``, identities elsewhere in ``oauth``, personal API tokens in ``api_tokens``.
 """
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +21,7 @@ from orchestrator.core.states import TaskState
 from orchestrator.models.accounts import Identity, User
 from orchestrator.models.database import Database
 from orchestrator.models.tasks import TaskRow
-from orchestrator.services.limits import AttemptLimit
+from orchestrator.services.limits import AttemptLimit, place_of
 from orchestrator.services.passwords import Passwords
 
 _WINDOW = 15 * 60.0
@@ -73,14 +72,14 @@ class Accounts:
         """A new user with a password. Conflict when the e-mail is taken."""
         if not self.allow_registration:
             raise Forbidden("registration is closed on this service", hint="ask its admin for an account")
-        self._registrations.attempt(_network(address))
+        self._registrations.attempt(place_of(address))
         password_hash = await self._passwords.hash(password)
         async with self._database.session() as session:
             return await add_user(session, email=email, display_name=display_name, password_hash=password_hash)
 
     async def authenticate(self, email: str, password: str, *, address: str = "") -> User:
         """The user whose e-mail and password these are; equally slow and equally worded whatever is wrong."""
-        network = _network(address)
+        network = place_of(address)
         pair = (network, email.lower())
         self._by_pair.attempt(pair)
         self._by_address.attempt(network)
@@ -172,12 +171,3 @@ async def add_user(session: AsyncSession, *, email: str, **values: Any) -> User:
         raise Conflict("an account with this e-mail exists already", field="email") from error
     await session.refresh(user)
     return user
-
-
-def _network(address: str) -> str:
-    """What counts as one place: an IPv4 address, or the /64 that one subscriber of IPv6 has."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address

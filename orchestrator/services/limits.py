@@ -5,6 +5,7 @@ repositories, a restart may forget, and a hot path must not wait for a store. Wi
 for itself, so the limit is at most that many times higher.
 """
 
+import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
@@ -77,3 +78,12 @@ class AttemptLimit:
     def forgive(self, key: Hashable) -> None:
         """Forget every attempt of a key."""
         self._attempts.pop(key, None)
+
+
+def place_of(address: str) -> str:
+    """What counts as one place: an IPv4 address, or the /64 that one subscriber of IPv6 has."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address

@@ -2,7 +2,8 @@
 
 API clients get an access token and a refresh token that changes at every use; the console gets one opaque cookie. A
 refresh token that is used again ends its whole log-in, because one of its two holders is a thief. Two refreshes that
-race within ten seconds are no theft: both get the very same successor, so the chain never forks.
+race within ten seconds are no theft: both get the very same successor, so the chain never forks. A connected
+application holds a chain of its own kind, begun in ``authorization_grants``.
 """
 
 import base64
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from orchestrator.core.errors import NotAuthenticated
@@ -47,6 +49,15 @@ class CookieSession:
     csrf_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The next link of a chain, whose it is and which log-in it keeps alive."""
+
+    user: User
+    session_id: UUID
+    refresh_token: str
+
+
 class Sessions:
     """Log-ins of users. ``days`` is how long one lives without use."""
 
@@ -68,15 +79,32 @@ class Sessions:
         await self._insert(user.id, family, secret, "session", user_agent)
         return CookieSession(secret, self._tokens.csrf_token(family))
 
+    async def start_application(
+        self, session: AsyncSession, user_id: UUID, grant_id: UUID, *, life: timedelta | None = None
+    ) -> str:
+        """Begin the chain of a connected application inside the caller's transaction; returns its first link."""
+        await self._forget_old(session, user_id)
+        secret = new_secret()
+        row = self._row(user_id, grant_id, secret, "application", "")
+        if life is not None:
+            row.expires_at = datetime.now(UTC) + life
+        session.add(row)
+        return secret
+
     async def refresh(self, refresh_token: str) -> TokenPair:
         """The next pair of a log-in; NotAuthenticated when the token is unknown, expired, revoked or used before."""
+        rotated = await self.rotate(refresh_token)
+        return self._pair(rotated.user, rotated.session_id, rotated.refresh_token)
+
+    async def rotate(self, refresh_token: str, *, kind: str = "refresh") -> Rotated:
+        """The successor of a refresh token; NotAuthenticated when it is unknown, expired, revoked or used before."""
         now = datetime.now(UTC)
         # A log-out that ran beside a refresh saw only the links there were: any revoked link condemns the family.
         ended = exists().where(_sibling.family_id == RefreshToken.family_id, _sibling.revoked_at.is_not(None))
         query = (
             select(RefreshToken, User, ended)
             .join(User, User.id == RefreshToken.user_id)
-            .where(RefreshToken.token_hash == digest(refresh_token), RefreshToken.kind == "refresh")
+            .where(RefreshToken.token_hash == digest(refresh_token), RefreshToken.kind == kind)
             .with_for_update(of=RefreshToken)
         )
         async with self._database.session() as session:
@@ -89,12 +117,12 @@ class Sessions:
             successor = self._successor(refresh_token)
             if link.rotated_at is None:
                 link.rotated_at = now
-                session.add(self._row(user.id, link.family_id, successor, "refresh", link.user_agent))
+                session.add(self._row(user.id, link.family_id, successor, kind, link.user_agent))
         if link.rotated_at != now and now - link.rotated_at > GRACE:
             await self._end(RefreshToken.family_id == link.family_id)
             log.warning("refresh_token_reused", user_id=str(user.id), session_id=str(link.family_id))
             raise NotAuthenticated("the refresh token was used before; this log-in is ended", hint="log in again")
-        return self._pair(user, link.family_id, successor)
+        return Rotated(user, link.family_id, successor)
 
     async def end(self, session_id: UUID) -> None:
         """End one log-in."""
@@ -125,9 +153,12 @@ class Sessions:
 
     async def _insert(self, user_id: UUID, family: UUID, secret: str, kind: str, user_agent: str) -> None:
         async with self._database.session() as session:
-            old = RefreshToken.expires_at < datetime.now(UTC) - timedelta(days=1)
-            await session.execute(delete(RefreshToken).where(RefreshToken.user_id == user_id, old))
+            await self._forget_old(session, user_id)
             session.add(self._row(user_id, family, secret, kind, user_agent))
+
+    async def _forget_old(self, session: AsyncSession, user_id: UUID) -> None:
+        old = RefreshToken.expires_at < datetime.now(UTC) - timedelta(days=1)
+        await session.execute(delete(RefreshToken).where(RefreshToken.user_id == user_id, old))
 
     def _row(self, user_id: UUID, family: UUID, secret: str, kind: str, user_agent: str) -> RefreshToken:
         return RefreshToken(

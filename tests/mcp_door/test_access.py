@@ -35,7 +35,11 @@ async def test_nobody_is_told_how_to_authenticate(service: Service, authorizatio
     headers = {"Authorization": authorization} if authorization else {}
     answer = await post(service, **headers)
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert (
+        f'resource_metadata="{service.url}/.well-known/oauth-protected-resource/mcp"'
+        in answer.headers["www-authenticate"]
+    )
     assert answer.json()["code"] == "not_authenticated"
 
 

@@ -11,6 +11,12 @@ export const router = createBrowserRouter([
   { path: "/login", element: <LoginPage />, errorElement: <CrashPage /> },
   { path: "/register", element: <RegisterPage />, errorElement: <CrashPage /> },
   {
+    path: "/connect/:requestId",
+    errorElement: <CrashPage />,
+    hydrateFallbackElement: <></>,
+    lazy: async () => ({ Component: (await import("./pages/ConnectPage.tsx")).ConnectPage }),
+  },
+  {
     element: <AppLayout />,
     errorElement: <CrashPage />,
     hydrateFallbackElement: <></>,

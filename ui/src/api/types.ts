@@ -26,5 +26,7 @@ export type Agent = Schemas["AgentOut"];
 export type Profile = Schemas["ProfileOut"];
 export type NewAccount = Schemas["RegisterIn"];
 export type ApiToken = Schemas["TokenOut"];
+export type Application = Schemas["ApplicationOut"];
+export type Asked = Schemas["AskedOut"];
 export type NewToken = Schemas["TokenIn"];
 export type TokenScope = NewToken["scopes"][number];

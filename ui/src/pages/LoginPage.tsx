@@ -16,6 +16,7 @@ export function LoginPage() {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const next = safeNext(params.get("next"));
+  const here = params.has("next") ? `?${new URLSearchParams({ next })}` : "";
   if (profile.data) return <Navigate to={next} replace />;
   const fields = login.error ? asProblem(login.error).fields : {};
   return (
@@ -24,7 +25,7 @@ export function LoginPage() {
       foot={
         <>
           No account yet?{" "}
-          <Link to="/register" className="link">
+          <Link to={`/register${here}`} className="link">
             Register
           </Link>
         </>

@@ -1,18 +1,22 @@
 import { Button, Divider, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { Link, Navigate } from "react-router";
+import { Link, Navigate, useSearchParams } from "react-router";
 import { asProblem } from "../api/problem.ts";
 import { useProfile, useRegister } from "../api/session.ts";
 import { OutsideLogins } from "../components/OutsideLogins.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { AuthFrame } from "../layout/AuthFrame.tsx";
+import { safeNext } from "../lib/safeNext.ts";
 
 /** Make an account with e-mail and password; one is logged in afterwards. */
 export function RegisterPage() {
+  const [params] = useSearchParams();
   const profile = useProfile();
   const register = useRegister();
   const [form, setForm] = useState({ display_name: "", email: "", password: "" });
-  if (profile.data) return <Navigate to="/projects" replace />;
+  const next = safeNext(params.get("next"));
+  const here = params.has("next") ? `?${new URLSearchParams({ next })}` : "";
+  if (profile.data) return <Navigate to={next} replace />;
   const fields = register.error ? asProblem(register.error).fields : {};
   const bind = (name: keyof typeof form) => ({
     value: form[name],
@@ -28,7 +32,7 @@ export function RegisterPage() {
       foot={
         <>
           Already registered?{" "}
-          <Link to="/login" className="link">
+          <Link to={`/login${here}`} className="link">
             Log in
           </Link>
         </>
@@ -41,7 +45,7 @@ export function RegisterPage() {
         }}
       >
         <Stack gap={14}>
-          <OutsideLogins next="/projects">
+          <OutsideLogins next={next}>
             <Divider label="or by e-mail" />
           </OutsideLogins>
           <TextInput label="Name" autoComplete="name" autoFocus {...bind("display_name")} />

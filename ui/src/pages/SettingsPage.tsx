@@ -3,10 +3,11 @@ import { useNavigate, useParams } from "react-router";
 import { useProfile } from "../api/session.ts";
 import { PageHeader } from "../components/PageHeader.tsx";
 import { AccountsSection } from "./settings/AccountsSection.tsx";
+import { ApplicationsSection } from "./settings/ApplicationsSection.tsx";
 import { ProfileSection } from "./settings/ProfileSection.tsx";
 import { TokensSection } from "./settings/TokensSection.tsx";
 
-/** What belongs to who is logged in: profile, API tokens, linked accounts. */
+/** What belongs to who is logged in: profile, API tokens, connected programs, linked accounts. */
 export function SettingsPage() {
   const { section = "profile" } = useParams();
   const navigate = useNavigate();
@@ -25,6 +26,7 @@ export function SettingsPage() {
         <Tabs.List mb="md">
           <Tabs.Tab value="profile">Profile</Tabs.Tab>
           <Tabs.Tab value="tokens">API tokens</Tabs.Tab>
+          <Tabs.Tab value="programs">Connected programs</Tabs.Tab>
           <Tabs.Tab value="accounts">Linked accounts</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="profile">
@@ -32,6 +34,9 @@ export function SettingsPage() {
         </Tabs.Panel>
         <Tabs.Panel value="tokens">
           <TokensSection />
+        </Tabs.Panel>
+        <Tabs.Panel value="programs">
+          <ApplicationsSection />
         </Tabs.Panel>
         <Tabs.Panel value="accounts">
           <AccountsSection profile={profile.data} />
