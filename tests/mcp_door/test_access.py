@@ -71,6 +71,10 @@ async def test_a_token_lists_and_calls_what_its_scopes_allow(
             with pytest.raises(MCPError, match="lacks the scope") as raised:
                 await client.call_tool(name, {})
             assert raised.value.error.data["code"] == "forbidden"
+        assert (await client.list_resources()).resources == []
+        assert (await client.list_prompts()).prompts == []
+        with pytest.raises(MCPError, match="lacks the scope"):
+            await client.read_resource("test://static-text")
     foreign = await make_token(container, ada, Scope.MCPS_EXECUTE)
     async with connect(foreign) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}

@@ -100,19 +100,19 @@ function WhoAsks({ asked }: { asked: Asked }) {
       <Text size="lg" fw={600} className={classes.name}>
         <bdi>{asked.name}</bdi>
       </Text>
-      <Text size="sm">
-        {asked.vouched ? "described by " : "answered at "}
-        <strong className={classes.host}>{asked.host}</strong>
-      </Text>
-      {!asked.vouched && (
+      {asked.vouched ? (
+        <Text size="sm">
+          described by <strong className={classes.host}>{asked.host}</strong>
+        </Text>
+      ) : (
         <Text size="sm" className={classes.warning}>
           <IconAlertTriangle size={15} stroke={1.8} aria-hidden /> It named itself; nobody has checked that
           name.
         </Text>
       )}
-      <Text size="sm" c="dimmed">
+      <Text size="sm">
         {asked.local ? "The answer goes to a program on this computer: " : "The answer goes to "}
-        <span className={classes.host}>{asked.way_back}</span>. Connect only what you started yourself.
+        <strong className={classes.host}>{asked.way_back}</strong>. Connect only what you started yourself.
       </Text>
     </div>
   );
