@@ -49,6 +49,7 @@ from orchestrator.services.hf_service import HFService
 from orchestrator.services.keyfile import read_or_make
 from orchestrator.services.limits import RequestLimit
 from orchestrator.services.mcp_catalogue import McpCatalogue
+from orchestrator.services.mcp_documents import McpDocuments
 from orchestrator.services.mcp_endpoints import McpEndpoints
 from orchestrator.services.mcp_offers import McpOffers
 from orchestrator.services.mcp_registry import McpRegistry
@@ -68,6 +69,7 @@ from orchestrator.services.run_tool import RegistryServers, ToolExecutor
 from orchestrator.services.scratch_graphs import ScratchGraphs
 from orchestrator.services.sessions import Sessions
 from orchestrator.services.slots import FreedSlots
+from orchestrator.services.space_servers import SpaceServers
 from orchestrator.services.space_service import SpaceService
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
@@ -127,6 +129,7 @@ class Container:
     github: GitHubService
     huggingface: HFService
     spaces: SpaceService
+    space_servers: SpaceServers
     events: EventStream
     projects: ProjectService
     graphs: GraphService
@@ -136,6 +139,7 @@ class Container:
     gate: CallGate
     tool_calls: ToolCalls
     tool_trust: ToolTrust
+    documents: McpDocuments
     reaper: Reaper
     slots: FreedSlots
     pending: Pending
@@ -272,6 +276,7 @@ def build_container(settings: Settings) -> Container:
         github=GitHubService(settings.github_api_url),
         huggingface=huggingface,
         spaces=SpaceService(database, pool, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),
+        space_servers=SpaceServers(registry, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),
         events=EventStream(database, wake),
         projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
         graphs=graphs,
@@ -281,6 +286,7 @@ def build_container(settings: Settings) -> Container:
         gate=gate,
         tool_calls=ToolCalls(registry, gate, views),
         tool_trust=ToolTrust(database, registry, pool),
+        documents=McpDocuments(registry),
         reaper=Reaper(database, writer),
         slots=slots,
         pending=Pending(database, tasks, targets, slots),

@@ -102,4 +102,22 @@ GATEWAY = (
         _DOOR + "client_documents.py::test_no_redirect_is_followed_and_nothing_but_plain_json_is_read",
         "accounts/test_redirect_uris.py::test_these_may_not",
     ),
+    _promise(
+        "registry.documents", _SOURCE + " 9", "Documents of other clients go in, and out without secrets.",
+        "mcp/test_documents.py::test_claudes_document_is_read",
+        "mcp/test_documents.py::test_cursors_document_is_read_with_its_env_file",
+        "mcp/test_documents.py::test_vs_codes_document_is_read_with_its_inputs",
+        "mcp/test_server_json.py::test_missing_inputs_are_each_named",
+        "mcp/test_documents.py::test_whatever_is_exported_is_read_back_the_same_and_holds_no_secret",
+        "mcp/test_server_json.py::test_an_exported_server_json_is_valid_and_reads_back_the_same",
+        "api/test_mcp_documents.py::test_servers_are_exported_for_every_client_and_come_back_without_their_secrets",
+    ),
+    _promise(
+        "registry.capabilities", _SOURCE + " 9", "Capability tags come from tools and can be edited and set back.",
+        "api/test_mcp_documents.py::test_capabilities_are_edited_and_set_back_to_those_of_the_tools",
+    ),
+    _promise(
+        "registry.spaces", _SOURCE + " 9", "A user's Spaces that carry an MCP server are found and registered.",
+        "spaces/test_space_servers.py::test_a_space_is_found_registered_and_called_with_its_owners_token",
+    ),
 )  # fmt: skip

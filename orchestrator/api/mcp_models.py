@@ -49,7 +49,9 @@ class _Settings(BaseModel):
         default_factory=dict, max_length=64, description="streamable_http: headers; stored encrypted."
     )
     capabilities: list[Tag | CapabilityIn] = Field(
-        default_factory=list, max_length=200, description="Declared capabilities; empty: those of its tools."
+        default_factory=list,
+        max_length=200,
+        description="Declared capabilities; empty: those derived from its tools.",
     )
     task_types: list[Tag] = Field(
         default_factory=list, max_length=100, description="Only these task types; empty: any."
@@ -111,6 +113,7 @@ class CapabilityOut(BaseModel):
     name: str = Field(description="Its name.")
     version: str = Field(description="Its version.")
     parameters: dict[str, Any] = Field(description="Parameter values it offers.")
+    declared: bool = Field(description="Whether the entry declares it; else it is derived from the tools.")
 
 
 class ServerOut(BaseModel):
@@ -235,20 +238,6 @@ class ProbeOut(BaseModel):
     tools: list[str] = Field(description="Names of its tools.")
     quarantined: list[str] = Field(description="Those of them that are held back until somebody approves them.")
     error: dict[str, Any] | None = Field(description="What went wrong.")
-
-
-class ImportIn(BaseModel):
-    """An mcp.json to import."""
-
-    model_config = ConfigDict(extra="allow")
-
-    shared: bool = Field(False, description="Register for everybody; for admins of the service.")
-
-
-class ImportOut(BaseModel):
-    """What an import did."""
-
-    items: list[ServerOut] = Field(description="The servers registered.")
 
 
 class StatsRow(BaseModel):

@@ -1,6 +1,5 @@
 """The MCP doors over REST: the registry, health, probes, and a tool call made here and now."""
 
-import asyncio
 import time
 from typing import Annotated
 from uuid import UUID
@@ -14,8 +13,6 @@ from orchestrator.api.mcp_models import (
     ExecuteOut,
     HealthList,
     HealthRow,
-    ImportIn,
-    ImportOut,
     ProbeOut,
     ServerCapabilities,
     ServerChange,
@@ -28,6 +25,7 @@ from orchestrator.api.mcp_models import (
 )
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.capabilities import parse_capability
 from orchestrator.mcp.pins import sort_tools
 from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.server_entry import ServerEntry
@@ -86,15 +84,6 @@ async def servers_stats(caller: Reader, container: ContainerDep) -> StatsList:
     return StatsList(items=rows)
 
 
-@router.post("/mcps/import", status_code=201, summary="Import an mcp.json")
-async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep) -> ImportOut:
-    """Register every entry of `mcpServers` (or VS Code's `servers`), all of them or none, and probe each."""
-    entries = await container.registry.import_json(caller, body.model_extra or {}, shared=body.shared)
-    await asyncio.gather(*(container.registry.probe(entry) for entry in entries))
-    container.targets.refresh()
-    return ImportOut(items=[_out(container, await container.registry.find(entry.id)) for entry in entries])
-
-
 @router.get("/mcps/{server_id}", summary="Read an entry")
 async def get_server(server_id: UUID, caller: Reader, container: ContainerDep) -> ServerOut:
     """One registry entry."""
@@ -121,10 +110,12 @@ async def delete_server(server_id: UUID, caller: Writer, container: ContainerDep
 async def server_capabilities(server_id: UUID, caller: Reader, container: ContainerDep) -> ServerCapabilities:
     """What the server can do: declared and derived capabilities, and its tools with their schemas."""
     entry = await container.registry.get(caller, server_id)
+    declared = {parse_capability(raw).name for raw in entry.declared}
     return ServerCapabilities(
         id=entry.id,
         capabilities=[
-            CapabilityOut(name=c.name, version=c.version, parameters=dict(c.parameters)) for c in entry.capabilities
+            CapabilityOut(name=c.name, version=c.version, parameters=dict(c.parameters), declared=c.name in declared)
+            for c in entry.capabilities
         ],
         tools=[
             ToolOut(

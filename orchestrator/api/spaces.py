@@ -1,4 +1,4 @@
-"""The doors of a user's own Hugging Face Spaces: connect, consent, probe, disconnect."""
+"""The doors of a user's own Hugging Face Spaces: connect, consent, probe, disconnect; find MCP servers among them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, require
+from orchestrator.api.mcp_models import Name, ServerOut
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.routing import Health
 from orchestrator.services.space_service import GRADIO_MCP_PATH
@@ -16,6 +17,9 @@ from orchestrator.services.space_service import GRADIO_MCP_PATH
 router = APIRouter(tags=["spaces"])
 
 Owner = Annotated[Caller, require(Scope.ACCOUNT)]
+Registrar = Annotated[Caller, require(Scope.MCPS_WRITE)]
+SpaceId = Annotated[str, Field(max_length=200, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on Hugging Face.")]
+McpPath = Annotated[str, Field(max_length=500, pattern=r"^/[\w./-]*$", description="Where its MCP server answers.")]
 
 
 class SpaceIn(BaseModel):
@@ -23,10 +27,8 @@ class SpaceIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    space_id: str = Field(max_length=200, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on Hugging Face.")
-    mcp_path: str = Field(
-        GRADIO_MCP_PATH, max_length=500, pattern=r"^/[\w./-]*$", description="Where its MCP server answers."
-    )
+    space_id: SpaceId
+    mcp_path: McpPath = GRADIO_MCP_PATH
     consent: bool = Field(False, description="Agree that heavy tasks of yours run there.")
 
 
@@ -59,6 +61,59 @@ class SpaceList(BaseModel):
     """The caller's Spaces."""
 
     items: list[SpaceOut] = Field(description="By name.")
+
+
+class CandidateOut(BaseModel):
+    """A Space that carries an MCP server, as the Hub says."""
+
+    space_id: str = Field(description="owner/name on Hugging Face.")
+    url: str | None = Field(description="Where its MCP server answers; null: it has no running application.")
+    stage: str | None = Field(description="Hugging Face's word for how it stands: RUNNING, SLEEPING, PAUSED, …")
+    private: bool = Field(description="Whether only its owner sees it.")
+    sdk: str | None = Field(description="gradio, docker or static.")
+    server_id: UUID | None = Field(description="Your server in the registry that is this Space; null: none.")
+
+
+class CandidateList(BaseModel):
+    """What was found."""
+
+    items: list[CandidateOut] = Field(description="Your Spaces and those of your organisations, by name.")
+
+
+class RegisterIn(BaseModel):
+    """A Space to register as an MCP server."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    space_id: SpaceId
+    name: Name | None = Field(None, description="Its name in the registry; default: that of the Space.")
+    mcp_path: McpPath = GRADIO_MCP_PATH
+
+
+@router.get("/user/spaces/discover", summary="Find your Spaces that carry an MCP server")
+async def discover_spaces(caller: Owner, container: ContainerDep) -> CandidateList:
+    """Ask Hugging Face for Spaces of yours and of your organisations with the tag `mcp-server`."""
+    found = await container.space_servers.discover(caller)
+    return CandidateList(
+        items=[
+            CandidateOut(
+                space_id=one.space.id, url=one.url, stage=one.space.stage, private=one.space.private,
+                sdk=one.space.sdk, server_id=one.registered.id if one.registered else None,
+            )
+            for one in found
+        ]
+    )  # fmt: skip
+
+
+@router.post("/user/spaces/register", status_code=201, summary="Register a Space as an MCP server")
+async def register_space(body: RegisterIn, caller: Registrar, container: ContainerDep) -> ServerOut:
+    """Register it as your own server, called with your own Hugging Face token, and probe it. Again: the token anew."""
+    caller.require(Scope.ACCOUNT)
+    entry = await container.space_servers.register(caller, body.space_id, name=body.name, mcp_path=body.mcp_path)
+    await container.registry.probe(entry)
+    container.targets.refresh()
+    entry = await container.registry.find(entry.id)
+    return ServerOut.of(entry, container.registry.secret_names(entry))
 
 
 @router.get("/user/spaces", summary="List your Spaces")

@@ -1,14 +1,13 @@
-"""``mcp``: list, add, import, search, probe, definitions, call, health. Client commands over HTTP.
+"""``mcp``: list, add, import, export, search, probe, definitions, call, health. Client commands over HTTP.
 
 A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
 """
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli import mcp_definitions
+from orchestrator.cli import mcp_definitions, mcp_documents
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import Limit, Offset, ProjectName, json_object, optional_project, server_id
 from orchestrator.cli.client_login import run
@@ -17,9 +16,13 @@ from orchestrator.cli.client_screen import Json, console, print_json, show_one, 
 from orchestrator.core.errors import InvalidInput
 
 app = typer.Typer(
-    help="MCP servers: list, add, import, search, probe, call, health.", no_args_is_help=True, add_completion=False
+    help="MCP servers: list, add, import, export, search, probe, call, health.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
+app.command("import")(mcp_documents.import_servers)
+app.command("export")(mcp_documents.export_servers)
 app.command()(mcp_definitions.definitions)
 app.command()(mcp_definitions.approve)
 app.command()(mcp_definitions.reject)
@@ -61,22 +64,13 @@ def add(
         raise InvalidInput("Name either a program or --url.")
     body: dict[str, Any] = {"name": name, "shared": shared, "capabilities": capability or []}
     if url:
-        body |= {"transport": "streamable_http", "url": url, "headers": _pairs(header, "--header")}
+        body |= {"transport": "streamable_http", "url": url, "headers": mcp_documents.pairs(header, "--header")}
     else:
         program, *arguments = command or []
-        body |= {"transport": "stdio", "command": program, "args": arguments, "env": _pairs(env, "--env")}
+        body |= {"transport": "stdio", "command": program, "args": arguments, "env": mcp_documents.pairs(env, "--env")}
     made = run(lambda api: api.post("/mcps", body))
     show_one(made, as_json=as_json)
     _end(made["health"] == "healthy")
-
-
-@app.command("import")
-def import_servers(path: Path, shared: Shared = False, as_json: Json = False) -> None:
-    """Register every server of an mcp.json; all of them or none."""
-    document = json_object(f"@{path}", str(path))
-    imported = run(lambda api: api.post("/mcps/import", document | {"shared": shared}))
-    columns = (("Name", "name"), ("Transport", "transport"), ("Id", "id"))
-    show_page(imported, columns, as_json=as_json, nothing="The file names no server.")
 
 
 @app.command()
@@ -154,16 +148,6 @@ def health(as_json: Json = False) -> None:
         )
         console().print(table(columns, found["items"]))
     _end(not any(row["health"] == "unhealthy" for row in found["items"]))
-
-
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
-    pairs = {}
-    for text in given or ():
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise InvalidInput(f"{option} must look like NAME=value.", field=option)
-        pairs[name] = value
-    return pairs
 
 
 def _end(good: bool) -> None:

@@ -39,11 +39,11 @@ async def check_surroundings(settings: Settings) -> None:
 
 
 def _check_mcp_config(path: Path) -> None:
-    from orchestrator.mcp.mcp_json import parse_mcp_json  # noqa: PLC0415  heavy: only with a file of servers
+    from orchestrator.mcp.mcp_json import read_mcp_json  # noqa: PLC0415  heavy: only with a file of servers
 
     hint = "Name an mcp.json with `mcpServers`, or leave it empty."
     try:
-        parse_mcp_json(path.read_bytes(), os.environ)
+        read_mcp_json(path, os.environ)
     except OSError as error:
         message = f"MCP_CONFIG: {path} cannot be read: {error.strerror}"
         raise NotConfigured(message, field="MCP_CONFIG", hint=hint) from error

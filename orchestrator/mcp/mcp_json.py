@@ -1,33 +1,36 @@
-"""Reads and writes the ``mcp.json`` form: ``mcpServers`` of Claude and Cursor, ``servers`` of VS Code.
+"""Reads the ``mcp.json`` form: ``mcpServers`` of Claude and Cursor, ``servers`` and ``inputs`` of VS Code.
 
-Used by services for import, export and ``MCP_CONFIG``. Every complaint names the entry and the field
-(``mcpServers.git.command``). Placeholders are filled from the mapping the caller gives and from nothing else.
+Used by services for import and ``MCP_CONFIG``. Every complaint names the entry and the field
+(``mcpServers.git.command``). Placeholders are filled from the mapping the caller gives and from nothing else; an
+``envFile`` is read only where the caller gives a way to read it.
 """
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from orchestrator.core.errors import InvalidInput, TooLarge
 from orchestrator.mcp.definition import DEFAULT_TIMEOUT_SECONDS, ServerDefinition, Transport, check
+from orchestrator.mcp.env_file import variables_of
+from orchestrator.mcp.placeholders import Inputs
 
 MAX_BYTES = 1024 * 1024
 MAX_SERVERS = 500
 
-_PLACEHOLDER = re.compile(r"\$\{(?:env:|input:)?([A-Za-z_][A-Za-z0-9_-]*)(?::-([^}]*))?\}")
 _STDIO = frozenset({"stdio", "local"})
 _HTTP = frozenset({"http", "streamable_http", "streamable-http", "streamableHttp", "remote"})
 _FIELDS = frozenset(
     {"type", "transport", "command", "args", "env", "url", "serverUrl", "headers", "timeout", "timeout_seconds",
-     "disabled", "enabled", "capabilities", "description"}
+     "envFile", "disabled", "enabled", "capabilities", "description"}
 )  # fmt: skip
 _FLAGS = frozenset({"can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle"})
 # Fields of other clients that mean nothing here: read and kept out, so that their files import without edits.
-_IGNORED = frozenset({"alwaysAllow", "autoApprove", "disabledTools", "envFile", "gallery", "version", "cwd", "dev",
-                      "name", "tools", "trust", "oauth", "auth", "icon", "tags", "metadata", "$schema"})  # fmt: skip
+_IGNORED = frozenset({"alwaysAllow", "autoApprove", "disabledTools", "gallery", "version", "cwd", "dev", "name",
+                      "tools", "trust", "oauth", "auth", "icon", "tags", "metadata", "$schema", "sandbox",
+                      "sandboxEnabled", "headersHelper", "alwaysLoad"})  # fmt: skip
 _NO_ID = UUID(int=0)
 
 
@@ -63,41 +66,42 @@ class ServerEntry:
         )
 
 
+ReadFile = Callable[[str], str]
+
+
 def parse_mcp_json(
-    document: str | bytes | Mapping[str, Any], variables: Mapping[str, str] | None = None
+    document: str | bytes | Mapping[str, Any],
+    variables: Mapping[str, str] | None = None,
+    *,
+    read_file: ReadFile | None = None,
 ) -> tuple[ServerEntry, ...]:
-    """Every server of the document, in its order. ``variables`` fill ``${VAR}``; one that is missing is an error."""
-    root, servers = _servers(_loaded(document))
+    """Every server of the document, in its order. ``variables`` fill placeholders; one error names all that lack."""
+    root, servers, described = _servers(loaded(document))
     if len(servers) > MAX_SERVERS:
         raise TooLarge(f"At most {MAX_SERVERS} servers in one document.", field=root)
-    return tuple(_Reader(f"{root}.{name}", variables or {}).entry(name, raw) for name, raw in servers.items())
+    inputs = Inputs(variables or {}, described)
+    readers = {name: _Reader(f"{root}.{name}", inputs, read_file) for name in servers}
+    entries = {name: readers[name].entry(name, raw) for name, raw in servers.items()}
+    inputs.require_all()
+    for name, entry in entries.items():
+        check_entry(entry, f"{root}.{name}.")
+    return tuple(entries.values())
 
 
-def export_mcp_json(definitions: Iterable[ServerDefinition], *, show_secrets: bool = False) -> dict[str, Any]:
-    """The ``mcpServers`` document of stdio and remote servers; secrets become ``${NAME}`` unless asked for."""
-    servers: dict[str, Any] = {}
-    for one in definitions:
-        if one.transport == "builtin":
-            continue
-        values: dict[str, Any] = {}
-        if one.transport == "stdio":
-            values = {"type": "stdio", "command": one.command, "args": list(one.args)}
-            if one.env:
-                values["env"] = {key: value if show_secrets else f"${{{key}}}" for key, value in one.env.items()}
-        else:
-            values = {"type": "sse" if one.transport == "sse" else "http", "url": one.url}
-            if one.headers:
-                values["headers"] = {
-                    key: value if show_secrets else f"${{{re.sub(r'[^A-Za-z0-9]', '_', key).upper()}}}"
-                    for key, value in one.headers.items()
-                }
-        if one.timeout_seconds != DEFAULT_TIMEOUT_SECONDS:
-            values["timeout_seconds"] = one.timeout_seconds
-        servers[one.name] = values
-    return {"mcpServers": servers}
+def read_mcp_json(path: Path, variables: Mapping[str, str]) -> tuple[ServerEntry, ...]:
+    """Every server of an operator's own file, whose ``envFile`` entries are read beside it."""
+
+    def beside(named: str) -> str:
+        try:
+            return (path.parent / named).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"The file {named} cannot be read: {error}", field="envFile") from error
+
+    return parse_mcp_json(path.read_bytes(), {"workspaceFolder": str(path.parent), **variables}, read_file=beside)
 
 
-def _loaded(document: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
+def loaded(document: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document as an object."""
     if isinstance(document, Mapping):
         return document
     if len(document) > MAX_BYTES:
@@ -111,7 +115,8 @@ def _loaded(document: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
     return loaded
 
 
-def _servers(document: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _servers(document: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], dict[str, Mapping[str, Any]]]:
+    """The name of the part that holds the servers, that part, and what is said of inputs."""
     nested = document.get("mcp")
     if isinstance(nested, Mapping) and "servers" in nested:
         document = nested  # VS Code's settings.json
@@ -120,16 +125,24 @@ def _servers(document: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
             servers = document[root]
             if not isinstance(servers, Mapping):
                 raise InvalidInput("An object of servers by name is expected.", field=root)
-            return root, servers
+            return root, servers, _described(document)
     raise InvalidInput("The document has neither mcpServers nor servers.", field="mcpServers")
+
+
+def _described(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    inputs = document.get("inputs", [])
+    if not isinstance(inputs, list) or not all(isinstance(one, Mapping) for one in inputs):
+        raise InvalidInput("A list of objects is expected.", field="inputs")
+    return {str(one.get("id")): one for one in inputs}
 
 
 class _Reader:
     """Reads one entry; knows where it stands, for the errors."""
 
-    def __init__(self, place: str, variables: Mapping[str, str]) -> None:
+    def __init__(self, place: str, inputs: Inputs, read_file: ReadFile | None) -> None:
         self._place = place
-        self._variables = variables
+        self._inputs = inputs
+        self._read_file = read_file
 
     def entry(self, name: str, raw: object) -> ServerEntry:
         if not isinstance(raw, Mapping):
@@ -137,12 +150,12 @@ class _Reader:
         self._refuse_unknown(raw)
         transport = self._transport(raw)
         stdio = transport == "stdio"
-        entry = ServerEntry(
+        return ServerEntry(
             name=name,
             transport=transport,
             command=self._text(raw, "command") if stdio else None,
             args=self._texts(raw, "args") if stdio else (),
-            env=self._mapping(raw, "env") if stdio else {},
+            env={**self._env_file(raw), **self._mapping(raw, "env")} if stdio else {},
             url=None if stdio else self._text(raw, "url" if "url" in raw else "serverUrl"),
             headers={} if stdio else self._mapping(raw, "headers"),
             timeout_seconds=self._timeout(raw),
@@ -151,8 +164,6 @@ class _Reader:
             description=self._text(raw, "description") if "description" in raw else "",
             flags={flag: self._flag(raw, flag, False) for flag in sorted(_FLAGS) if flag in raw},
         )
-        check(_unchecked(entry), f"{self._place}.")
-        return entry
 
     def _wrong(self, field_name: str, message: str) -> InvalidInput:
         return InvalidInput(f"{self._place}.{field_name}: {message}", field=f"{self._place}.{field_name}")
@@ -196,6 +207,14 @@ class _Reader:
             raise self._wrong(key, "An object of texts is expected.")
         return {name: self._filled(value, f"{key}.{name}") for name, value in values.items()}
 
+    def _env_file(self, raw: Mapping[str, Any]) -> dict[str, str]:
+        if not raw.get("envFile"):
+            return {}
+        path = self._text(raw, "envFile")
+        if self._read_file is None:
+            raise self._wrong("envFile", "The service reads no files of yours: put the variables into env.")
+        return variables_of(self._read_file(path))
+
     def _flag(self, raw: Mapping[str, Any], key: str, default: bool) -> bool:
         value = raw.get(key, default)
         if not isinstance(value, bool):
@@ -213,18 +232,14 @@ class _Reader:
     def _filled(self, value: object, key: str) -> str:
         if not isinstance(value, str):
             raise self._wrong(key, "A text is expected.")
-
-        def fill(found: re.Match[str]) -> str:
-            known = self._variables.get(found[1], found[2])
-            if known is None:
-                raise self._wrong(key, f"The variable {found[1]} has no value.")
-            return known
-
-        return _PLACEHOLDER.sub(fill, value)
+        sealed = key.startswith(("env.", "headers."))
+        return self._inputs.fill(value, f"{self._place}.{key}", sealed=sealed)
 
 
-def _unchecked(entry: ServerEntry) -> ServerDefinition:
-    return ServerDefinition(
+def check_entry(entry: ServerEntry, prefix: str) -> None:
+    """InvalidInput for an entry no session could be made of; ``prefix`` goes before the name of the field."""
+    unchecked = ServerDefinition(
         _NO_ID, entry.name, entry.transport, entry.command, entry.args, entry.env, entry.url, entry.headers,
         entry.timeout_seconds,
     )  # fmt: skip
+    check(unchecked, prefix)

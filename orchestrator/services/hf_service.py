@@ -72,6 +72,7 @@ class Space:
     hardware: str | None
     host: str | None
     commit: str | None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +125,15 @@ class HFAccount:
         """Who the token belongs to."""
         return await self._do(lambda: _user(self._api.whoami()))
 
-    async def list_spaces(self, author: str, *, limit: int = 100) -> tuple[Space, ...]:
-        """The Spaces of a user or an organisation that this token may see."""
+    async def list_spaces(self, author: str, *, tag: str | None = None, limit: int = 100) -> tuple[Space, ...]:
+        """The Spaces of a user or an organisation that this token may see; of those with a tag, where one is given."""
         if not _NAME.fullmatch(author):
             raise InvalidInput("This is not the name of a Hugging Face account.", field="author")
 
         def ask() -> tuple[Space, ...]:
-            wanted: Any = ["runtime", "sdk", "private", "sha", "subdomain"]
-            return tuple(_space(found) for found in self._api.list_spaces(author=author, limit=limit, expand=wanted))
+            wanted: Any = ["runtime", "sdk", "private", "sha", "subdomain", "tags"]
+            listed = self._api.list_spaces(author=author, filter=tag, limit=limit, expand=wanted)
+            return tuple(map(_space, listed))
 
         return await self._do(ask)
 
@@ -277,6 +279,7 @@ def _space(found: SpaceInfo) -> Space:
         hardware=str(runtime.hardware) if runtime and runtime.hardware else None,
         host=host,
         commit=found.sha,
+        tags=tuple(found.tags or ()),
     )
 
 

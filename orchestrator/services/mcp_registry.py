@@ -127,13 +127,15 @@ class McpRegistry:
         self.refresh()
         return await self.find(identifier)
 
-    async def import_json(self, caller: Caller, document: Mapping[str, Any], *, shared: bool) -> list[ServerEntry]:
-        """Register every server of an mcp.json: all of them, or none where one is refused."""
+    async def create_all(
+        self, caller: Caller, found: Sequence[mcp_json.ServerEntry], *, shared: bool
+    ) -> list[ServerEntry]:
+        """Register every server of a document: all of them, or none where one is refused."""
         rows = []
-        for found in mcp_json.parse_mcp_json(document):
-            self._may_write(caller, found.transport, shared)
-            await self._may_reach(found.url, f"mcpServers.{found.name}.url")
-            rows.append(self._new_row(new_id(), _imported(found), None if shared else caller.user_id))
+        for one in found:
+            self._may_write(caller, one.transport, shared)
+            await self._may_reach(one.url, f"mcpServers.{one.name}.url")
+            rows.append(self._new_row(new_id(), _imported(one), None if shared else caller.user_id))
         try:
             async with self._database.transaction() as connection:
                 for row in rows:
@@ -148,7 +150,7 @@ class McpRegistry:
 
         Returns how many. ``variables`` fill the ``${VAR}`` of the file. Safe in several processes at once.
         """
-        found = mcp_json.parse_mcp_json(await asyncio.to_thread(path.read_bytes), variables)
+        found = await asyncio.to_thread(mcp_json.read_mcp_json, path, variables)
         async with self._database.transaction() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FILE_LOCK})
             for entry in found:

@@ -41,6 +41,7 @@ class FakeHubRepo:
     host: str | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     sha: str = "0" * 40
+    tags: Sequence[str] = ()
 
     @property
     def owner(self) -> str:
@@ -73,9 +74,10 @@ class FakeHuggingFace(FakeServer):
         sdk: str | None = None,
         stage: str = "RUNNING",
         host: str | None = None,
+        tags: Sequence[str] = (),
     ) -> FakeHubRepo:
         """An empty repository; a Space runs, at ``host`` where one is given (empty: it has no application)."""
-        repo = self.repos[repo_type, repo_id] = FakeHubRepo(repo_id, repo_type, private, sdk, stage, host)
+        repo = self.repos[repo_type, repo_id] = FakeHubRepo(repo_id, repo_type, private, sdk, stage, host, tags=tags)
         return repo
 
     def routes(self) -> Sequence[Route]:
@@ -167,7 +169,7 @@ class FakeHuggingFace(FakeServer):
             "private": repo.private,
             "sha": repo.sha,
             "likes": 0,
-            "tags": [],
+            "tags": list(repo.tags),
             "siblings": [{"rfilename": path} for path in sorted(repo.files)],
         }
         if repo.type == "space":
@@ -182,7 +184,10 @@ class FakeHuggingFace(FakeServer):
     def _list_spaces(self, request: Request) -> Reply:
         me, author = self._me(request), request.query.get("author")
         spaces = [repo for (kind, _), repo in sorted(self.repos.items()) if kind == "space" and repo.owner == author]
-        return Reply(200, [self._describe(repo) for repo in spaces if not repo.private or repo.owner == me.name])
+        if tag := request.query.get("filter"):
+            spaces = [repo for repo in spaces if tag in repo.tags]
+        mine = (me.name, *me.organizations)
+        return Reply(200, [self._describe(repo) for repo in spaces if not repo.private or repo.owner in mine])
 
     def _create(self, request: Request) -> Reply:
         me, asked = self._me(request), request.json()

@@ -1,0 +1,73 @@
+"""The doors of configuration documents: import and export of ``mcp.json`` and ``server.json``."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from orchestrator.api.dependencies import ContainerDep, require
+from orchestrator.api.mcp_models import ServerOut
+from orchestrator.core.caller import Caller, Scope
+from orchestrator.services.mcp_documents import NAMESPACE, Form
+
+router = APIRouter(tags=["mcps"])
+
+Reader = Annotated[Caller, require(Scope.MCPS_READ)]
+Writer = Annotated[Caller, require(Scope.MCPS_WRITE)]
+
+
+class ImportIn(BaseModel):
+    """A document of MCP servers: its members, and beside them what it asks for."""
+
+    model_config = ConfigDict(extra="allow")
+
+    shared: bool = Field(False, description="Register for everybody; for admins of the service.")
+    variables: dict[str, Annotated[str, Field(max_length=32_768)]] = Field(
+        default_factory=dict,
+        max_length=500,
+        description="Values for `${NAME}`, `${input:id}` and the inputs of a server.json, by name. In env and headers "
+        "they are stored encrypted.",
+    )
+
+
+class ImportOut(BaseModel):
+    """What an import did."""
+
+    items: list[ServerOut] = Field(description="The servers registered.")
+
+
+class ServersDocument(RootModel[dict[str, Any]]):
+    """Servers in the form asked for; in place of secrets stand placeholders."""
+
+
+@router.post("/mcps/import", status_code=201, summary="Import an mcp.json or a server.json")
+async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep) -> ImportOut:
+    """Register every entry of `mcpServers` (Claude, Cursor), of `servers` (VS Code), or the server of the official
+    registry's `server.json`: all of them or none; then probe each. One error names all values that are missing."""
+    entries = await container.documents.load(
+        caller, body.model_extra or {}, variables=body.variables, shared=body.shared
+    )
+    await asyncio.gather(*(container.registry.probe(entry) for entry in entries))
+    container.targets.refresh()
+    registry = container.registry
+    found = [await registry.find(entry.id) for entry in entries]
+    return ImportOut(items=[ServerOut.of(entry, registry.secret_names(entry)) for entry in found])
+
+
+@router.get("/mcps/export", summary="Export as mcp.json or server.json")
+async def export_servers(
+    caller: Reader,
+    container: ContainerDep,
+    format: Annotated[Form, Query(description="claude, cursor, vscode, or server.json (one server).")] = "claude",
+    server: Annotated[
+        list[UUID] | None, Query(max_length=500, description="Which servers; default: all that are not built in.")
+    ] = None,
+    namespace: Annotated[
+        str, Query(max_length=100, pattern=r"^[a-zA-Z0-9.-]+$", description="server.json: reverse DNS before the name.")
+    ] = NAMESPACE,
+) -> ServersDocument:
+    """The servers you may use, without any value of a header or an environment variable."""
+    found = await container.documents.export(caller, format, servers=server or (), namespace=namespace)
+    return ServersDocument(found)
