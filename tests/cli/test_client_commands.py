@@ -122,6 +122,19 @@ def test_a_token_from_the_environment_needs_no_login(
     assert json.loads(logged_in("token", "list", "--json")[1])["total"] == 0
 
 
+def test_servers_are_exported_and_a_missing_value_of_an_import_is_named(logged_in: _Cli, tmp_path: Path) -> None:
+    code, out, _ = logged_in("mcp", "export", "--format", "vscode")
+    assert (code, json.loads(out)) == (0, {"servers": {}})
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"far": {"url": "http://127.0.0.1:9/mcp", "headers": {"X": "${KEY}"}}}}))
+    code, _, errors = logged_in("mcp", "import", str(file))
+    assert (code, "KEY" in errors) == (1, True)
+    assert logged_in("mcp", "import", str(file), "--var", "KEY=geheim")[0] == 0
+    assert "geheim" not in logged_in("mcp", "export")[1]
+    code, out, _ = logged_in("mcp", "definitions", "far")
+    assert (code, "As last seen" in out) == (0, True)
+
+
 def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path) -> None:
     code, out, errors = logged_in("project", "create", "shop", "--path", str(repository), "--wait", "--json")
     assert code == 0, errors
