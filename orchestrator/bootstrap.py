@@ -37,7 +37,9 @@ from orchestrator.services.authorization_grants import AuthorizationGrants
 from orchestrator.services.authorization_requests import AuthorizationRequests
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.build_graph import GraphBuilder
+from orchestrator.services.call_audit import CallAudit
 from orchestrator.services.call_gate import CallGate
+from orchestrator.services.call_log import CallLog
 from orchestrator.services.client_documents import ClientDocuments
 from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.event_stream import EventStream
@@ -78,6 +80,9 @@ from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
+from orchestrator.services.tool_consent import ToolConsent
+from orchestrator.services.tool_policy import ToolPolicy
+from orchestrator.services.tool_rules import ToolRules
 from orchestrator.services.tool_search import ToolSearch
 from orchestrator.services.tool_trust import ToolTrust
 from orchestrator.services.traced_runs import TracedRuns
@@ -136,6 +141,11 @@ class Container:
     work_graphs: WorkGraphs
     scratch: ScratchGraphs
     traced_runs: TracedRuns
+    policy: ToolPolicy
+    rules: ToolRules
+    consent: ToolConsent
+    audit: CallAudit
+    call_log: CallLog
     gate: CallGate
     tool_calls: ToolCalls
     tool_trust: ToolTrust
@@ -231,7 +241,11 @@ def build_container(settings: Settings) -> Container:
     documents = ClientDocuments(allow_private=settings.allow_private_client_documents)
     clients = OAuthClients(database, documents)
     huggingface = HFService(settings.hf_url)
-    gate = CallGate(pool, access, (ApprovedTools(),))
+    policy = ToolPolicy(database, access)
+    rules = ToolRules(database, access, policy)
+    consent = ToolConsent(policy, rules)
+    audit = CallAudit(database)
+    gate = CallGate(pool, access, audit, (ApprovedTools(), consent))
     catalogue = McpCatalogue(registry, pool, gate)
     embeddings = _embeddings(settings)
     graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)
@@ -283,8 +297,13 @@ def build_container(settings: Settings) -> Container:
         work_graphs=WorkGraphs(database, mirrors, views, queries),
         scratch=ScratchGraphs(graphs, access, views, queries, limits),
         traced_runs=TracedRuns(access, graphs, views, followed, updates),
+        policy=policy,
+        rules=rules,
+        consent=consent,
+        audit=audit,
+        call_log=CallLog(database),
         gate=gate,
-        tool_calls=ToolCalls(registry, gate, views),
+        tool_calls=ToolCalls(registry, pool, gate, views),
         tool_trust=ToolTrust(database, registry, pool),
         documents=McpDocuments(registry),
         reaper=Reaper(database, writer),
@@ -294,6 +313,7 @@ def build_container(settings: Settings) -> Container:
     )
     container.closers += [
         database.close,
+        audit.aclose,  # after the pool: calls that it ends leave a record
         sender.close,
         wake.close,
         queries.aclose,

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         description="Whether programs that connect to /mcp may describe themselves by a document at a private or "
         "loopback address. Anybody can make the service fetch one. Link-local addresses are refused always.",
     )
+    audit_days: int = Field(
+        90, ge=0, description="Days the record of a tool call is kept. 0: for good, until an operator deletes them."
+    )
 
     light_workers: int = Field(1, ge=0, description="Light worker processes that `up` starts.")
     heavy_workers: int = Field(1, ge=0, description="Heavy worker processes that `up` starts.")

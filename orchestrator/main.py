@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.api import problems, routes
 from orchestrator.api.mcp_door import McpDoor
+from orchestrator.api.metrics import observe_call
 from orchestrator.api.middleware import RequestFrame
 from orchestrator.api.seed_paths import SeedPaths
 from orchestrator.bootstrap import build_container
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         container = build_container(settings)
         app.state.container = container
+        container.audit.listen(observe_call)
         try:
             if settings.mcp_config:
                 await container.registry.load_file(Path(settings.mcp_config), os.environ)

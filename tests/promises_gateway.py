@@ -2,7 +2,7 @@
 
 from tests.promise import promise as _promise
 
-_DOOR, _SOURCE = "mcp_door/test_", "MCP gateway"
+_DOOR, _GATE, _SOURCE = "mcp_door/test_", "gate/test_", "MCP gateway"
 
 GATEWAY = (
     _promise(
@@ -119,5 +119,38 @@ GATEWAY = (
     _promise(
         "registry.spaces", _SOURCE + " 9", "A user's Spaces that carry an MCP server are found and registered.",
         "spaces/test_space_servers.py::test_a_space_is_found_registered_and_called_with_its_owners_token",
+    ),
+    _promise(
+        "gate.one", _SOURCE + " 8", "Every tool call of every door passes one gate and leaves a record.",
+        "architecture/test_imports.py::test_only_the_gate_reaches_a_tool",
+        _GATE + "audit.py::test_every_door_leaves_a_record_of_who_what_and_how_it_ended",
+        _GATE + "audit.py::test_refusals_timeouts_and_departures_are_recorded",
+        _GATE + "audit.py::test_a_call_that_cannot_be_recorded_is_not_made",
+        _GATE + "audit.py::test_what_is_queued_outlives_a_restart_of_the_database_and_is_stored_once",
+    ),
+    _promise(
+        "gate.rules", _SOURCE + " 8", "Rules allow, ask or deny; levels only narrow; what is denied is shown nowhere.",
+        "routing/test_tool_policy.py::test_the_order_of_rules_does_not_matter",
+        "routing/test_tool_policy.py::test_a_rule_of_another_level_never_widens",
+        "routing/test_tool_policy.py::test_within_a_level_the_most_specific_decides_and_of_equals_the_strictest",
+        _GATE + "policy.py::test_what_is_denied_is_in_no_list_and_refused_with_a_clear_error",
+    ),
+    _promise(
+        "gate.ask", _SOURCE + " 8", "Where a rule says so a person is asked before the call, through whichever door.",
+        _GATE + "policy.py::test_a_person_is_asked_before_the_call_and_decides",
+        _GATE + "policy.py::test_a_task_awaits_consent_and_goes_on_or_ends",
+        _GATE + "policy.py::test_over_rest_the_digest_that_was_shown_confirms_this_call_and_no_other",
+        _GATE + "policy.py::test_a_client_that_cannot_be_asked_is_told_what_to_do",
+    ),
+    _promise(
+        "gate.stats", _SOURCE + " 9", "Calls, errors, refusals and times are counted per server and tool.",
+        _GATE + "audit.py::test_statistics_count_calls_errors_refusals_and_time",
+    ),
+    _promise(
+        "rest.everything", _SOURCE + " 10", "MCP over REST: dry runs, streams, resources, prompts.",
+        _GATE + "rest.py::test_a_dry_run_says_what_would_be_called_and_calls_nothing",
+        _GATE + "rest.py::test_a_stream_tells_progress_and_logs_and_ends_with_the_result",
+        _GATE + "rest.py::test_hanging_up_cancels_the_call_where_it_runs",
+        _GATE + "rest.py::test_resources_prompts_and_completions_are_there_over_rest",
     ),
 )  # fmt: skip

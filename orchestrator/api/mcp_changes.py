@@ -203,7 +203,9 @@ class Changes:
             entries = await self._container.registry.all()
         except OrchestratorError:
             return None
-        return frozenset(
+        # Rules say what is listed for whom, so a change of one may change a list.
+        revision = await self._container.policy.revision()
+        return frozenset({revision}) | frozenset(
             (entry.id, entry.name, entry.enabled, entry.owner_id, entry.project_id,
              tuple(tool.fingerprint for tool in entry.tools))
             for entry in entries

@@ -44,15 +44,22 @@ from orchestrator import __version__
 from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
-from orchestrator.api.mcp_own_tool import Call
+from orchestrator.api.mcp_own_tool import Call, OwnTool
 from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on, require_scope
 from orchestrator.api.mcp_search import CALL_TOOL, called
 from orchestrator.api.mcp_shapes import offered_wire, project_of, relayed
-from orchestrator.api.mcp_tools import own_listed, own_tools
+from orchestrator.api.mcp_tools import OWN_SERVER, own_listed, own_tools
 from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
-from orchestrator.core.errors import Forbidden, NotAuthenticated, NotFound, OrchestratorError
+from orchestrator.core.errors import (
+    ConsentNeeded,
+    DeniedByPolicy,
+    Forbidden,
+    NotAuthenticated,
+    NotFound,
+    OrchestratorError,
+)
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.result import ToolResult
@@ -243,7 +250,8 @@ class McpDoor:
         if exchange.params.get("cursor") is not None:
             raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
         caller, endpoint = exchange.caller, exchange.endpoint
-        tools = [tool.to_wire() for tool in own_listed(endpoint, caller)]
+        own = await self._container.gate.shown(caller, OWN_SERVER, own_listed(endpoint, caller))
+        tools = [tool.to_wire() for tool in own]
         answer: dict[str, Any] = {"tools": tools, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
         if Scope.MCPS_EXECUTE in caller.scopes:
             listing = await self._container.catalogue.listing(caller, endpoint)
@@ -266,6 +274,8 @@ class McpDoor:
         except OrchestratorError as error:
             if original_error(error) is not None:
                 raise passed_on(error) from error
+            if isinstance(error, DeniedByPolicy | ConsentNeeded):
+                raise MCPError(REFUSED, error.message, error.as_dict()) from error
             return ToolResult.failure(error.message, error.as_dict()).to_wire()
         except (MCPError, asyncio.CancelledError):
             raise
@@ -282,7 +292,7 @@ class McpDoor:
         own = own_tools(exchange.endpoint).get(name)
         if own is not None:
             require_scope(caller, own.scope)
-            return (await own(Call(self._container, caller, exchange.endpoint, on_progress), arguments)).to_wire()
+            return await self._run_own(exchange, own, arguments, on_progress)
         require_scope(caller, Scope.MCPS_EXECUTE)
         offered = await self._container.catalogue.find(caller, name, exchange.endpoint)
         if offered is None:
@@ -300,13 +310,35 @@ class McpDoor:
             return (await self._container.tool_calls.call(call, on_progress=on_progress)).to_wire()
 
         try:
-            if offered.entry.transport == "builtin":
+            if offered.entry.transport == "builtin" and not await self._container.consent.would_ask(
+                caller, offered.entry, offered.tool.name, project_id
+            ):
                 return await run(None)
             return await conversing(self._rounds, exchange, ("tools/call", name, orjson.dumps(arguments)), run)
         except NotFound as error:
             if error.field == "tool":
                 raise _unknown(name) from error
             raise
+
+    async def _run_own(
+        self, exchange: Exchange, own: OwnTool, arguments: dict[str, Any], on_progress: ProgressFn | None
+    ) -> dict[str, Any]:
+        """A tool of ours passes the gate like any other."""
+        container, caller = self._container, exchange.caller
+
+        async def make() -> ToolResult:
+            return await own(Call(container, caller, exchange.endpoint, on_progress), arguments)
+
+        async def run(behind: Behind | None) -> dict[str, Any]:
+            call = ToolCall(
+                caller, Door.MCP, OWN_SERVER, own.name, arguments, project_id=caller.project_id,
+                request_id=exchange.request_id, endpoint=exchange.endpoint.name, behind=behind,
+            )  # fmt: skip
+            return (await container.gate.through(call, make)).to_wire()
+
+        if not await container.consent.would_ask(caller, OWN_SERVER, own.name, caller.project_id):
+            return await run(None)
+        return await conversing(self._rounds, exchange, ("tools/call", own.name, orjson.dumps(arguments)), run)
 
     async def _set_level(self, exchange: Exchange, _: ProgressFn | None) -> dict[str, Any]:
         """From which severity on this session wants to hear what servers log."""

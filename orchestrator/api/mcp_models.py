@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.core.errors import InvalidInput
+from orchestrator.core.policy import Effect
 from orchestrator.core.routing import Health
 from orchestrator.services.server_entry import ServerEntry
 
@@ -105,6 +106,7 @@ class ToolOut(BaseModel):
     input_schema: dict[str, Any] = Field(description="JSON Schema of its arguments.")
     output_schema: dict[str, Any] | None = Field(None, description="JSON Schema of its structured result.")
     annotations: dict[str, Any] | None = Field(None, description="Hints: read-only, destructive, …")
+    policy: Effect | None = Field(None, description="What the rules say of a call by you: allow, ask or deny.")
 
 
 class CapabilityOut(BaseModel):
@@ -187,26 +189,6 @@ class ServerCapabilities(BaseModel):
     tools: list[ToolOut] = Field(description="Its tools.")
 
 
-class ExecuteIn(BaseModel):
-    """A tool call."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    tool: str = Field(min_length=1, max_length=200, description="The tool.")
-    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments.")
-    project_id: UUID | None = Field(None, description="The project it may read.")
-    timeout_seconds: float | None = Field(None, gt=0, le=600, description="Time limit; default: the server's.")
-
-
-class ExecuteOut(BaseModel):
-    """What a tool answered."""
-
-    is_error: bool = Field(description="Whether the tool reported an error of its own.")
-    content: list[dict[str, Any]] = Field(description="Content blocks as MCP defines them.")
-    structured_content: Any | None = Field(None, description="Structured result, where the tool gives one.")
-    ms: float = Field(description="How long the call took, in milliseconds.")
-
-
 class HealthRow(BaseModel):
     """A server's health."""
 
@@ -240,17 +222,37 @@ class ProbeOut(BaseModel):
     error: dict[str, Any] | None = Field(description="What went wrong.")
 
 
-class StatsRow(BaseModel):
-    """What was counted of a server's attempts in the last week."""
+class CallStats(BaseModel):
+    """What was counted of calls in a window."""
+
+    calls: int = Field(0, description="Tool calls, refused ones included.")
+    errors: int = Field(0, description="Those that ended with an error.")
+    refused: int = Field(0, description="Those that were never made.")
+    p50_ms: float | None = Field(None, description="Half of the calls took no longer, in milliseconds.")
+    p95_ms: float | None = Field(None, description="95 of 100 took no longer.")
+    p99_ms: float | None = Field(None, description="99 of 100 took no longer.")
+    last_used: datetime | None = Field(None, description="When the last call began.")
+
+
+class ToolStats(CallStats):
+    """What was counted of one tool."""
+
+    tool: str = Field(description="The tool.")
+
+
+class StatsRow(CallStats):
+    """What was counted of a server: attempts of tasks in the last week, and calls in the window."""
 
     id: UUID = Field(description="The server.")
     name: str = Field(description="Its name.")
     running: int = Field(description="Attempts running now.")
     succeeded: int = Field(description="Attempts that ended well.")
     failed: int = Field(description="Attempts that ended badly.")
+    tools: list[ToolStats] = Field(default_factory=list, description="The same per tool that was called.")
 
 
 class StatsList(BaseModel):
     """Counts per server."""
 
     items: list[StatsRow] = Field(description="Servers the caller may use.")
+    window: str = Field(description="Over how long calls were counted.")

@@ -18,10 +18,12 @@ from orchestrator.api.projects import ProjectOut, ProjectPage
 from orchestrator.api.task_models import RouteOut, TaskAccepted, TaskIn, TaskOut
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.events import EventKind
+from orchestrator.core.routing import Health
 from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.mcp.builtin import Arguments
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.services.mcp_endpoint import Endpoint
+from orchestrator.services.server_entry import ServerEntry, builtin_id
 
 _MOST_WAIT_SECONDS = 60.0
 _RESTING = TERMINAL | {TaskState.AWAITING_CONSENT, TaskState.AWAITING_INPUT}
@@ -186,6 +188,11 @@ _TOOLS = (
 
 OWN_TOOLS: Mapping[str, OwnTool] = {tool.name: tool for tool in (*_TOOLS, SEARCH_TOOLS)}
 """By name; none of them holds the separator of prefixed names."""
+OWN_SERVER = ServerEntry(
+    id=builtin_id("orchestrator"), name="orchestrator", transport="builtin", health=Health.HEALTHY,
+    description="The orchestrator itself.", tools=tuple(tool.info for tool in OWN_TOOLS.values()),
+)  # fmt: skip
+"""These tools as rules and records name them: a server among the others, though no registry lists it."""
 _SEARCHING: Mapping[str, OwnTool] = {SEARCH_TOOLS.name: SEARCH_TOOLS}
 _NONE: Mapping[str, OwnTool] = {}
 

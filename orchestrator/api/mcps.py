@@ -1,16 +1,14 @@
-"""The MCP doors over REST: the registry, health, probes, and a tool call made here and now."""
+"""The MCP doors over REST: the registry, health and probes. Calling is in ``mcp_execute`` and ``mcp_contents``."""
 
-import time
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
 from orchestrator.api.mcp_models import (
     CapabilityOut,
-    ExecuteIn,
-    ExecuteOut,
     HealthList,
     HealthRow,
     ProbeOut,
@@ -19,15 +17,12 @@ from orchestrator.api.mcp_models import (
     ServerIn,
     ServerOut,
     ServerPage,
-    StatsList,
-    StatsRow,
     ToolOut,
 )
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.capabilities import parse_capability
 from orchestrator.mcp.pins import sort_tools
-from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.server_entry import ServerEntry
 
 router = APIRouter(tags=["mcps"])
@@ -37,8 +32,16 @@ Writer = Annotated[Caller, require(Scope.MCPS_WRITE)]
 Executor = Annotated[Caller, require(Scope.MCPS_EXECUTE)]
 
 
-def _out(container: Container, entry: ServerEntry) -> ServerOut:
-    return ServerOut.of(entry, container.registry.secret_names(entry))
+async def _out(container: Container, caller: Caller, entry: ServerEntry) -> ServerOut:
+    return ServerOut.of(await _shown(container, caller, entry), container.registry.secret_names(entry))
+
+
+async def _shown(container: Container, caller: Caller, entry: ServerEntry) -> ServerEntry:
+    """The entry without the tools that no list shows this caller; whoever writes the rules sees them all."""
+    if caller.is_admin:
+        return entry
+    tools = await container.gate.shown(caller, entry)
+    return entry if tools is entry.tools else replace(entry, tools=tuple(tools))
 
 
 @router.get("/mcps", summary="List MCP servers")
@@ -46,7 +49,7 @@ def _out(container: Container, entry: ServerEntry) -> ServerOut:
 async def list_servers(caller: Reader, container: ContainerDep, limit: Limit = 50, offset: Offset = 0) -> ServerPage:
     """The servers the caller may use: built-in, everybody's and their own."""
     entries = await container.registry.visible(caller.user_id)
-    page = [_out(container, entry) for entry in entries[offset : offset + limit]]
+    page = [await _out(container, caller, entry) for entry in entries[offset : offset + limit]]
     return ServerPage(items=page, total=len(entries), limit=limit, offset=offset)
 
 
@@ -56,7 +59,7 @@ async def create_server(body: ServerIn, caller: Writer, container: ContainerDep)
     entry = await container.registry.create(caller, body.values(), shared=body.shared)
     await container.registry.probe(entry)
     container.targets.refresh()
-    return _out(container, await container.registry.find(entry.id))
+    return await _out(container, caller, await container.registry.find(entry.id))
 
 
 @router.get("/mcps/health", summary="Health of all servers")
@@ -71,23 +74,10 @@ async def servers_health(caller: Reader, container: ContainerDep) -> HealthList:
     return HealthList(items=rows, healthy=sum(row.health == "healthy" for row in rows), total=len(rows))
 
 
-@router.get("/mcps/stats", summary="Counts per server")
-async def servers_stats(caller: Reader, container: ContainerDep) -> StatsList:
-    """Attempts running now and ended in the last week, per server."""
-    entries = await container.registry.visible(caller.user_id)
-    stats = await container.targets.stats()
-    rows = []
-    for entry in entries:
-        counted = stats.get(entry.target_id, {})
-        numbers = {name: int(counted.get(name, 0)) for name in ("running", "succeeded", "failed")}
-        rows.append(StatsRow(id=entry.id, name=entry.name, **numbers))
-    return StatsList(items=rows)
-
-
 @router.get("/mcps/{server_id}", summary="Read an entry")
 async def get_server(server_id: UUID, caller: Reader, container: ContainerDep) -> ServerOut:
     """One registry entry."""
-    return _out(container, await container.registry.get(caller, server_id))
+    return await _out(container, caller, await container.registry.get(caller, server_id))
 
 
 @router.patch("/mcps/{server_id}", summary="Change an entry")
@@ -96,7 +86,7 @@ async def change_server(server_id: UUID, body: ServerChange, caller: Writer, con
     values = {name: value for name, value in body.model_dump(exclude_unset=True).items() if name != "name" or value}
     entry = await container.registry.change(caller, server_id, values)
     container.targets.refresh()
-    return _out(container, entry)
+    return await _out(container, caller, entry)
 
 
 @router.delete("/mcps/{server_id}", status_code=204, summary="Delete an entry")
@@ -109,8 +99,12 @@ async def delete_server(server_id: UUID, caller: Writer, container: ContainerDep
 @router.get("/mcps/{server_id}/capabilities", summary="Capabilities and tools")
 async def server_capabilities(server_id: UUID, caller: Reader, container: ContainerDep) -> ServerCapabilities:
     """What the server can do: declared and derived capabilities, and its tools with their schemas."""
-    entry = await container.registry.get(caller, server_id)
+    whole = await container.registry.get(caller, server_id)
+    entry = await _shown(container, caller, whole)
     declared = {parse_capability(raw).name for raw in entry.declared}
+    effects = {
+        tool.name: await container.policy.decide(caller, whole, tool.name, caller.project_id) for tool in entry.tools
+    }
     return ServerCapabilities(
         id=entry.id,
         capabilities=[
@@ -125,6 +119,7 @@ async def server_capabilities(server_id: UUID, caller: Reader, container: Contai
                 input_schema=dict(tool.input_schema),
                 output_schema=dict(tool.output_schema) if tool.output_schema else None,
                 annotations=dict(tool.annotations) if tool.annotations else None,
+                policy=effects[tool.name].effect,
             )
             for tool in entry.tools
         ],
@@ -146,26 +141,7 @@ async def probe_server(server_id: UUID, caller: Executor, container: ContainerDe
         protocol_version=probe.protocol_version,
         server_name=probe.server_name,
         server_version=probe.server_version,
-        tools=[tool.name for tool in probe.tools],
+        tools=[tool.name for tool in await container.gate.shown(caller, entry, probe.tools)],
         quarantined=[tool.name for tool in held],
         error=probe.error,
-    )
-
-
-@router.post("/mcps/{server_id}/execute", summary="Call a tool")
-async def execute_tool(
-    server_id: UUID, body: ExecuteIn, caller: Executor, container: ContainerDep, request: Request
-) -> ExecuteOut:
-    """Call a tool over the pooled session and wait for its answer. A tool's own error is an answer with is_error."""
-    entry = await container.registry.get(caller, server_id)
-    call = ToolCall(
-        caller, Door.REST, entry, body.tool, body.arguments, project_id=body.project_id,
-        request_id=request.state.request_id,
-    )  # fmt: skip
-    started = time.perf_counter()
-    result = await container.tool_calls.call(call, timeout=body.timeout_seconds)
-    millis = round((time.perf_counter() - started) * 1000, 2)
-    wire = result.to_wire()
-    return ExecuteOut(
-        is_error=result.is_error, content=wire["content"], structured_content=wire.get("structuredContent"), ms=millis
     )

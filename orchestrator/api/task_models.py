@@ -257,6 +257,7 @@ class ConsentAnswer(BaseModel):
     grant: bool = Field(description="Whether the task may go on.")
     user_space: bool | None = Field(None, description="Agree to the user's Space.")
     fallback: bool | None = Field(None, description="Agree to the orchestrator's servers.")
+    always: bool = Field(False, description="A tool call: agree for good, if it is your own task.")
 
 
 class InputAnswer(BaseModel):

@@ -151,7 +151,7 @@ async def consent_task(task_id: UUID, body: ConsentAnswer, caller: Writer, conta
     patch = {name: value for name, value in asked.items() if value is not None}
     if body.grant and not patch:
         patch = {"user_space": True, "fallback": True}
-    return TaskOut.of(await container.tasks.consent(caller, task_id, grant=body.grant, patch=patch))
+    return TaskOut.of(await container.tasks.consent(caller, task_id, grant=body.grant, patch=patch, always=body.always))
 
 
 @router.post("/tasks/{task_id}/input", summary="Answer a task that asks")

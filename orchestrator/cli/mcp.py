@@ -1,4 +1,4 @@
-"""``mcp``: list, add, import, export, search, probe, definitions, call, health. Client commands over HTTP.
+"""``mcp``: list, add, import, export, search, probe, definitions, call, health, audit, stats, rules. Over HTTP.
 
 A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
 """
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli import mcp_definitions, mcp_documents
+from orchestrator.cli import mcp_definitions, mcp_documents, mcp_rules
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import Limit, Offset, ProjectName, json_object, optional_project, server_id
 from orchestrator.cli.client_login import run
@@ -16,11 +16,12 @@ from orchestrator.cli.client_screen import Json, console, print_json, show_one, 
 from orchestrator.core.errors import InvalidInput
 
 app = typer.Typer(
-    help="MCP servers: list, add, import, export, search, probe, call, health.",
+    help="MCP servers: list, add, import, export, search, probe, call, health, audit, stats, rules.",
     no_args_is_help=True,
     add_completion=False,
 )
 
+app.add_typer(mcp_rules.app, name="rules")
 app.command("import")(mcp_documents.import_servers)
 app.command("export")(mcp_documents.export_servers)
 app.command()(mcp_definitions.definitions)
@@ -111,19 +112,26 @@ def call(
     tool: str,
     arguments: Annotated[str, typer.Argument(help="A JSON object; @FILE reads it, - is standard input.")] = "{}",
     project: ProjectName = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and call nothing.")] = False,
+    confirm: Annotated[str, typer.Option(help="Where somebody must agree: the digest that was shown.")] = "",
     as_json: Json = False,
 ) -> None:
     """Call a tool and print its answer."""
     given = json_object(arguments, "arguments")
 
     async def work(api: Api) -> dict[str, Any]:
-        body = {"tool": tool, "arguments": given, "project_id": await optional_project(api, project)}
+        body = {"tool": tool, "arguments": given, "project_id": await optional_project(api, project),
+                "dry_run": dry_run, "confirm": confirm or None}  # fmt: skip
         answer: dict[str, Any] = await api.post(f"/mcps/{await server_id(api, server)}/execute", body)
         return answer
 
     answer = run(work)
     if as_json:
         print_json(answer)
+    elif dry_run:
+        show_one(
+            {name: answer[name] for name in ("server", "tool", "arguments_digest", "rule_id", "consent")}, as_json=False
+        )
     else:
         out = console()
         shown = {"structuredContent": answer["structured_content"], "content": answer["content"]}
@@ -148,6 +156,60 @@ def health(as_json: Json = False) -> None:
         )
         console().print(table(columns, found["items"]))
     _end(not any(row["health"] == "unhealthy" for row in found["items"]))
+
+
+@app.command()
+def audit(
+    server: Annotated[str, typer.Option(help="Only this server.")] = "",
+    tool: Annotated[str, typer.Option(help="Only this tool.")] = "",
+    outcome: Annotated[str, typer.Option(help="Only this outcome, such as refused or tool_error.")] = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
+    as_json: Json = False,
+) -> None:
+    """The record of tool calls that you may read, newest first."""
+
+    async def work(api: Api) -> dict[str, Any]:
+        wanted = {"server_id": await server_id(api, server) if server else None, "tool": tool or None,
+                  "outcome": outcome or None}  # fmt: skip
+        given = {name: value for name, value in wanted.items() if value is not None}
+        found: dict[str, Any] = await api.get("/mcps/audit", limit=limit, offset=offset, **given)
+        return found
+
+    columns = (
+        ("At", lambda row: when(row["at"])),
+        ("Door", "door"),
+        ("Server", "server"),
+        ("Tool", "tool"),
+        ("Outcome", "outcome"),
+        ("Why", "reason"),
+        ("ms", lambda row: f"{row['ms']:.1f}"),
+        ("Arguments", lambda row: row["arguments_digest"][:12]),
+    )
+    show_page(run(work), columns, as_json=as_json, nothing="No calls.")
+
+
+@app.command()
+def stats(window: Annotated[str, typer.Option(help="1h, 24h, 7d or 30d.")] = "24h", as_json: Json = False) -> None:
+    """Calls, errors, refusals and times per server and tool."""
+    found = run(lambda api: api.get("/mcps/stats", window=window))
+    rows = [
+        {**each, "name": name}
+        for server in found["items"]
+        if server["calls"]
+        for name, each in [(server["name"], server), *((f"  {one['tool']}", one) for one in server["tools"])]
+    ]
+    columns = (
+        ("Server, tool", "name"),
+        ("Calls", "calls"),
+        ("Errors", "errors"),
+        ("Refused", "refused"),
+        ("p50 ms", "p50_ms"),
+        ("p95 ms", "p95_ms"),
+        ("p99 ms", "p99_ms"),
+        ("Last", lambda row: when(row["last_used"])),
+    )
+    show_page(found if as_json else {"items": rows}, columns, as_json=as_json, nothing="Nothing was called.")
 
 
 def _end(good: bool) -> None:

@@ -33,7 +33,7 @@ class Caller:
 
     ``via`` is access_token, session (the console's cookie), api_token or application (a connected program, at the MCP
     endpoint ``resource`` only). ``session_id`` is the log-in behind all but an API token, which is what logging out or
-    disconnecting ends.
+    disconnecting ends; ``token_id`` is the API token.
     """
 
     user_id: UUID
@@ -43,6 +43,7 @@ class Caller:
     via: str = "access_token"
     session_id: UUID | None = None
     resource: str | None = None
+    token_id: UUID | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the token carries the scope."""

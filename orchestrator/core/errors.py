@@ -11,6 +11,9 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── OAuthRefused 400            an OAuth client asked for what it cannot have; ``details.error`` is RFC 6749's word
     ├── NotAuthenticated 401        no, wrong or expired credentials
     ├── Forbidden 403               known caller, not allowed
+    │   ├── DeniedByPolicy 403      a rule forbids this tool call
+    │   └── ConsentDenied 403       a person was asked, and said no or nothing
+    ├── ConsentNeeded 428           a person must agree first; ``details`` say how to tell us
     ├── NotFound 404                absent, or hidden from this caller
     ├── Conflict 409                does not fit the present state
     │   ├── IllegalTransition 409   the state machine has no such step
@@ -94,6 +97,24 @@ class Forbidden(OrchestratorError):
     """The caller is known and not allowed."""
 
     code, status = "forbidden", 403
+
+
+class DeniedByPolicy(Forbidden):
+    """A rule forbids this tool call; ``details.rule_id`` says which."""
+
+    code = "denied_by_policy"
+
+
+class ConsentDenied(Forbidden):
+    """A person was asked whether this may be done, and said no or nothing."""
+
+    code = "consent_denied"
+
+
+class ConsentNeeded(OrchestratorError):
+    """A person must agree first, and nobody could be asked here; ``details`` say how to tell us that they do."""
+
+    code, status = "consent_needed", 428
 
 
 class NotFound(OrchestratorError):

@@ -7,8 +7,9 @@
 
 A queued task whose target turns out to be full when a worker comes for it is pending again, in line. A task that is
 asked for again (an answer, a consent, a retry) is routed again, so it may land in any of ``pending``,
-``awaiting_consent`` and ``queued``. Every state that is not terminal may become ``failed`` or ``cancelled``. A terminal
-state carries a ``Reason``; a waiting one says what it waits for.
+``awaiting_consent`` and ``queued``. A running task whose tool call needs a person's word awaits consent. Every state
+that is not terminal may become ``failed`` or ``cancelled``. A terminal state carries a ``Reason``; a waiting one says
+what it waits for.
 """
 
 from enum import StrEnum
@@ -16,6 +17,8 @@ from enum import StrEnum
 from orchestrator.core.errors import (
     AgentFailed,
     Cancelled,
+    ConsentDenied,
+    DeniedByPolicy,
     IllegalTransition,
     OrchestratorError,
     ServerUnreachable,
@@ -49,6 +52,7 @@ class Reason(StrEnum):
     LOST_WORKER = "lost_worker"
     NO_TARGET = "no_target"
     CONSENT_DENIED = "consent_denied"
+    DENIED_BY_POLICY = "denied_by_policy"
     BUDGET_EXCEEDED = "budget_exceeded"
     CRITERIA_UNMET = "criteria_unmet"
     CANCELLED_BY_USER = "cancelled_by_user"
@@ -67,7 +71,10 @@ ALLOWED: dict[TaskState, frozenset[TaskState]] = {
     TaskState.PENDING: _PLACED - {TaskState.PENDING} | _ENDS,
     TaskState.AWAITING_CONSENT: _PLACED - {TaskState.AWAITING_CONSENT} | _ENDS,
     TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.PENDING}) | _ENDS,
-    TaskState.RUNNING: frozenset({TaskState.QUEUED, TaskState.AWAITING_INPUT, TaskState.COMPLETED}) | _ENDS,
+    TaskState.RUNNING: frozenset(
+        {TaskState.QUEUED, TaskState.AWAITING_INPUT, TaskState.AWAITING_CONSENT, TaskState.COMPLETED}
+    )
+    | _ENDS,
     TaskState.AWAITING_INPUT: _PLACED | _ENDS,
     TaskState.COMPLETED: frozenset(),
     TaskState.FAILED: _PLACED,
@@ -90,6 +97,8 @@ _REASONS: tuple[tuple[type[OrchestratorError], Reason], ...] = (
     (ServerUnreachable, Reason.SERVER_UNREACHABLE),
     (ToolFailed, Reason.TOOL_ERROR),
     (AgentFailed, Reason.AGENT_ERROR),
+    (ConsentDenied, Reason.CONSENT_DENIED),
+    (DeniedByPolicy, Reason.DENIED_BY_POLICY),
 )
 
 

@@ -78,5 +78,8 @@ register(
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
     LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),
     LoopJob("follow", lambda _: 2.0, lambda c: c.followed.sweep(), 30, "watch the folders of local projects"),
+    LoopJob(
+        "audit", lambda _: 600.0, lambda c: c.call_log.sweep(c.settings.audit_days), 300, "let go old records of calls"
+    ),
     LoopJob("probes", lambda c: c.settings.probe_seconds, lambda c: c.probes.sweep(), 300, "probe MCP servers"),
 )

@@ -7,11 +7,13 @@ from orchestrator.models.oauth import OAuthClient, OAuthCode, OAuthConsent, OAut
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
 from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
 from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, TaskRow
+from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 
 __all__ = [
     "ApiToken",
     "Attempt",
     "Base",
+    "CallRecord",
     "CustomAgent",
     "Database",
     "EventRow",
@@ -33,6 +35,8 @@ __all__ = [
     "RouteRow",
     "TargetStats",
     "TaskRow",
+    "ToolApproval",
+    "ToolRule",
     "User",
     "UserSpace",
 ]

@@ -189,7 +189,7 @@ def _check_stop(step: Transition, state: TaskState) -> None:
     """A task that was asked to stop starts nothing more; its attempt ends it for good, however it went."""
     if step.to == TaskState.RUNNING:
         raise IllegalTransition("the task was asked to stop")
-    if state == TaskState.RUNNING and step.to in (TaskState.QUEUED, TaskState.AWAITING_INPUT):
+    if state == TaskState.RUNNING and step.to in (TaskState.QUEUED, *WAITING):
         raise Cancelled("the task was asked to stop")
 
 

@@ -61,7 +61,7 @@ class PooledTools:
         self._graph = graph
         self._known: Offered | None = None
         assert context.user_id is not None
-        self._caller = Caller(context.user_id)
+        self._caller = Caller(context.user_id, via="agent")
 
     async def available(self) -> Sequence[AgentTool]:
         """Every tool that can be called now."""

@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.core.errors import NotFound, OrchestratorError, Unavailable
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.uris import fits
@@ -105,6 +105,23 @@ class McpOffers:
             for entry, has in zip(remote, offered, strict=True)
             if has.get("resources") is not None
         ]
+
+    async def of_server(self, entry: ServerEntry, kind: Kind) -> list[dict[str, Any]]:
+        """All of a kind that one server has, as it names them. Raises what is wrong with the server."""
+        definition = self._definition(entry)
+        if (await self._pool.capabilities(definition)).get(kind.capability) is None:
+            return []
+        items, _ = await self._fetch(definition, kind)
+        return [dict(item) for item in items]
+
+    async def ask(self, entry: ServerEntry, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """A request to one server about what it offers, its result in wire form."""
+        return dict(await self._pool.request(self._definition(entry), method, params))
+
+    def _definition(self, entry: ServerEntry) -> ServerDefinition:
+        if not entry.enabled:
+            raise Unavailable(f"the MCP server {entry.name} is disabled")
+        return self._registry.definition(entry)
 
     async def _of(self, entry: ServerEntry, kind: Kind) -> Sequence[Mapping[str, Any]]:
         definition = self._registry.definition(entry)

@@ -51,10 +51,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended well, or where it waits for a person. ``result`` must be JSON."""
+    """How an attempt ended well, or where it waits for a person. ``result`` must be JSON.
+
+    ``state`` is where it waits, ``consent`` what is then noted of what a person is asked to agree to.
+    """
 
     result: dict[str, Any] = field(default_factory=dict)
     waiting_for: str | None = None
+    state: TaskState = TaskState.AWAITING_INPUT
+    consent: dict[str, Any] | None = None
 
 
 class Executor(Protocol):
@@ -151,8 +156,8 @@ class TaskRunner:
         if outcome.waiting_for:
             events = (*work.report.take(), NewEvent(EventKind.WAITING, {"for": outcome.waiting_for}))
             return Transition(
-                work.id, TaskState.AWAITING_INPUT, events, work.generation, waiting_for=outcome.waiting_for,
-                attempt_reason=Reason.OK,
+                work.id, outcome.state, events, work.generation, waiting_for=outcome.waiting_for,
+                attempt_reason=Reason.OK, patch={"consent": outcome.consent} if outcome.consent is not None else None,
             )  # fmt: skip
         result, pointer = await self._blobs.keep(storable(outcome.result), self._inline_bytes)
         events = (*work.report.take(), NewEvent(EventKind.COMPLETED, {"attempt": work.generation}))

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import InvalidInput
+from orchestrator.core.errors import ConsentNeeded, InvalidInput
 from orchestrator.core.events import EventKind
+from orchestrator.core.states import TaskState
 from orchestrator.core.task_types import TASK_TYPES
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.capabilities import tools_for
@@ -22,6 +23,7 @@ from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
 from orchestrator.services.run_task import Outcome, Work
 from orchestrator.services.server_entry import ServerEntry
+from orchestrator.services.tool_consent import call_digest
 
 
 class ServerSource(Protocol):
@@ -65,16 +67,17 @@ class ToolExecutor:
         entry = await self._servers.find(UUID(str(task["target_id"]).partition(":")[2]))
         tool, arguments = _choose(task, entry)
         call = ToolCall(
-            Caller(task["user_id"]), Door.TASK, entry, tool, arguments, project_id=task["project_id"], task_id=work.id
-        )
+            Caller(task["user_id"], via="task"), Door.TASK, entry, tool, arguments, project_id=task["project_id"],
+            task_id=work.id,
+        )  # fmt: skip
+        _agreed(call, task["consent"])
 
         async def ready() -> Ready:
             needed = _needs_files(task, entry, arguments)
             project = await self._projects.view(task["project_id"]) if needed else None
             filled = await fill_from_project(arguments, project, self._projects)
+            work.report.tell(EventKind.TOOL_CALLED, server=entry.name, tool=tool)
             return Ready(await self._servers.definition(entry), filled, _context(task, project))
-
-        work.report.tell(EventKind.TOOL_CALLED, server=entry.name, tool=tool)
 
         async def progress(done: float, total: float | None, message: str | None) -> None:
             work.report.tell(EventKind.PROGRESS, done=done, total=total, message=message)
@@ -82,7 +85,10 @@ class ToolExecutor:
         clock = asyncio.get_running_loop().time
         started = clock()
         limit = float(task["timeout_seconds"])
-        result = await self._gate.call(call, ready, timeout=limit, on_progress=progress)
+        try:
+            result = await self._gate.call(call, ready, timeout=limit, on_progress=progress)
+        except ConsentNeeded as needed:
+            return _asking(task, needed)
         millis = round((clock() - started) * 1000, 1)
         work.report.tell(EventKind.TOOL_RETURNED, server=entry.name, tool=tool, ms=millis, is_error=result.is_error)
         result.raise_for_error()
@@ -90,10 +96,24 @@ class ToolExecutor:
         return Outcome({"server": entry.name, "tool": tool, **wire})
 
 
+def _agreed(call: ToolCall, consent: Mapping[str, Any]) -> None:
+    """A person's word for this very call, if one was given; for another call it counts for nothing."""
+    if consent.get("tool_call") == call_digest(call) and consent.get("tool_call_granted"):
+        call.confirm, call.always = consent["tool_call"], bool(consent.get("tool_call_always"))
+
+
+def _asking(task: Mapping[str, Any], needed: ConsentNeeded) -> Outcome:
+    """The attempt ends here; the next one begins when a person has agreed."""
+    asked = {"tool_call": needed.details["digest"], "tool_call_granted": False, "tool_call_always": False}
+    return Outcome(
+        waiting_for=needed.details["question"], state=TaskState.AWAITING_CONSENT, consent={**task["consent"], **asked}
+    )
+
+
 def _choose(task: Mapping[str, Any], entry: ServerEntry) -> tuple[str, dict[str, Any]]:
-    given = dict(task["input"])
+    given = {name: value for name, value in task["input"].items() if name != "answers"}
     named = given.get("tool")
-    wrapped = isinstance(named, str) and (set(given) <= {"tool", "arguments", "answers"})
+    wrapped = isinstance(named, str) and (set(given) <= {"tool", "arguments"})
     if wrapped:
         arguments = given.get("arguments") or {}
         if not isinstance(arguments, dict):

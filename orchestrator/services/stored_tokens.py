@@ -92,7 +92,9 @@ class StoredTokens:
                 await session.execute(update(ApiToken).where(ApiToken.id == token.id).values(last_used_at=now))
         scopes = frozenset(_KNOWN_SCOPES[name] for name in token.scopes if name in _KNOWN_SCOPES)
         narrow = token.project_id is not None
-        return Caller(token.user_id, scopes, is_admin and not narrow, token.project_id, "api_token"), token.expires_at
+        admin = is_admin and not narrow
+        caller = Caller(token.user_id, scopes, admin, token.project_id, "api_token", token_id=token.id)
+        return caller, token.expires_at
 
     async def _find_session(self, token_hash: str) -> tuple[Caller, datetime | None] | None:
         now = datetime.now(UTC)

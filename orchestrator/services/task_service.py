@@ -153,7 +153,7 @@ class TaskService:
         )
 
     async def preview(self, caller: Caller, request: TaskRequest) -> Route:
-        """How the task would be routed right now. Nothing is stored."""
+        """How the task would be routed right now; nothing is stored."""
         if request.project_id is not None:
             await self._access.require(caller, request.project_id, Role.VIEWER)
         snapshot = await self._targets.snapshot(caller.user_id, request.project_id)
@@ -245,32 +245,29 @@ class TaskService:
             raise IllegalTransition(f"a task that is {row['state']} cannot be retried", details={"state": row["state"]})
         return await self._again(caller, row, row["consent"], more_attempts=self._limits.attempts)
 
-    async def consent(self, caller: Caller, task_id: UUID, *, grant: bool, patch: Mapping[str, bool]) -> Row:
-        """Answer a task that awaits consent; a refusal ends it."""
+    async def consent(
+        self, caller: Caller, task_id: UUID, *, grant: bool, patch: Mapping[str, bool], always: bool = False
+    ) -> Row:
+        """Answer a task that awaits consent; a refusal ends it. ``always``: the task's own user agrees for good."""
         row = await self._writable(caller, task_id)
-        if row["state"] != TaskState.AWAITING_CONSENT:
-            raise IllegalTransition(
-                f"the task is {row['state']} and awaits no consent", details={"state": row["state"]}
-            )
+        _require_state(row, TaskState.AWAITING_CONSENT, "awaits no consent")
         answered = NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id), "granted": grant})
+        more = self._limits.attempts if row["consent"].get("tool_call_granted") is False else 0
+        if more:  # an attempt asked, and should not count
+            patch = {"tool_call_granted": True, "tool_call_always": always and caller.user_id == row["user_id"]}
         if grant:
-            return await self._again(caller, row, {**row["consent"], **patch}, told=(answered,))
+            return await self._again(caller, row, {**row["consent"], **patch}, told=(answered,), more_attempts=more)
         reason = Reason.CONSENT_DENIED
-        error = {"code": "consent_denied", "message": f"refused: {row['waiting_for']}"}
+        error = {"code": reason, "message": f"refused: {row['waiting_for']}"}
         told = NewEvent(EventKind.FAILED, {"reason": reason, "error": error})
-        await self._writer.apply(
-            Transition(
-                task_id, TaskState.FAILED, (answered, told), reason=reason, error=error,
-                expect=frozenset({TaskState.AWAITING_CONSENT}),
-            )
-        )  # fmt: skip
+        ended = Transition(task_id, TaskState.FAILED, (answered, told), reason=reason, error=error)
+        await self._writer.apply(replace(ended, expect=frozenset({TaskState.AWAITING_CONSENT})))
         return await self.get(caller, task_id)
 
     async def answer(self, caller: Caller, task_id: UUID, text: str) -> Row:
         """Answer a task that awaits input; it is queued again with the answer in its input."""
         row = await self._writable(caller, task_id)
-        if row["state"] != TaskState.AWAITING_INPUT:
-            raise IllegalTransition(f"the task is {row['state']} and awaits no input", details={"state": row["state"]})
+        _require_state(row, TaskState.AWAITING_INPUT, "awaits no input")
         check_storable(text, "text")
         given = {**row["input"], "answers": [*row["input"].get("answers", []), text]}
         told = (NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id)}),)
@@ -340,6 +337,11 @@ class TaskService:
         async with self._database.transaction() as connection:
             found = await find_visible(connection, list(set(pairs)))
         return [found[pair] if pair in found else NotFound("no such task") for pair in pairs]
+
+
+def _require_state(row: Row, state: TaskState, otherwise: str) -> None:
+    if row["state"] != state:
+        raise IllegalTransition(f"the task is {row['state']} and {otherwise}", details={"state": row["state"]})
 
 
 def _heavy(request: TaskRequest) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from orchestrator.mcp.builtin import CallContext, ProgressFn
-from orchestrator.mcp.result import ToolResult
-from orchestrator.services.call_gate import CallGate, Ready, ToolCall
+from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.schema import check_arguments
+from orchestrator.services.call_gate import CallGate, Ready, ToolCall, unknown_tool
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectViews, fill_from_project
 
@@ -17,8 +19,9 @@ from orchestrator.services.project_view import ProjectViews, fill_from_project
 class ToolCalls:
     """Calls tools for callers."""
 
-    def __init__(self, registry: McpRegistry, gate: CallGate, views: ProjectViews) -> None:
+    def __init__(self, registry: McpRegistry, pool: ServerPool, gate: CallGate, views: ProjectViews) -> None:
         self._registry = registry
+        self._pool = pool
         self._gate = gate
         self._views = views
 
@@ -31,6 +34,16 @@ class ToolCalls:
             return await self._ready(call)
 
         return await self._gate.call(call, ready, timeout=timeout, on_progress=on_progress)
+
+    async def check(self, call: ToolCall) -> ToolInfo:
+        """The tool as its server describes it, once the arguments were found to fit; nothing is called."""
+        tools = await self._pool.list_tools(self._registry.definition(call.entry))
+        shown = await self._gate.shown(call.caller, call.entry, tools, project_id=call.project_id)
+        found = next((tool for tool in shown if tool.name == call.tool), None)
+        if found is None:
+            raise unknown_tool(call, shown)
+        await check_arguments(found, dict(call.arguments))
+        return found
 
     async def _ready(self, call: ToolCall) -> Ready:
         project = None

@@ -73,9 +73,7 @@ class Model:
             return False
         if step.generation is not None and not claims and self.state != TaskState.RUNNING:
             return False
-        goes_on = claims or (
-            self.state == TaskState.RUNNING and move.to in (TaskState.QUEUED, TaskState.AWAITING_INPUT)
-        )
+        goes_on = claims or (self.state == TaskState.RUNNING and move.to in (TaskState.QUEUED, *WAITING))
         return step.generation in (None, self.generation + claims) and not (goes_on and self.asked_to_stop)
 
     def take(self, move: Move) -> None:
