@@ -41,7 +41,11 @@ async def _shown(container: Container, caller: Caller, entry: ServerEntry) -> Se
     if caller.is_admin:
         return entry
     tools = await container.gate.shown(caller, entry)
-    return entry if tools is entry.tools else replace(entry, tools=tuple(tools))
+    if tools is entry.tools:
+        return entry
+    hidden = {tool.name for tool in entry.tools} - {tool.name for tool in tools}
+    seen = tuple(tool for tool in entry.seen if tool.name not in hidden)
+    return replace(entry, tools=tuple(tools), seen=seen)
 
 
 @router.get("/mcps", summary="List MCP servers")

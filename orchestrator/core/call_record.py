@@ -18,6 +18,7 @@ from orchestrator.core.errors import (
     ServerUnreachable,
     TimedOut,
     ToolFailed,
+    ToolQuarantined,
     Unavailable,
 )
 from orchestrator.core.jsonsafe import storable
@@ -43,6 +44,7 @@ ERRORS = frozenset(Outcome) - {Outcome.OK, Outcome.INPUT_REQUIRED, Outcome.REFUS
 
 _KINDS: tuple[tuple[type[OrchestratorError], Outcome], ...] = (
     (Cancelled, Outcome.CANCELLED),
+    (ToolQuarantined, Outcome.REFUSED),
     (TimedOut, Outcome.TIMEOUT),
     (ServerUnreachable, Outcome.UNREACHABLE),
     (Unavailable, Outcome.UNREACHABLE),
