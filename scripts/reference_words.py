@@ -43,6 +43,7 @@ REASONS: dict[Reason, str] = {
     Reason.LOST_WORKER: "Its worker died or lost its lease, as often as attempts are allowed.",
     Reason.NO_TARGET: "Nothing registered can do it; the error says what would help.",
     Reason.CONSENT_DENIED: "A person refused the consent it needed.",
+    Reason.DENIED_BY_POLICY: "A rule denies the tool call it is.",
     Reason.BUDGET_EXCEEDED: "It would have cost more than its budget allows.",
     Reason.CRITERIA_UNMET: "Its acceptance criteria were not met.",
     Reason.CANCELLED_BY_USER: "A person stopped it.",
@@ -52,7 +53,7 @@ REASONS: dict[Reason, str] = {
 
 STATES: dict[TaskState, str] = {
     TaskState.PENDING: "A fitting target is only busy; it starts when there is room.",
-    TaskState.AWAITING_CONSENT: "A person must agree before anything fits.",
+    TaskState.AWAITING_CONSENT: "A person must agree before anything fits, or before a tool is called.",
     TaskState.QUEUED: "Decided and delivered; a worker will take it.",
     TaskState.RUNNING: "A worker holds its lease.",
     TaskState.AWAITING_INPUT: "The agent asked a question.",
