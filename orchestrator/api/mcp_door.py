@@ -275,7 +275,7 @@ class McpDoor:
             if original_error(error) is not None:
                 raise passed_on(error) from error
             if isinstance(error, DeniedByPolicy | ConsentNeeded):
-                raise MCPError(REFUSED, error.message, error.as_dict()) from error
+                raise MCPError(mcp_credentials.REFUSED, error.message, error.as_dict()) from error
             return ToolResult.failure(error.message, error.as_dict()).to_wire()
         except (MCPError, asyncio.CancelledError):
             raise
