@@ -15,6 +15,7 @@ from benchmarks import (
     kg_traces,
     kg_update,
     kg_w3c,
+    mcp_cycles,
     mcp_gateway,
     pipeline,
     reads,
@@ -44,7 +45,10 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         kg_traces.tracing_cost,
         kg_traces.traced_recall,
     ),
-    "bench-mcp": (mcp_gateway.gateway,),
+    "bench-mcp": (
+        mcp_gateway.gateway,
+        mcp_cycles.connect_and_kill_cycles,
+    ),
 }
 
 

@@ -153,4 +153,21 @@ GATEWAY = (
         _GATE + "rest.py::test_hanging_up_cancels_the_call_where_it_runs",
         _GATE + "rest.py::test_resources_prompts_and_completions_are_there_over_rest",
     ),
+    _promise(
+        "servers.no_orphans", _SOURCE + " 5",
+        "Nothing a local server started outlives it, not even what left its session.",
+        "sandbox/test_enclosed.py::test_nothing_it_started_outlives_it_not_even_what_left_its_session",
+        "sandbox/test_enclosed.py::test_it_all_dies_with_whoever_started_it",
+        "mcp/test_cycles.py::test_connecting_and_killing_in_any_phase_leaves_no_process_descriptor_task_or_memory",
+    ),
+    _promise(
+        "servers.breaker", _SOURCE + " 5", "A server that keeps failing is left alone, then tried by one call.",
+        "mcp/test_sandboxed_servers.py::test_the_breaker_opens_after_failures_in_a_row_and_one_call_decides_when_it_closes",
+    ),
+    _promise(
+        "servers.start", _SOURCE + " 5",
+        "A slow start is not the call's time, and a silent server does not hold it up.",
+        "mcp/test_sandboxed_servers.py::test_starting_a_server_is_not_the_calls_time",
+        "mcp/test_sandboxed_servers.py::test_a_server_that_ignores_what_it_does_not_know_starts_soon",
+    ),
 )  # fmt: skip

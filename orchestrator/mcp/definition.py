@@ -16,6 +16,7 @@ import orjson
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.mcp.pins import Pins
+from orchestrator.sandbox.wish import OPEN, Wish
 
 Transport = Literal["builtin", "stdio", "streamable_http", "sse"]
 
@@ -46,6 +47,7 @@ class ServerDefinition:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     max_concurrency: int = DEFAULT_CONCURRENCY
+    sandbox: Wish = OPEN
     revision: str = ""
     pins: Pins | None = field(default=None, repr=False, compare=False)
     """What is approved of its tools; None: all they are. No part of the revision, since no session depends on it."""
@@ -68,11 +70,12 @@ class ServerDefinition:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
         max_concurrency: int = DEFAULT_CONCURRENCY,
+        sandbox: Wish = OPEN,
     ) -> Self:
         """A checked definition; InvalidInput names the field at fault (``env.PATH``, ``url``, …)."""
         made = cls(
             id, name, transport, command, tuple(args), dict(env or {}), url, dict(headers or {}),
-            timeout_seconds, max_concurrency,
+            timeout_seconds, max_concurrency, sandbox,
         )  # fmt: skip
         check(made)
         return made
@@ -90,6 +93,7 @@ def _revision(definition: ServerDefinition) -> str:
     parts = (
         definition.name, definition.transport, definition.command, definition.args, sorted(definition.env.items()),
         definition.url, sorted(definition.headers.items()), definition.timeout_seconds, definition.max_concurrency,
+        repr(definition.sandbox),
     )  # fmt: skip
     return sha256(orjson.dumps(parts)).hexdigest()[:32]
 

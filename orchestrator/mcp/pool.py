@@ -17,10 +17,12 @@ import orjson
 from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, TimedOut, Unavailable
 from orchestrator.mcp.builtin import BuiltinServer, CallContext, ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.limits import Limits, ServerState, Turns
 from orchestrator.mcp.pins import Sorted
 from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.result import ToolInfo, ToolResult
-from orchestrator.mcp.supervisor import Limits, ServerState, Supervisor
+from orchestrator.mcp.supervisor import Supervisor
+from orchestrator.sandbox.starter import Starter
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,21 @@ class ServerPool:
         self,
         builtins: Iterable[BuiltinServer] = (),
         *,
+        starter: Starter | None = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._builtins = {server.name: server for server in builtins}
+        self._starter = starter or Starter()
         self._limits = limits or Limits()
+        self._turns = Turns(self._limits.starts_at_once)
         self._clock = clock
         self._supervisors: dict[_Key, Supervisor] = {}
         self._listeners: list[Listener] = []
         self._modern_only: set[UUID] = set()
         self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._late: dict[UUID, asyncio.Task[None]] = {}
         self._last_probe: dict[UUID, tuple[str, Probe]] = {}
         self._closed = False
 
@@ -213,6 +219,19 @@ class ServerPool:
             late = TimedOut(f"MCP server {definition.name!r} is not ready yet.", details={"seconds": seconds})
             return ServerTools(definition, error=late.as_dict())
 
+    def tell_when_listed(self, definition: ServerDefinition) -> None:
+        """Have ``listen`` hear of a change once a server that was not waited for any longer has listed its tools."""
+        if definition.id not in self._late:
+            task = self._late[definition.id] = asyncio.create_task(self._list_late(definition))
+            task.add_done_callback(lambda _: self._late.pop(definition.id, None))
+
+    async def _list_late(self, definition: ServerDefinition) -> None:
+        try:
+            await self.list_tools(definition)
+        except OrchestratorError:
+            return  # how the server stands says so, and nothing has changed
+        self._changed(definition.id, "notifications/tools/list_changed", {})
+
     async def probe(self, definition: ServerDefinition, *, start: bool = True) -> Probe:
         """Ask the server for its tools and time it; never raises for a sick server.
 
@@ -261,11 +280,14 @@ class ServerPool:
     async def aclose(self) -> None:
         """End every session and everything they started. Returns when the processes are gone."""
         self._closed = True
+        for late in self._late.values():
+            late.cancel()
         if self._sweeper is not None:
             self._sweeper.cancel()
         supervisors = [*self._supervisors.values(), *self._retiring.values()]
         self._supervisors.clear()
         await asyncio.gather(*(supervisor.aclose() for supervisor in supervisors))
+        await asyncio.gather(*self._late.values(), return_exceptions=True)
         if self._retiring:
             await asyncio.wait(set(self._retiring))
 
@@ -295,7 +317,8 @@ class ServerPool:
         elif lane and sum(1 for _, one in self._supervisors if one) >= self._limits.max_lanes:
             raise Unavailable("Too many clients that can be asked are connected.", hint="Try again in a minute.")
         made = self._supervisors[key] = Supervisor(
-            definition, self._limits, self._clock, capabilities=capabilities, prefer_legacy=prefer_legacy,
+            definition, self._starter, self._limits, self._turns, self._clock,
+            capabilities=capabilities, prefer_legacy=prefer_legacy,
             on_change=lambda method, params: self._changed(definition.id, method, params),
         )  # fmt: skip
         if self._sweeper is None:

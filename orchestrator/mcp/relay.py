@@ -5,6 +5,7 @@ know, stay out of the way. Four inner methods of the SDK's session are relied up
 the tests of both eras fail when one of them changes.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol, cast
@@ -21,6 +22,7 @@ from mcp_types import (
     METHOD_NOT_FOUND,
     ClientCapabilities,
     Implementation,
+    InitializeResult,
 )
 from mcp_types import methods as wire_methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -37,6 +39,7 @@ _CHANGES = frozenset(
 )
 _CLIENT = Implementation(name="orchestrator", version="1")
 _UNKNOWN_VERSION = "2025-11-25"
+_SILENCE_SECONDS = 1.5
 
 OnChange = Callable[[str, Mapping[str, Any]], None]
 """Told the method and the parameters of a notice that belongs to no call."""
@@ -71,8 +74,12 @@ class Conversation(Protocol):
 class RelaySession(ClientSession):
     """One connection. Open it with ``connected``."""
 
-    def __init__(self, read: Any, write: Any, capabilities: Mapping[str, Any], on_change: OnChange) -> None:
+    def __init__(
+        self, read: Any, write: Any, capabilities: Mapping[str, Any], on_change: OnChange, *, impatient: bool = False
+    ) -> None:
         super().__init__(read, write, client_info=_CLIENT)
+        self._impatient = impatient
+        self._greeting: asyncio.Task[InitializeResult] | None = None
         self._declared = ClientCapabilities.model_validate(capabilities)
         self._on_change = on_change
         self._behind: dict[object, Conversation] = {}
@@ -81,6 +88,31 @@ class RelaySession(ClientSession):
     def modern(self) -> bool:
         """Whether the server speaks the revisions without a handshake."""
         return self.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    async def send_discover(self, version: str) -> dict[str, Any]:
+        """What the server says of itself; a silent one is greeted in the older era meanwhile, and may answer either.
+
+        Some servers ignore what they do not know. One that is merely slow reads this question first.
+        """
+        asked = asyncio.ensure_future(super().send_discover(version))
+        try:
+            await asyncio.wait({asked}, timeout=_SILENCE_SECONDS if self._impatient else None)
+            if not asked.done() and self._greeting is None:
+                self._greeting = asyncio.ensure_future(super().initialize())
+                await asyncio.wait({asked, self._greeting}, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done() and self._greeting is not None and not _went_wrong(self._greeting):
+                raise MCPError(METHOD_NOT_FOUND, "It answers the older greeting.", "server/discover")
+            answer = await asked
+        finally:
+            asked.cancel()
+        if self._greeting is not None:
+            self._greeting.cancel()
+            self._greeting = None
+        return answer
+
+    async def initialize(self) -> InitializeResult:
+        """The greeting of the older era, the one under way if there is one."""
+        return await (super().initialize() if self._greeting is None else self._greeting)
 
     async def relay(
         self,
@@ -148,11 +180,26 @@ class RelaySession(ClientSession):
                 log.warning("mcp_notice_lost", method=method[:100], exc_info=True)
 
 
+def _went_wrong(task: asyncio.Task[Any]) -> bool:
+    return not task.done() or task.cancelled() or task.exception() is not None
+
+
 @asynccontextmanager
 async def connected(
-    transport: Any, capabilities: Mapping[str, Any], on_change: OnChange, *, prefer_legacy: bool = False
+    transport: Any,
+    capabilities: Mapping[str, Any],
+    on_change: OnChange,
+    *,
+    prefer_legacy: bool = False,
+    impatient: bool = False,
 ) -> AsyncIterator[RelaySession]:
-    """A session over a transport's stream pair, its era agreed on: the newest, or the older one if preferred."""
-    async with transport as (read, write), RelaySession(read, write, capabilities, on_change) as session:
+    """A session over a transport's stream pair, its era agreed on: the newest, or the older one if preferred.
+
+    ``impatient``: a server that does not answer the newest era's question soon is asked in the older one, too.
+    """
+    async with (
+        transport as (read, write),
+        RelaySession(read, write, capabilities, on_change, impatient=impatient) as session,
+    ):
         await (session.initialize() if prefer_legacy else negotiate_auto(session))
         yield session

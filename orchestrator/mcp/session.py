@@ -21,6 +21,7 @@ from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.translate import SessionExpired, translate
 from orchestrator.mcp.transport_http import http_transport, sse_transport
 from orchestrator.mcp.transport_stdio import StdioTransport
+from orchestrator.sandbox.starter import Start, Starter
 
 _MAX_PAGES = 100
 _MAX_TOOLS = 10_000
@@ -36,6 +37,7 @@ class Session:
     def __init__(
         self,
         definition: ServerDefinition,
+        starter: Starter,
         *,
         max_answer_bytes: int,
         start_seconds: float,
@@ -58,7 +60,9 @@ class Session:
         self._stdio: StdioTransport | None = None
         self._transport: AbstractAsyncContextManager[Any]
         if definition.transport == "stdio":
-            self._stdio = StdioTransport(definition, max_message_bytes=max_answer_bytes, on_end=self._mark_ended)
+            self._stdio = StdioTransport(
+                definition, starter, max_message_bytes=max_answer_bytes, on_end=self._mark_ended
+            )
             self._transport = self._stdio
         else:
             kind = sse_transport if definition.transport == "sse" else http_transport
@@ -89,7 +93,10 @@ class Session:
         """Enter, wait, leave: all in this one task, as the SDK's cancel scopes demand."""
         try:
             async with AsyncExitStack() as stack:
-                opening = connected(self._transport, self._capabilities, self._hear, prefer_legacy=self._prefer_legacy)
+                opening = connected(
+                    self._transport, self._capabilities, self._hear,
+                    prefer_legacy=self._prefer_legacy, impatient=self._stdio is not None,
+                )  # fmt: skip
                 async with asyncio.timeout(self._start_seconds) as clock:
                     client = await stack.enter_async_context(opening)
                 try:
@@ -161,6 +168,11 @@ class Session:
     def pid(self) -> int | None:
         """Process id of a local server."""
         return None if self._stdio is None else self._stdio.pid
+
+    @property
+    def started(self) -> Start | None:
+        """How a local server was started."""
+        return None if self._stdio is None else self._stdio.start
 
     async def aclose(self) -> None:
         """End it; bounded, since a hanging server must not hold the pool."""

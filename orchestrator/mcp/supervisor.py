@@ -8,12 +8,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from orchestrator.core.errors import NotFound, OrchestratorError, ServerUnreachable, TimedOut
+from orchestrator.mcp.breaker import Breaker
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.limits import Limits, ServerState, Status, Turns
 from orchestrator.mcp.pins import Pins
 from orchestrator.mcp.relay import Conversation, OnChange
 from orchestrator.mcp.result import ToolInfo, ToolResult
@@ -21,36 +22,9 @@ from orchestrator.mcp.rounds import Patient, answered
 from orchestrator.mcp.schema import check_arguments, check_structured
 from orchestrator.mcp.session import Session
 from orchestrator.mcp.translate import SessionExpired
+from orchestrator.sandbox.starter import Starter
 
 Result = TypeVar("Result")
-Status = Literal["idle", "starting", "ready", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds for every server of a pool. Seconds and bytes."""
-
-    max_answer_bytes: int = 8 * 1024 * 1024
-    start_seconds: float = 30.0
-    idle_seconds: float = 600.0
-    backoff_seconds: float = 0.5
-    max_backoff_seconds: float = 30.0
-    max_lanes: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ServerState:
-    """How a server stands right now, for health pages."""
-
-    status: Status
-    in_flight: int = 0
-    failures: int = 0
-    retry_in_seconds: float = 0.0
-    last_error: str | None = None
-    era: str | None = None
-    protocol_version: str | None = None
-    pid: int | None = None
-    starts: int = 0
 
 
 class Supervisor:
@@ -59,7 +33,9 @@ class Supervisor:
     def __init__(
         self,
         definition: ServerDefinition,
+        starter: Starter,
         limits: Limits,
+        turns: Turns,
         clock: Callable[[], float],
         *,
         capabilities: Mapping[str, Any] | None = None,
@@ -67,7 +43,9 @@ class Supervisor:
         prefer_legacy: bool = False,
     ) -> None:
         self.definition = definition
+        self._starter = starter
         self._limits = limits
+        self._turns = turns
         self._clock = clock
         self._capabilities = capabilities
         self._on_change = on_change
@@ -77,9 +55,7 @@ class Supervisor:
         self._starting: asyncio.Task[Session] | None = None
         self._opening: Session | None = None
         self._closing: set[asyncio.Task[None]] = set()
-        self._failures = 0
-        self._retry_at = 0.0
-        self._last_error: OrchestratorError | None = None
+        self._breaker = Breaker(definition.name, limits, clock)
         self._in_flight = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -113,7 +89,7 @@ class Supervisor:
         async def on(session: Session, patient: Conversation | None) -> ToolResult:
             info = await self._checked(session, tool, arguments, pins, unlisted=unlisted)
             wire = await answered(session, "tools/call", params, behind=patient, on_progress=on_progress, during=tool)
-            self._failures = 0
+            self._breaker.answered()
             result = ToolResult.from_wire(wire)
             if info is not None and info.output_schema is not None and not result.is_error and not result.needs_input:
                 await check_structured(info, result.structured)
@@ -134,7 +110,7 @@ class Supervisor:
 
         async def on(session: Session, patient: Conversation | None) -> Mapping[str, Any]:
             wire = await answered(session, method, params, behind=patient, on_progress=on_progress)
-            self._failures = 0
+            self._breaker.answered()
             return wire
 
         return await self._within(timeout, method, behind, on)
@@ -156,8 +132,8 @@ class Supervisor:
         on: Callable[[Session, Conversation | None], Awaitable[Result]],
     ) -> Result:
         """Do it on the live session, once more on a new one when the server forgot the session before it looked."""
-        session: Session | None = None
-        with self._use():
+        with self._use(), self._breaker.passing():
+            session = await self.session()  # a start has a time limit of its own: it is not the call's time
             try:
                 async with asyncio.timeout(timeout) as clock, self._slots:
                     patient = Patient(behind, clock) if behind is not None else None
@@ -168,9 +144,13 @@ class Supervisor:
                         session = await self.session()
                         return await on(session, patient)
             except TimeoutError as error:
-                if session is not None and clock.expired():
+                if clock.expired():
                     session.suspect()
                 raise self._late(clock, what, timeout, error) from error
+            except ServerUnreachable as error:
+                if session is self.current:
+                    self._breaker.missed(error)
+                raise
 
     async def _checked(
         self, session: Session, tool: str, arguments: dict[str, Any], pins: Pins | None, *, unlisted: bool
@@ -217,7 +197,7 @@ class Supervisor:
                 if (current := self.current) is not None:
                     current.suspect()
                 raise self._late(clock, "tools/list", timeout, error) from error
-        self._failures, self._retry_at, self._last_error = 0, 0.0, None
+        self._breaker.probed()
         return session, latency
 
     @contextmanager
@@ -268,28 +248,18 @@ class Supervisor:
         if (session := self.current) is not None:
             return session
         if self._starting is None:
-            self._refuse_while_backing_off(force)
+            if self._retired:
+                raise ServerUnreachable(f"MCP server {self.definition.name!r} is being closed.")
+            if not force:
+                self._breaker.refuse_start()
             self._starting = asyncio.create_task(self._start(), name=f"mcp start {self.definition.name}")
             self._starting.add_done_callback(_retrieve)
         return await asyncio.shield(self._starting)
 
-    def _refuse_while_backing_off(self, force: bool) -> None:
-        wait = self._retry_at - self._clock()
-        if self._retired:
-            raise ServerUnreachable(f"MCP server {self.definition.name!r} is being closed.")
-        if wait <= 0 or force:
-            return
-        last = self._last_error
-        if last is not None and not last.retry:
-            raise type(last)(last.message, field=last.field, hint=last.hint, details=last.details) from last
-        message = last.message if last is not None else f"MCP server {self.definition.name!r} is down."
-        raise ServerUnreachable(
-            f"{message} It is tried again in {wait:.1f} s.", details={"retry_after": round(wait, 3)}
-        )
-
     async def _start(self) -> Session:
         session = Session(
             self.definition,
+            self._starter,
             max_answer_bytes=self._limits.max_answer_bytes,
             start_seconds=self._limits.start_seconds,
             on_end=self._ended,
@@ -301,11 +271,12 @@ class Supervisor:
         self._starts += 1
         self._opening = session
         try:
-            await session.start()
+            async with self._turns.turn():
+                await session.start()
             if session.ended:
                 raise session.death()
         except OrchestratorError as error:
-            self._failed(error)
+            self._breaker.failed(error)
             raise
         else:
             self._session = session
@@ -316,20 +287,13 @@ class Supervisor:
         finally:
             self._starting = self._opening = None
 
-    def _failed(self, error: OrchestratorError, *, at_once: bool = False) -> None:
-        """Note a failure; ``at_once`` lets the first restart happen without waiting."""
-        self._failures += 1
-        self._last_error = error
-        wait = min(self._limits.backoff_seconds * 2 ** min(self._failures - 1, 16), self._limits.max_backoff_seconds)
-        self._retry_at = self._clock() + (0.0 if at_once and self._failures == 1 else wait)
-
     def _ended(self, session: Session) -> None:
         """The session is over, by death or by our own wish."""
         if session is not self._session:
             return
         self._session = None
         if not session.closing:
-            self._failed(session.death(), at_once=session.answered)
+            self._breaker.failed(session.death(), at_once=session.answered)
         self._dispose(session)
 
     def _dispose(self, session: Session) -> None:
@@ -341,20 +305,22 @@ class Supervisor:
 
     def state(self) -> ServerState:
         """How the server stands right now."""
-        session = self.current
-        wait = max(0.0, self._retry_at - self._clock())
-        failed = self._last_error is not None and self._failures > 0
+        session, breaker = self.current, self._breaker
+        failed = breaker.last_error is not None and breaker.failures > 0
+        started = session.started if session else None
         status: Status = "ready" if session else "starting" if self._starting else "failed" if failed else "idle"
         return ServerState(
             status=status,
             in_flight=self._in_flight,
-            failures=self._failures,
-            retry_in_seconds=wait,
-            last_error=self._last_error.message if failed and self._last_error else None,
+            failures=breaker.failures,
+            retry_in_seconds=breaker.wait,
+            breaker=breaker.position,
+            last_error=breaker.last_error.message if failed and breaker.last_error else None,
             era=session.era if session else None,
             protocol_version=session.protocol_version if session else None,
             pid=session.pid if session else None,
             starts=self._starts,
+            open_because=started.open_because if started else None,
         )
 
     def close_if_idle(self) -> None:

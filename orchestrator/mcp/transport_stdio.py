@@ -1,10 +1,12 @@
 """The stdio transport: a local server as a child process, JSON-RPC lines over its pipes.
 
 Used by ``session`` only, as the transport of an SDK client. Where the SDK's own transport trusts the server, this one
-bounds every line, keeps the last of stderr, tells a death at once, and ends the whole process group.
+starts it as its entry's sandbox says, bounds every line, keeps the last of stderr, tells a death at once, and ends all
+that the server started.
 """
 
 import asyncio
+import signal
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,15 +14,20 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import anyio
+import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
 from mcp_types import ErrorData, JSONRPCError, jsonrpc_message_adapter
 
 from orchestrator.core.errors import ServerUnreachable
+from orchestrator.mcp.command import minimal_environment, resolve_command
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.lines import LineSplitter, Oversized
-from orchestrator.mcp.process_group import end_group, minimal_environment, resolve_command
 from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE
+from orchestrator.sandbox.ending import end, sweep
+from orchestrator.sandbox.starter import Start, Starter
+
+log = structlog.get_logger(__name__)
 
 Item = SessionMessage | Exception
 
@@ -35,8 +42,16 @@ _GRACE_SECONDS = 1.0
 class StdioTransport(asyncio.SubprocessProtocol):
     """One child process; an async context manager that yields the stream pair an SDK client wants."""
 
-    def __init__(self, definition: ServerDefinition, *, max_message_bytes: int, on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        definition: ServerDefinition,
+        starter: Starter,
+        *,
+        max_message_bytes: int,
+        on_end: Callable[[str], None],
+    ) -> None:
         self._definition = definition
+        self._starter = starter
         self._max_bytes = max_message_bytes
         self._on_end = on_end
         self._splitter = LineSplitter(max_message_bytes)
@@ -47,6 +62,8 @@ class StdioTransport(asyncio.SubprocessProtocol):
         self.stopping = False
         self._ended = False
         self._process: asyncio.SubprocessTransport | None = None
+        self._exited = asyncio.Event()
+        self.start: Start | None = None
         self._backlog: deque[Item] = deque()
         self._flushing: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
@@ -56,7 +73,7 @@ class StdioTransport(asyncio.SubprocessProtocol):
 
     @property
     def pid(self) -> int | None:
-        """The server's process id, which is its group's too."""
+        """The id of our child: the server's launcher, which stands for it."""
         return None if self._process is None else self._process.get_pid()
 
     def exit_reason(self) -> str | None:
@@ -86,9 +103,14 @@ class StdioTransport(asyncio.SubprocessProtocol):
     async def _spawn(self) -> None:
         environment = minimal_environment(self._definition.env)
         command = resolve_command(self._definition.command or "", environment)
+        program = (command, *self._definition.args)
+        wish = self._definition.sandbox
+        self.start = await self._starter.start(program, environment=environment, wish=wish)
+        if not self.start.enclosed and wish.mode != "off":
+            log.warning("mcp_server_without_sandbox", server=self._definition.name, reason=self.start.open_because)
         try:
             await asyncio.get_running_loop().subprocess_exec(
-                lambda: self, command, *self._definition.args, env=environment, start_new_session=True
+                lambda: self, *self.start.arguments, env=environment, start_new_session=True
             )
         except (OSError, ValueError) as error:
             raise ServerUnreachable(f"The command could not be started: {error}.", field="command") from error
@@ -115,14 +137,17 @@ class StdioTransport(asyncio.SubprocessProtocol):
         if (stdout := process.get_pipe_transport(1)) is not None:
             # What is still written is read and dropped: a full pipe would keep the server from leaving.
             cast("asyncio.ReadTransport", stdout).resume_reading()
-        ending = asyncio.ensure_future(end_group(process.get_pid(), grace_seconds=_GRACE_SECONDS))
+        ending = asyncio.ensure_future(end(process.get_pid(), self._exited.wait, grace_seconds=_GRACE_SECONDS))
         try:
             await asyncio.shield(ending)
         finally:
-            # Cancelled or not, the group must go before the pipes are let go.
+            # Cancelled or not, the server must go before the pipes are let go.
             while not ending.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.shield(ending)
+            if process.get_returncode() == -signal.SIGKILL:
+                # Nobody was left to take what the server started along.
+                await asyncio.to_thread(sweep, process.get_pid())
             with suppress(PermissionError, ProcessLookupError):
                 process.close()
 
@@ -156,6 +181,7 @@ class StdioTransport(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         """The child is dead. Something it started may still hold its stdout, and last words may be on the way."""
+        self._exited.set()
         asyncio.get_running_loop().call_later(_LAST_WORDS_SECONDS, self._end, "exited")
 
     def pause_writing(self) -> None:
