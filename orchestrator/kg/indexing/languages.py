@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Hashable, Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from orchestrator.kg.dependencies.facts import ManifestLinker
@@ -46,6 +47,9 @@ class Linker(Protocol):
     def link(self, path: str) -> FileLinks:
         """The links that start in one file."""
         ...
+
+
+MakeLinker = Callable[[Mapping[str, FileFacts], Collection[str]], Linker]
 
 
 @runtime_checkable
@@ -91,7 +95,7 @@ class Language:
     name: str
     suffixes: tuple[str, ...]
     extract: Callable[[bytes], FileFacts]
-    linker: Callable[[Mapping[str, FileFacts], Collection[str]], Linker]
+    linker: MakeLinker
     text: Callable[[str, bytes], Text] = utf8_text
     file_names: tuple[str, ...] = ()
     interpreters: tuple[str, ...] = ()
@@ -100,7 +104,7 @@ class Language:
 
 
 LANGUAGES = (
-    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=4),
+    Language("python", (".py", ".pyw"), extract_python, PythonLinker, python_text, interpreters=("python",), version=5),
     Language(
         "javascript",
         (".js", ".jsx", ".mjs", ".cjs"),
@@ -125,6 +129,13 @@ LANGUAGES = (
     Language(CARGO_TOML.name, (), CARGO_TOML.extract, rust_linker, file_names=CARGO_TOML.file_names),
     *(Language(one.name, (), one.extract, ManifestLinker, file_names=one.file_names) for one in MANIFESTS),
 )
+
+
+def for_one_build(linker: MakeLinker) -> MakeLinker:
+    """The linker for a tree that will not change: it may do without noting what it reads."""
+    return partial(PythonLinker, recording=False) if linker is PythonLinker else linker
+
+
 BY_NAME = {language.name: language for language in LANGUAGES}
 
 _BY_SUFFIX = {suffix: language for language in LANGUAGES for suffix in language.suffixes}

@@ -15,10 +15,13 @@ from orchestrator.kg.languages.collect import MAX_DEPTH, MAX_NAME, Collector, Sc
 from orchestrator.kg.languages.comments import joined
 from orchestrator.kg.languages.expressions import dotted, type_name
 from orchestrator.kg.languages.grammar import Define, Grammar, text
-from orchestrator.kg.languages.tree import PARSE_SECONDS, kind_ids, parse, walk
+from orchestrator.kg.syntax import PARSE_SECONDS, kind_ids, parse, walk
 
 _MAX_PROBLEMS = 20
 _MAX_SIGNATURE = 300
+
+# Some grammars need seconds for broken source that Python's and JavaScript's read at once.
+_TRUSTED_SIZE = 64 * 1024
 
 
 def extractor(grammar: Grammar) -> "Extract":
@@ -37,7 +40,7 @@ class Extract:
     def __call__(self, source: bytes) -> FileFacts:
         """The facts of UTF-8 text."""
         deadline = time.monotonic() + PARSE_SECONDS
-        tree = parse(self._grammar.language, source, deadline)
+        tree = parse(self._grammar.language, source, deadline, _TRUSTED_SIZE)
         return _Reader(self._grammar, tree.root_node).run(walk(tree, deadline, self._wanted, self._leaves))
 
 

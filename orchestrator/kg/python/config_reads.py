@@ -14,63 +14,63 @@ from orchestrator.kg.facts import Binding, ConfigRead, Definition
 from orchestrator.kg.python.syntax import text
 from orchestrator.kg.python.tree import walk
 
-_MENTION = re.compile(rb"\benvironb?\b|\bgetenvb?\b|\bsettings\.[A-Z]")
+MENTION = re.compile(rb"\benvironb?\b|\bgetenvb?\b|\bsettings\.[A-Z]")
 _WANTED = frozenset({"call", "subscript", "attribute", "comparison_operator"})
 _METHODS = ("get", "pop", "setdefault", "__getitem__", "__contains__")
-_SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
-_MOST_KEY = 200
+SETTING = re.compile(r"[A-Z][A-Z0-9_]*")
+MOST_KEY = 200
 
 
 def config_reads(
     source: bytes, tree: Tree, deadline: float, definitions: Sequence[Definition], bindings: Sequence[Binding]
 ) -> tuple[ConfigRead, ...]:
     """The reads of one file, in source order. Raises TookTooLongError past ``deadline`` (monotonic seconds)."""
-    if not _MENTION.search(source):
+    if not MENTION.search(source):
         return ()
-    known = _Names(bindings)
+    known = KnownNames(bindings)
     found = (
-        ConfigRead(_scope(definitions, node.start_point[0] + 1), key, origin, node.start_point[0] + 1)
+        ConfigRead(scope_at(definitions, node.start_point[0] + 1), key, origin, node.start_point[0] + 1)
         for node in walk(tree, deadline, _WANTED)
         for key, origin in known.read(node)
     )
     return tuple(dict.fromkeys(found))
 
 
-class _Names:
+class KnownNames:
     """What the file calls the environment, the functions that read it, and settings objects."""
 
     def __init__(self, bindings: Sequence[Binding]) -> None:
-        self._environments: set[str] = set()
-        self._readers: set[str] = set()
-        self._settings: set[str] = set()
+        self.environments: set[str] = set()
+        self.readers: set[str] = set()
+        self.settings: set[str] = set()
         for binding in bindings:
             if binding.kind == "import" and binding.value == "os":
-                self._environments |= {f"{binding.name}.environ", f"{binding.name}.environb"}
-                self._readers |= {f"{binding.name}.getenv", f"{binding.name}.getenvb"}
+                self.environments |= {f"{binding.name}.environ", f"{binding.name}.environb"}
+                self.readers |= {f"{binding.name}.getenv", f"{binding.name}.getenvb"}
             elif binding.kind == "from":
                 module, _, name = binding.value.rpartition(":")
                 if module == "os" and name in ("environ", "environb"):
-                    self._environments.add(binding.name)
+                    self.environments.add(binding.name)
                 elif module == "os" and name in ("getenv", "getenvb"):
-                    self._readers.add(binding.name)
+                    self.readers.add(binding.name)
                 elif name == "settings":
-                    self._settings.add(binding.name)
-        self._readers |= {f"{name}.{method}" for name in self._environments for method in _METHODS}
+                    self.settings.add(binding.name)
+        self.readers |= {f"{name}.{method}" for name in self.environments for method in _METHODS}
 
     def read(self, node: Node) -> Iterator[tuple[str, str]]:
         """The key and the origin, where the node is a read."""
         if node.type == "attribute":
             owner, name = node.child_by_field_name("object"), node.child_by_field_name("attribute")
-            if owner is not None and name is not None and owner.type == "identifier" and text(owner) in self._settings:
-                yield from ((key, "settings") for key in [text(name)] if _SETTING.fullmatch(key))
+            if owner is not None and name is not None and owner.type == "identifier" and text(owner) in self.settings:
+                yield from ((key, "settings") for key in [text(name)] if SETTING.fullmatch(key))
         elif node.type == "call":
             arguments = node.child_by_field_name("arguments")
-            if self._is(node.child_by_field_name("function"), self._readers) and arguments is not None:
+            if self._is(node.child_by_field_name("function"), self.readers) and arguments is not None:
                 yield from ((key, "env") for key in _key(arguments.named_children[:1]))
         elif node.type == "subscript":
-            if self._is(node.child_by_field_name("value"), self._environments):
+            if self._is(node.child_by_field_name("value"), self.environments):
                 yield from ((key, "env") for key in _key(node.children_by_field_name("subscript")))
-        elif len(node.named_children) == 2 and self._is(node.named_children[1], self._environments):
+        elif len(node.named_children) == 2 and self._is(node.named_children[1], self.environments):
             yield from ((key, "env") for key in _key(node.named_children[:1]))
 
     def _is(self, node: Node | None, names: set[str]) -> bool:
@@ -85,10 +85,10 @@ def _key(nodes: Sequence[Node]) -> list[str]:
     if any(part.type not in ("string_start", "string_content", "string_end") for part in parts):
         return []
     content = "".join(text(part) for part in parts if part.type == "string_content")
-    return [content] if 0 < len(content) <= _MOST_KEY else []
+    return [content] if 0 < len(content) <= MOST_KEY else []
 
 
-def _scope(definitions: Sequence[Definition], line: int) -> int:
+def scope_at(definitions: Sequence[Definition], line: int) -> int:
     """The innermost definition around a line: outer ones stand before inner ones."""
     around = [index for index, one in enumerate(definitions) if one.start_line <= line <= one.end_line and one.name]
     return around[-1] if around else 0

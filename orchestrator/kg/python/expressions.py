@@ -12,10 +12,10 @@ from tree_sitter import Node
 from orchestrator.kg.facts import Compound, CompoundKind
 from orchestrator.kg.python.syntax import parameter_name, text
 
-_MAX_STEPS = 16
-_MAX_NESTING = 3
-_MAX_ITEMS = 100
-_MAX_ARGUMENTS = 16
+MAX_STEPS = 16
+MAX_NESTING = 3
+MAX_ITEMS = 100
+MAX_ARGUMENTS = 16
 MAX_WRITTEN = 160
 _LITERALS = {
     "string": "@str",
@@ -60,7 +60,7 @@ class Expressions:
         """A node as an expression; ``?`` stands for what cannot be followed."""
         steps: list[str] = []
         nodes: list[int] = []
-        for _ in range(_MAX_STEPS):
+        for _ in range(MAX_STEPS):
             if node is None:
                 break
             known = self._known.get(node.id)
@@ -111,12 +111,12 @@ class Expressions:
 
     def passed(self, arguments: Node | None, depth: int = 0) -> str:
         """The arguments of a call, separated by commas; "" where none can matter."""
-        if arguments is None or depth > _MAX_NESTING:
+        if arguments is None or depth > MAX_NESTING:
             return ""
         if arguments.type != "argument_list":
             return self.of(arguments, depth + 1)
         parts, matters = [], False
-        for child in arguments.named_children[:_MAX_ARGUMENTS]:
+        for child in arguments.named_children[:MAX_ARGUMENTS]:
             kind, prefix, value = child.type, "", child
             if kind == "comment":
                 continue
@@ -153,7 +153,7 @@ class Expressions:
     def key(self, node: Node, depth: int = 0) -> str:
         """What stands in square brackets: a constant or a name, ``n:`` for a slice, "" where it cannot be told."""
         key = node.child_by_field_name("subscript")
-        if key is None or depth > _MAX_NESTING:
+        if key is None or depth > MAX_NESTING:
             return ""
         if key.type == "slice":
             start = key.named_children[0] if key.named_child_count and key.children[0].type != ":" else None
@@ -170,7 +170,7 @@ class Expressions:
         literal = _LITERALS.get(kind)
         if literal is not None:
             return literal
-        if depth > _MAX_NESTING:
+        if depth > MAX_NESTING:
             return "?"
         if kind == "lambda":
             return f"${self._define(node, depth + 1)}"
@@ -193,7 +193,7 @@ class Expressions:
 
     def _items(self, node: Node, depth: int) -> list[str]:
         parts = []
-        for child in node.named_children[:_MAX_ITEMS]:
+        for child in node.named_children[:MAX_ITEMS]:
             if child.type == "list_splat":
                 parts.append("*" + self.of(child.named_children[0], depth + 1) if child.named_child_count else "?")
             elif child.type != "comment":
@@ -203,7 +203,7 @@ class Expressions:
     def _pairs(self, node: Node, depth: int) -> list[str]:
         """Keys and values by turns, of those pairs whose value can matter."""
         parts = []
-        for child in node.named_children[:_MAX_ITEMS]:
+        for child in node.named_children[:MAX_ITEMS]:
             if child.type == "pair":
                 value = self.of(child.child_by_field_name("value"), depth + 1)
                 if can_matter(value):

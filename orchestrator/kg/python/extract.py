@@ -5,16 +5,20 @@ Says only what the file itself says: nothing is resolved here.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from tree_sitter import Node
 
-from orchestrator.kg.facts import Call, Definition, FileFacts, Reference
+from orchestrator.kg.facts import Definition, FileFacts
+from orchestrator.kg.python.bindings import Scope
+from orchestrator.kg.python.by_ast.extract import extract_by_ast
+from orchestrator.kg.python.by_ast.uses import ON_CLASS
+from orchestrator.kg.python.collected import Collected
 from orchestrator.kg.python.config_reads import config_reads
 from orchestrator.kg.python.expressions import can_matter
 from orchestrator.kg.python.imports import Imports
-from orchestrator.kg.python.names import Names, Scope
+from orchestrator.kg.python.names import Names
 from orchestrator.kg.python.syntax import (
     annotation,
     arity,
@@ -25,22 +29,25 @@ from orchestrator.kg.python.syntax import (
     plain,
     text,
 )
-from orchestrator.kg.python.tree import PARSE_SECONDS, parse, walk
+from orchestrator.kg.python.tree import parse, walk
+from orchestrator.kg.syntax import PARSE_SECONDS
 
 _MAX_PROBLEMS = 20
-_MAX_RETURNS = 8
 _MAX_ITEMS = 100
 _MAX_CHAIN = 32
-_MAX_DECORATED = 240
 _BRANCHES = frozenset({"if_statement", "while_statement", "try_statement", "match_statement", "for_statement"})
 _COMPREHENSIONS = (
     "list_comprehension", "set_comprehension", "generator_expression", "dictionary_comprehension",
 )  # fmt: skip
-_ON_CLASS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 
 
 def extract(source: bytes) -> FileFacts:
     """All facts of one file. Raises TookTooLongError for a file the parser chokes on."""
+    return extract_by_ast(source) or extract_by_tree_sitter(source)
+
+
+def extract_by_tree_sitter(source: bytes) -> FileFacts:
+    """All facts of a file that may be broken. Raises TookTooLongError for a file the parser chokes on."""
     deadline = time.monotonic() + PARSE_SECONDS
     tree = parse(source, deadline)
     extractor = _Extractor(tree.root_node)
@@ -51,19 +58,15 @@ def extract(source: bytes) -> FileFacts:
 class _Extractor:
     def __init__(self, root: Node) -> None:
         self._root = root
-        self._definitions: list[Definition] = []
+        self._found = Collected()
+        self._definitions = self._found.definitions
         self._names = Names(root, self._definitions, self._lambda_index)
         self._expression = self._names.expressions.of
-        self._calls: list[Call] = []
-        self._references: list[Reference] = []
-        self._imports = Imports(self._names)
-        self._exports: tuple[str, ...] | None = None
-        self._returns: dict[int, list[str]] = {}
-        self._yields: dict[int, list[str]] = {}
+        self._imports = Imports(self._names, self._found.imports)
         self._problems: set[int] = set()
         self._decorators: list[tuple[str, int]] = []
         self._pending: Scope | None = None
-        self._parameters: list[Node] = []
+        self._parameters: dict[int, Sequence[Node]] = {}
         self._lambdas: dict[int, int] = {}
         self._lambdas_in: dict[int, int] = {}
         self._handlers: dict[str, Callable[[Node], None]] = {
@@ -112,40 +115,13 @@ class _Extractor:
             handler = self._handlers.get(kind)
             if handler is not None:
                 handler(node)
-        facts = self._facts()
+        lines = root.end_point[0] + (1 if root.end_point[1] else 0)
+        problems = tuple(sorted(self._problems)[:_MAX_PROBLEMS])
+        facts = self._found.facts(names, names.expressions.compounds, lines, problems)
         # Without its handlers nothing here refers to itself: the tree goes now, not when garbage is collected.
         self._handlers.clear()
         self._names.expressions.end()
         return facts
-
-    def _facts(self) -> FileFacts:
-        names = self._names
-        definitions = tuple(
-            definition._replace(
-                returns=tuple(self._returns.get(index, ())),
-                has_yield=index in self._yields,
-                yields=tuple(self._yields.get(index, ())),
-            )
-            if index in self._returns or index in self._yields
-            else definition
-            for index, definition in enumerate(self._definitions)
-        )
-        known = {binding.name for binding in names.bindings if binding.kind in ("def", "import", "from")}
-        known |= {"self", "cls"}
-        references = tuple(one for one in self._references if one.value.partition(".")[0] in known)
-        return FileFacts(
-            lines=self._root.end_point[0] + (1 if self._root.end_point[1] else 0),
-            definitions=definitions,
-            bindings=tuple(names.bindings),
-            attributes=tuple(names.attributes),
-            calls=tuple(self._calls),
-            references=references,
-            imports=tuple(self._imports.facts),
-            exports=self._exports,
-            problems=tuple(sorted(self._problems)[:_MAX_PROBLEMS]),
-            compounds=tuple(names.expressions.compounds),
-            stores=tuple(names.stores),
-        )
 
     # Names
 
@@ -168,7 +144,7 @@ class _Extractor:
     def _export(self, right: Node | None) -> None:
         if right is not None and right.type in ("list", "tuple"):
             strings = [child for child in right.named_children if child.type == "string"]
-            self._exports = tuple(text(child).strip("\"'") for child in strings)
+            self._found.exports = tuple(text(child).strip("\"'") for child in strings)
 
     def _walrus(self, node: Node) -> None:
         name = node.child_by_field_name("name")
@@ -214,29 +190,14 @@ class _Extractor:
             self._implicit(self._expression(raised), node)
 
     def _implicit(self, callee: str, node: Node) -> None:
-        self._calls.append(Call(self._names.scope.index, callee, node.start_point[0] + 1, 0, implicit=True))
+        self._found.implicit(self._names.scope.index, callee, node.start_point[0] + 1)
 
     # Definitions
 
     def _define(self, node: Node, definition: Definition) -> int:
-        index = len(self._definitions)
         decorators, self._decorators = self._decorators, []
-        decorated = f"${index}"
-        for written, line in reversed(decorators):
-            self._calls.append(
-                Call(
-                    self._names.scope.index, written, line, 1,
-                    decorator=True, passed=decorated, implicit=written.endswith(")"),
-                )
-            )  # fmt: skip
-            decorated = f"{written}({decorated})"
-        self._definitions.append(
-            definition._replace(
-                decorators=tuple(_without_arguments(written) for written, _ in decorators),
-                decorated=decorated if decorators and len(decorated) <= _MAX_DECORATED else "",
-            )
-        )
-        self._names.bind(definition.name, "def", str(index), node)
+        index = self._found.define(definition, decorators)
+        self._names.bind(definition.name, "def", str(index), node.start_point[0] + 1)
         body = node.child_by_field_name("body")
         self._pending = Scope(index, body.start_byte if body is not None else -1)
         return index
@@ -286,15 +247,11 @@ class _Extractor:
         assert self._pending is not None
         around = self._names.scope
         self._pending.self_name, self._pending.owner = around.self_name, around.owner
-        self._parameters = parameters.named_children if parameters is not None else []
-        if self._is_method(index):
-            first = parameter_name(self._parameters[0]) if self._parameters else ""
+        # Lambdas among the defaults bind parameters of their own before the body begins.
+        self._parameters[index] = named = parameters.named_children if parameters is not None else []
+        if self._found.is_method(index):
+            first = parameter_name(named[0]) if named else ""
             self._pending.self_name, self._pending.owner = first, around.index
-
-    def _is_method(self, index: int) -> bool:
-        definition = self._definitions[index]
-        in_class = self._definitions[definition.parent].kind == "class"
-        return in_class and "staticmethod" not in definition.decorators
 
     def _body(self, node: Node) -> None:
         """The scope opens at the body: defaults, decorators and bases belong to the scope around."""
@@ -305,21 +262,22 @@ class _Extractor:
         self._names.enter(scope)
         definition = self._definitions[scope.index]
         if definition.kind == "function":
-            self._bind_parameters(definition, method=self._is_method(scope.index))
+            named = self._parameters.pop(scope.index, [])
+            self._bind_parameters(definition, named, method=self._found.is_method(scope.index))
 
-    def _bind_parameters(self, definition: Definition, *, method: bool) -> None:
-        for position, parameter in enumerate(self._parameters):
+    def _bind_parameters(self, definition: Definition, named: Sequence[Node], *, method: bool) -> None:
+        for position, parameter in enumerate(named):
             name = parameter_name(parameter)
             if not name:
                 continue
-            declared = annotation(parameter.child_by_field_name("type"))
+            declared, line = annotation(parameter.child_by_field_name("type")), parameter.start_point[0] + 1
             if position == 0 and method:
-                on_class = "classmethod" in definition.decorators or definition.name in _ON_CLASS
-                self._names.bind(name, "cls" if on_class else "self", str(definition.parent), parameter)
+                on_class = "classmethod" in definition.decorators or definition.name in ON_CLASS
+                self._names.bind(name, "cls" if on_class else "self", str(definition.parent), line)
             elif declared and parameter.type in ("typed_parameter", "typed_default_parameter") and plain(parameter):
-                self._names.bind(name, "parameter", declared, parameter)
+                self._names.bind(name, "parameter", declared, line)
             else:
-                self._names.bind(name, "parameter", "", parameter)
+                self._names.bind(name, "parameter", "", line)
 
     def _lambda_index(self, node: Node, depth: int = 0) -> int:
         """The definition of a lambda, made when it is first met: in an expression, or by the walk."""
@@ -342,9 +300,9 @@ class _Extractor:
         index, parameters = self._lambda_index(node), node.child_by_field_name("parameters")
         around = self._names.scope
         self._names.enter(Scope(index, node.start_byte, node.end_byte, 0, around.self_name, around.owner))
-        self._parameters = parameters.named_children if parameters is not None else []
-        self._bind_parameters(self._definitions[index], method=False)
-        self._returns[index] = [self._expression(node.child_by_field_name("body"))]
+        named = parameters.named_children if parameters is not None else []
+        self._bind_parameters(self._definitions[index], named, method=False)
+        self._found.is_result(index, self._expression(node.child_by_field_name("body")))
 
     def _decorator(self, node: Node) -> None:
         child = node.named_children[0] if node.named_child_count else None
@@ -358,7 +316,7 @@ class _Extractor:
         if callee not in ("?", "super"):
             passed = self._names.expressions.passed(arguments)
             line = node.start_point[0] + 1
-            self._calls.append(Call(self._names.scope.index, callee, line, count_arguments(arguments), passed=passed))
+            self._found.call(self._names.scope.index, callee, line, count_arguments(arguments), passed)
             if passed:
                 self._names.put(callee, passed, line)
         if arguments is not None:
@@ -372,25 +330,14 @@ class _Extractor:
                 self._refer(self._expression(value), value)
 
     def _refer(self, value: str, node: Node) -> None:
-        self._references.append(Reference(self._names.scope.index, value, node.start_point[0] + 1))
+        self._found.refer(self._names.scope.index, value, node.start_point[0] + 1)
 
     def _return(self, node: Node) -> None:
-        values = self._returns.setdefault(self._names.scope.index, [])
         value = self._expression(node.named_children[0]) if node.named_child_count else "@None"
-        if value not in values:
-            values.append(value if len(values) < _MAX_RETURNS else "?")
-            self._refer(value, node)
+        self._found.returned(self._names.scope.index, value, node.start_point[0] + 1)
 
     def _yield(self, node: Node) -> None:
-        values = self._yields.setdefault(self._names.scope.index, [])
         value = self._expression(node.named_children[0]) if node.named_child_count else "@None"
         if node.child_count > 1 and node.children[1].type == "from":
             value += "[*]"
-        if value not in values and len(values) < _MAX_RETURNS:
-            values.append(value)
-
-
-def _without_arguments(written: str) -> str:
-    """A decorator as written, its arguments left out."""
-    head, bracket, _ = written.partition("(")
-    return f"{head}()" if bracket else head
+        self._found.yielded(self._names.scope.index, value)

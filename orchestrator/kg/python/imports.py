@@ -10,8 +10,8 @@ from orchestrator.kg.python.syntax import text
 class Imports:
     """Collects the import facts of a file, and binds the names in the scope the walk is in."""
 
-    def __init__(self, names: Names) -> None:
-        self.facts: list[ImportFact] = []
+    def __init__(self, names: Names, facts: list[ImportFact]) -> None:
+        self._facts = facts
         self._names = names
 
     def plain(self, node: Node) -> None:
@@ -25,7 +25,7 @@ class Imports:
             self._fact(module, "", node)
             top = module.partition(".")[0]
             bound = text(alias) if alias is not None else top
-            self._names.bind(bound, "import", module if alias is not None else top, node)
+            self._names.bind(bound, "import", module if alias is not None else top, node.start_point[0] + 1)
 
     def from_module(self, node: Node) -> None:
         """``from m import a as b``, ``from . import c``, ``from m import *``."""
@@ -41,7 +41,7 @@ class Imports:
                 alias = child.child_by_field_name("alias") if child.type == "aliased_import" else child
                 if name is not None and alias is not None:
                     self._fact(module, text(name), node)
-                    self._names.bind(text(alias), "from", f"{module}:{text(name)}", node)
+                    self._names.bind(text(alias), "from", f"{module}:{text(name)}", node.start_point[0] + 1)
 
     def _fact(self, module: str, name: str, node: Node, *, star: bool = False) -> None:
-        self.facts.append(ImportFact(self._names.scope.index, module, name, node.start_point[0] + 1, star))
+        self._facts.append(ImportFact(self._names.scope.index, module, name, node.start_point[0] + 1, star))

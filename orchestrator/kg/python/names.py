@@ -4,49 +4,24 @@ Knows the scope the walk is in and what it binds; which definition or value that
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from tree_sitter import Node
 
-from orchestrator.kg.facts import AttributeBinding, Binding, BindingKind, Definition, Store
+from orchestrator.kg.facts import BindingKind, Definition
+from orchestrator.kg.python.bindings import Bindings, Scope
 from orchestrator.kg.python.expressions import MAX_WRITTEN, Expressions, can_matter
-from orchestrator.kg.python.steps import arguments
 from orchestrator.kg.python.syntax import text
 
 _TUPLES = frozenset({"pattern_list", "tuple_pattern", "list_pattern"})
 _VALUE_TUPLES = frozenset({"expression_list", "tuple", "list"})
 
-# Methods of builtin containers that put their last argument into them, and at which key (see ``facts.Store``).
-_PUTS = {
-    "append": "+", "appendleft": "+", "add": "+", "insert": "+", "extend": "+", "update": "**", "setdefault": "key",
-}  # fmt: skip
 
-
-@dataclass(slots=True, eq=False)
-class Scope:
-    """A definition whose body the walk is in: byte ``start`` to ``end``."""
-
-    index: int
-    start: int
-    end: int = 0
-    branches: int = 0
-    self_name: str = ""
-    owner: int = -1
-    global_names: set[str] = field(default_factory=set)
-    outer_names: set[str] = field(default_factory=set)
-
-
-class Names:
-    """Collects bindings. ``branches`` are the ends of the branches and loops the walk is in."""
+class Names(Bindings):
+    """Collects bindings from nodes of tree-sitter; scopes, branches and comprehensions end by position."""
 
     def __init__(self, root: Node, definitions: Sequence[Definition], define: Callable[[Node, int], int]) -> None:
-        self.scope = Scope(0, 0, root.end_byte + 1)
-        self.branches: list[int] = []
+        super().__init__(definitions, root.end_byte + 1)
         self.expressions = Expressions(define)
-        self.bindings: list[Binding] = []
-        self.attributes: list[AttributeBinding] = []
-        self.stores: list[Store] = []
-        self._definitions = definitions
         self._scopes = [self.scope]
 
     def enter(self, scope: Scope) -> None:
@@ -66,15 +41,6 @@ class Names:
             self.branches.pop()
         self.expressions.leave(position)
 
-    def bind(self, name: str, kind: BindingKind, value: str, node: Node) -> None:
-        """Bind a name in the scope, or where ``global`` and ``nonlocal`` say."""
-        scope, conditional = self.scope.index, len(self.branches) > self.scope.branches
-        if name in self.scope.global_names:
-            scope, conditional = 0, True
-        elif name in self.scope.outer_names:
-            scope, conditional = max(0, self._definitions[scope].parent), True
-        self.bindings.append(Binding(scope, name, kind, value, node.start_point[0] + 1, conditional))
-
     def target(self, target: Node, kind: BindingKind, value: str) -> None:
         """Bind all that a target of an assignment, loop or ``with`` names, parts of it to parts of the value."""
         stack = [(target, value)]
@@ -82,7 +48,8 @@ class Names:
             node, value = stack.pop()
             known: BindingKind = "unknown" if value[:1] in ("", "?") else kind
             if node.type == "identifier":
-                self.bind(self.expressions.name(node), known, "" if known == "unknown" else value, node)
+                told = "" if known == "unknown" else value
+                self.bind(self.expressions.name(node), known, told, node.start_point[0] + 1)
             elif node.type == "attribute":
                 self._attribute(node, known, "" if known == "unknown" else value)
             elif node.type == "subscript":
@@ -125,7 +92,7 @@ class Names:
             return
         scope, line = self.scope, target.start_point[0] + 1
         if scope.owner >= 0 and text(receiver) == scope.self_name:
-            self.attributes.append(AttributeBinding(scope.owner, scope.index, text(name), kind, value, line))
+            self.bind_attribute(text(name), kind, value, line)
         elif value and can_matter(value):
             self.store(self.expressions.of(receiver), f".{text(name)}", value, line)
 
@@ -133,22 +100,6 @@ class Names:
         if value and can_matter(value):
             base = self.expressions.of(target.child_by_field_name("value"))
             self.store(base, self.expressions.key(target), value, target.start_point[0] + 1)
-
-    def store(self, base: str, key: str, value: str, line: int) -> None:
-        """A value is put into something; see ``facts.Store``."""
-        if can_matter(base) and can_matter(value):
-            conditional = len(self.branches) > self.scope.branches
-            self.stores.append(Store(self.scope.index, base, key, value, line, conditional))
-
-    def put(self, callee: str, passed: str, line: int) -> None:
-        """Call of a method that puts something into a list, set or dictionary, if that is what it is called on."""
-        base, _, method = callee.rpartition(".")
-        kind = _PUTS.get(method)
-        if not base or kind is None:
-            return
-        values = [value for _, value in arguments(passed)]
-        key = values[0] if kind == "key" and can_matter(values[0]) else "" if kind == "key" else kind
-        self.store(base, key, f"{values[-1]}[*]" if method == "extend" else values[-1], line)
 
 
 def _match(targets: Sequence[Node], values: Sequence[Node]) -> bool:

@@ -19,9 +19,12 @@ def text(node: Node) -> str:
 
 def annotation(node: Node | None) -> str:
     """The class an annotation names, as a dotted name, or "" where it names none or several."""
-    if node is None:
-        return ""
-    written = text(node).strip().strip("\"'").strip()
+    return declared_class(text(node)) if node is not None else ""
+
+
+def declared_class(annotated: str) -> str:
+    """The class that the text of an annotation names, as a dotted name, or "" where it names none or several."""
+    written = annotated.strip().strip("\"'").strip()
     optional = _OPTIONAL.fullmatch(written)
     if optional:
         written = optional.group(1).strip()

@@ -1,79 +1,28 @@
-"""Parse Python with tree-sitter and walk the tree, within a time limit. Used by the Python extractor only.
+"""The tree of tree-sitter for a Python file, and its nodes of interest. Used by the extraction of broken files only."""
 
-Neither recurses: 10,000 nested brackets are a long loop. Nothing is understood here.
-"""
-
-import time
 from collections.abc import Iterator
 from functools import cache
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Tree
 
-from orchestrator.kg.facts import NotExtractedError
+from orchestrator.kg import syntax
 
-PARSE_SECONDS = 10.0
-_CHUNK = 1 << 20
-_TRUSTED_SIZE = 256 * 1024
-_NODES_PER_LOOK = 20_000
 _LANGUAGE = Language(tree_sitter_python.language())
 # Nothing of interest lies below these.
 _LEAVES = frozenset({"identifier", "comment", "dotted_name", "integer", "string_content", "string_start", "string_end"})
 
 
-class TookTooLongError(NotExtractedError):
-    """The parser did not finish a file in time."""
-
-    reason = "took too long to parse"
-
-
 def walk(tree: Tree, deadline: float, wanted: frozenset[str]) -> Iterator[Node]:
-    """The named nodes of wanted kinds in source order, outer before inner, and wherever the syntax is broken.
-
-    A cursor, because queries cost the square of some broken inputs; kinds are compared as numbers, because most nodes
-    are of no interest. Raises TookTooLongError past ``deadline`` (monotonic seconds).
-    """
-    interesting, leaves = _ids(wanted), _ids(_LEAVES)
-    broken = tree.root_node.has_error
-    cursor = tree.walk()
-    until_look = _NODES_PER_LOOK
-    while True:
-        node = cursor.node
-        assert node is not None
-        kind = node.kind_id
-        if kind in interesting or (broken and (node.is_error or node.is_missing)):
-            yield node
-        until_look -= 1
-        if not until_look:
-            until_look = _NODES_PER_LOOK
-            if time.monotonic() > deadline:
-                raise TookTooLongError
-        if (kind not in leaves and cursor.goto_first_child()) or cursor.goto_next_sibling():
-            continue
-        while cursor.goto_parent():
-            if cursor.goto_next_sibling():
-                break
-        else:
-            return
-
-
-@cache
-def _ids(kinds: frozenset[str]) -> frozenset[int]:
-    """The grammar's numbers of kinds; a name may have several."""
-    names = ((number, _LANGUAGE.node_kind_for_id(number)) for number in range(_LANGUAGE.node_kind_count))
-    return frozenset(number for number, name in names if name in kinds and _LANGUAGE.node_kind_is_named(number))
+    """The named nodes of wanted kinds in source order, outer before inner, and wherever the syntax is broken."""
+    return syntax.walk(tree, deadline, _ids(wanted), _ids(_LEAVES))
 
 
 def parse(source: bytes, deadline: float) -> Tree:
     """The syntax tree of UTF-8 source. Raises TookTooLongError past ``deadline`` (monotonic seconds)."""
-    parser = Parser(_LANGUAGE)
-    if len(source) > _TRUSTED_SIZE:
-        # Only parsing by callback can be stopped, but the text of its nodes is slow to get: a trial run, for big files.
-        try:
-            parser.parse(
-                lambda offset, _: source[offset : offset + _CHUNK],
-                progress_callback=lambda _offset, _error: time.monotonic() > deadline,
-            )
-        except ValueError as error:
-            raise TookTooLongError from error
-    return parser.parse(source)
+    return syntax.parse(_LANGUAGE, source, deadline)
+
+
+@cache
+def _ids(kinds: frozenset[str]) -> frozenset[int]:
+    return syntax.kind_ids(_LANGUAGE, kinds)

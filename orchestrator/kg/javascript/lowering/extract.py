@@ -13,8 +13,9 @@ from orchestrator.kg.javascript import ir
 from orchestrator.kg.javascript.lowering.classes import class_body
 from orchestrator.kg.javascript.lowering.expressions import FUNCTIONS, lower
 from orchestrator.kg.javascript.lowering.statements import block, function_body
-from orchestrator.kg.javascript.lowering.tree import PARSE_SECONDS, Grammar, parse
+from orchestrator.kg.javascript.lowering.tree import Grammar, parse
 from orchestrator.kg.javascript.lowering.writer import Frame, Writer
+from orchestrator.kg.syntax import PARSE_SECONDS
 
 _LONGEST_LINE = 200_000
 _MAX_LOOKS = 2000

@@ -12,7 +12,7 @@ from tree_sitter import Node
 
 from orchestrator.kg.facts import Call, ConfigRead, Definition, ImportFact
 from orchestrator.kg.javascript import ir
-from orchestrator.kg.javascript.lowering.tree import TookTooLongError
+from orchestrator.kg.syntax import TookTooLongError
 
 # Deeper nesting than this, within one function, is not followed: people do not write it, and JSON could not hold it.
 MAX_DEPTH = 60

@@ -1,4 +1,4 @@
-"""Parse with tree-sitter and walk the tree, within a time limit. Used by the extractor of this package.
+"""Parse with tree-sitter and walk the tree, within a time limit. Used by the extractors of all languages.
 
 Neither recurses: 10,000 nested brackets are a long loop. Nothing is understood here.
 """
@@ -12,7 +12,7 @@ from orchestrator.kg.facts import NotExtractedError
 
 PARSE_SECONDS = 10.0
 _CHUNK = 1 << 20
-_TRUSTED_SIZE = 64 * 1024
+_TRUSTED_SIZE = 256 * 1024
 _NODES_PER_LOOK = 2_000
 
 
@@ -22,10 +22,13 @@ class TookTooLongError(NotExtractedError):
     reason = "took too long to parse"
 
 
-def parse(language: Language, source: bytes, deadline: float) -> Tree:
-    """The syntax tree of UTF-8 source. Raises TookTooLongError past ``deadline`` (monotonic seconds)."""
+def parse(language: Language, source: bytes, deadline: float, trusted: int = _TRUSTED_SIZE) -> Tree:
+    """The syntax tree of UTF-8 source. Raises TookTooLongError past ``deadline`` (monotonic seconds).
+
+    Source of up to ``trusted`` bytes is parsed without a look at the clock.
+    """
     parser = Parser(language)
-    if len(source) > _TRUSTED_SIZE:
+    if len(source) > trusted:
         # Only parsing by callback can be stopped, but the text of its nodes is slow to get: a trial run, for big files.
         try:
             parser.parse(
