@@ -4,13 +4,11 @@ Used by the tree's state. Linkers that cannot be updated are made again when a f
 changes; then every file of the family counts as affected, and what did not change is seen from its triples.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from orchestrator.kg.facts import FileFacts, FileLinks
-from orchestrator.kg.indexing.languages import BY_NAME, Linker, UpdatableLinker
+from orchestrator.kg.indexing.languages import BY_NAME, MakeLinker, UpdatableLinker, for_one_build
 from orchestrator.kg.readers import Readers
-
-_Make = Callable[[Mapping[str, FileFacts], Collection[str]], Linker]
 
 
 class Families:
@@ -27,12 +25,12 @@ class Families:
         self._recording = recording
         self._everything = frozenset(everything) if recording else frozenset()
         self._of: dict[str, _Family] = {}
-        self._families: dict[_Make, _Family] = {}
-        members: dict[_Make, dict[str, FileFacts]] = {}
+        self._families: dict[MakeLinker, _Family] = {}
+        members: dict[MakeLinker, dict[str, FileFacts]] = {}
         for path, one in facts.items():
             members.setdefault(BY_NAME[languages[path]].linker, {})[path] = one
         for make, own in members.items():
-            self._families[make] = _Family(make, own, everything)
+            self._families[make] = _Family(make, own, everything, recording=recording)
             self._of |= dict.fromkeys(own, self._families[make])
 
     def link(self, path: str) -> FileLinks:
@@ -51,7 +49,7 @@ class Families:
         """Take new facts (None: no facts any more) and all paths; returns the files whose links may differ now."""
         paths = frozenset(everything)
         moved, self._everything = paths != self._everything, paths
-        by_family: dict[_Make, dict[str, FileFacts | None]] = {make: {} for make in self._families}
+        by_family: dict[MakeLinker, dict[str, FileFacts | None]] = {make: {} for make in self._families}
         for path, one in changed.items():
             old = self._of.pop(path, None)
             if old is not None:
@@ -60,7 +58,7 @@ class Families:
                 make = BY_NAME[languages[path]].linker
                 family = self._families.get(make)
                 if family is None:
-                    family = self._families[make] = _Family(make, {}, ())
+                    family = self._families[make] = _Family(make, {}, (), recording=True)
                 by_family.setdefault(make, {})[path] = one
                 self._of[path] = family
         affected: set[str] = set()
@@ -73,10 +71,12 @@ class Families:
 class _Family:
     """The files of one linker."""
 
-    def __init__(self, make: _Make, facts: Mapping[str, FileFacts], everything: Collection[str]) -> None:
+    def __init__(
+        self, make: MakeLinker, facts: Mapping[str, FileFacts], everything: Collection[str], *, recording: bool
+    ) -> None:
         self.make = make
         self._facts = dict(facts)
-        self._linker = make(self._facts, everything)
+        self._linker = (make if recording else for_one_build(make))(self._facts, everything)
         self._readers = Readers()
 
     @property

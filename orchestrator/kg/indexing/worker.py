@@ -3,6 +3,7 @@
 The lines are progress, then a report or an error. Knows nothing of who asked.
 """
 
+import gc
 import json
 import os
 import resource
@@ -19,6 +20,7 @@ def main() -> int:
     request = json.load(sys.stdin)
     limit = request["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    gc.disable()  # what a build makes it keeps until it ends
     os.nice(5)  # a long build leaves the processors to whoever answers people
     try:
         report = build_graph(

@@ -132,7 +132,10 @@ class Classes(Exports):
     def attribute(self, value: Value, name: str) -> Found:
         """``value.name``."""
         if isinstance(value, Instance):
-            return self.once((value, name), lambda: self._of_instance(value, name)) or UNKNOWN
+            key = (value, name)
+            if key in self._memo:
+                return self._memo[key] or UNKNOWN
+            return self.once(key, lambda: self._of_instance(value, name)) or UNKNOWN
         if isinstance(value, Symbol):
             if value.definition.kind == "module":
                 return self.member(value, name)
@@ -193,7 +196,8 @@ class Classes(Exports):
         guess = False
         for current in order:
             if isinstance(current, Symbol):
-                self.consult(current, name)
+                if self.recording:
+                    self.consult(current, name)
                 if name in current.names:
                     found = self.bound(current, name, 0)
                     bound = tuple(_bind(value, receiver) for value in found.values)
@@ -213,7 +217,8 @@ class Classes(Exports):
         parts = []
         for current in order:
             if isinstance(current, Symbol):
-                self.consult(current, f".{name}")
+                if self.recording:
+                    self.consult(current, f".{name}")
                 for bound in current.attributes.get(name, ()):
                     scope = current.siblings[bound.scope]
                     as_binding = Binding(bound.scope, bound.name, bound.kind, bound.value, bound.line, conditional=True)

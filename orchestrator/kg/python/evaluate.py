@@ -84,16 +84,22 @@ class Evaluator(Elements):
         return found
 
     def _step(self, found: Found, step: str, scope: Symbol, line: int) -> Found:
-        if not found.values or len(found.values) > _MAX_FOLLOWED:
+        values = found.values
+        if not values or len(values) > _MAX_FOLLOWED:
             return Found((), False, found.guess, found.open)
         sign = step[0]
         if sign == ".":
             name = step[1:]
-            result = union([self.attribute(value, name) for value in found.values])
+            # One value is by far the most common.
+            result = (
+                self.attribute(values[0], name)
+                if len(values) == 1
+                else union([self.attribute(value, name) for value in values])
+            )
         else:
             site = Site(scope, step[1:-1], line)
             take: Callable[[Value, Site], Found] = self.call if sign == "(" else self.subscript
-            result = union([take(value, site) for value in found.values])
+            result = union([take(value, site) for value in values])
         if found.complete and not found.guess and not found.open:
             return result
         return Found(
@@ -121,11 +127,13 @@ class Evaluator(Elements):
         """A name as Python's scopes find it: class bodies are seen only from inside themselves."""
         at: Symbol | None = scope
         while at is not None:
-            if at is scope or at.definition.kind != "class":
-                self.consult(at, name)
+            kind = at.definition.kind
+            if at is scope or kind != "class":
+                if self.recording:
+                    self.consult(at, name)
                 if name in at.names:
                     return self.bound(at, name, line if at is scope else 0)
-            if at.definition.kind == "module":
+            if kind == "module":
                 starred = self.starred(at, name)
                 if starred is not None:
                     return starred
@@ -158,7 +166,10 @@ class Evaluator(Elements):
             line = 0
             if bindings[0].kind in _PLAIN:
                 return self.binding(scope, bindings[0])
-        return self.once((scope, name, line, _BOUND), lambda: self._bound(scope, bindings, line)) or UNKNOWN
+        key = (scope, name, line, _BOUND)
+        if key in self._memo:
+            return self._memo[key] or UNKNOWN
+        return self.once(key, lambda: self._bound(scope, bindings, line)) or UNKNOWN
 
     def _bound(self, scope: Symbol, bindings: list[Binding], line: int) -> Found:
         if len(bindings) == 1:

@@ -44,12 +44,16 @@ class _Feed:
 
 
 class Linker:
-    """Makes the links of every file of a tree, and knows after a change which of them to make again."""
+    """Makes the links of every file of a tree, and knows after a change which of them to make again.
 
-    def __init__(self, facts: Mapping[str, FileFacts], everything: Collection[str]) -> None:
+    ``recording`` is for trees that change; without it each file is linked once, and nothing is kept for a second time.
+    """
+
+    def __init__(self, facts: Mapping[str, FileFacts], everything: Collection[str], *, recording: bool = True) -> None:
         self._facts = dict(facts)
         self._everything = set(everything)
-        self._evaluator = Evaluator(facts, ModuleIndex(everything, facts))
+        self._recording = recording
+        self._evaluator = Evaluator(facts, ModuleIndex(everything, facts), recording=recording)
         self._index = TreeIndex(self._evaluator)
         self._evaluator.below = self._index.subclasses
         self._sites = CallSites(self._evaluator, self._index)
@@ -60,6 +64,8 @@ class Linker:
         for stage in range(_STAGES):
             for path in self._facts:
                 self._feed(stage, path)
+            if not recording:
+                self._end_stage(stage)
 
     @property
     def consulted(self) -> Set[Hashable]:
@@ -96,15 +102,14 @@ class Linker:
         self._evaluator.forget((), ancestors)
         affected |= readers.of(ancestors)
         for stage in range(_STAGES):
-            touched: set[Key] = set()
             different: set[Key] = set()
             for path in sorted(affected):
                 old = told[stage, path] if path in changed else self._told(stage, path)
-                touched |= {("", "", slot) for slot in self._feed(stage, path)}
+                self._feed(stage, path)
                 new = self._told(stage, path)
                 different |= {("", "", slot) for slot in old.keys() | new.keys() if old.get(slot) != new.get(slot)}
-            # Entries that read the same may name symbols that were replaced: answers go, but not their readers' links.
-            self._evaluator.forget((), touched)
+            # Entries that read the same are of the same symbols: what was found out from them stays.
+            self._evaluator.forget((), different)
             affected |= readers.of(different)
         return affected
 
@@ -114,6 +119,15 @@ class Linker:
         return StableEntries(facts).of(entries) if facts is not None and entries else {}
 
     # What flows
+
+    def _end_stage(self, stage: int) -> None:
+        """Let go of what only an update would need."""
+        self._evaluator.end_stage()
+        self._flows[stage] = Flows()
+        for path in self._facts:
+            self._feeds.pop((stage - 1, path), None)
+            if stage == _STAGES - 1:
+                self._feeds.pop((stage, path), None)
 
     def _feed(self, stage: int, path: str) -> set[str]:
         """Tell the flows what a file passes and puts, as a stage sees it; returns the slots that read otherwise now."""
@@ -193,8 +207,9 @@ class Linker:
             decorated=tuple(self._decorated(symbols)),
             tests=frozenset(_tests(path, symbols)),
         )
-        fed: Iterable[frozenset[Key]] = (self._feeds[stage, path].consulted for stage in range(_STAGES))
-        self._consulted = {key for key in self._evaluator.consulted.union(*fed) if key[0] != path}
+        if self._recording:
+            fed: Iterable[frozenset[Key]] = (self._feeds[stage, path].consulted for stage in range(_STAGES))
+            self._consulted = {key for key in self._evaluator.consulted.union(*fed) if key[0] != path}
         return links
 
     def _references(self, path: str) -> Iterator[tuple[int, SymbolRef]]:

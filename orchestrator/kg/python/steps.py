@@ -8,9 +8,12 @@ _OPENS, _CLOSES = "([", ")]"
 _NAME = re.compile(r"(?<![.@'\w$#])[^\W\d]\w*(?:~\d+)?")
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=100_000)
 def parts(expression: str) -> tuple[str, tuple[str, ...]]:
     """Head and steps: ``a.b(x)[@0]`` is ``a`` with ``.b``, ``(x)`` and ``[@0]``."""
+    if "(" not in expression and "[" not in expression:
+        head, *names = expression.split(".")
+        return head, tuple([f".{name}" for name in names])
     start = len("super()") if expression.startswith("super()") else 0
     steps: list[str] = []
     begin, depth, head = 0, 0, expression

@@ -157,26 +157,51 @@ def union(parts: Sequence[Found]) -> Found:
     if len(parts) == 1:
         return parts[0]
     values: dict[Value, None] = {}
+    complete, guess, opened = True, False, False
     for part in parts:
-        values.update(dict.fromkeys(part.values))
-    opened, guess = any(part.open for part in parts), any(part.guess for part in parts)
+        for value in part.values:
+            values[value] = None
+        complete, guess, opened = complete and part.complete, guess or part.guess, opened or part.open
     if len(values) > MAX_VALUES:
         return Found((), False, guess, opened)
-    return Found(tuple(values), all(part.complete for part in parts), guess, opened)
+    return Found(tuple(values), complete, guess, opened)
 
 
-def symbols_of(path: str, facts: FileFacts) -> list[Symbol]:
-    """The symbols of a file, by index; the first is the module."""
+def symbols_of(path: str, facts: FileFacts, before: Sequence[Symbol] = ()) -> list[Symbol]:
+    """The symbols of a file, by index; the first is the module.
+
+    Definitions that were there ``before`` are the same symbols: what was found out about them stays true of them.
+    """
+    known = {symbol.local: symbol for symbol in before}
     symbols: list[Symbol] = []
-    locals_ = local_names(facts)
-    for index, definition in enumerate(facts.definitions):
+    for index, (local, definition) in enumerate(zip(local_names(facts), facts.definitions, strict=True)):
         parent = symbols[definition.parent] if definition.parent >= 0 else None
-        symbols.append(Symbol(path, index, locals_[index], definition, parent, siblings=symbols))
+        symbol = known.get(local)
+        if symbol is None:
+            symbol = Symbol(path, index, local, definition, parent, siblings=symbols)
+        else:
+            symbol.index, symbol.definition, symbol.parent, symbol.siblings = index, definition, parent, symbols
+            symbol.names, symbol.attributes = {}, {}
+        symbols.append(symbol)
     for binding in facts.bindings:
         symbols[binding.scope].names.setdefault(binding.name, []).append(binding)
     for attribute in facts.attributes:
         symbols[attribute.owner].attributes.setdefault(attribute.name, []).append(attribute)
     return symbols
+
+
+def places_in(*parts: object) -> set[str]:
+    """The files in which something that is part of an answer has a place: compounds by number, lines of scopes."""
+    found: set[str] = set()
+    waiting: list[object] = list(parts)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, tuple | list):
+            scope = getattr(part, "scope", None)
+            if scope is not None:
+                found.add(scope.path)
+            waiting += [one for one in part if isinstance(one, tuple | list)]
+    return found
 
 
 def enclosing_class(scope: Symbol | None) -> Symbol | None:
