@@ -16,6 +16,13 @@ GRAPH = (
         "kg.certainty", ISSUE + " 8", "What certainly is called and what may be called are told apart.",
         _KG + "python.py::test_the_sample_has_exactly_these_certain_calls",
         _KG + "python.py::test_what_may_be_called_is_kept_apart",
+        _KG + "python.py::test_lines_that_reach_the_same_by_the_same_rule_are_one_call_site",
+    ),
+    _promise(
+        "kg.python", OURS, "Well-formed and broken Python are read by two parsers, and the graph does not tell which.",
+        _KG + "python_extraction.py::test_both_parsers_say_the_same_of_all_that_can_be_written",
+        _KG + "python_extraction.py::test_both_parsers_say_the_same_of_real_code",
+        _KG + "python_extraction.py::test_what_the_interpreter_cannot_read_is_read_all_the_same",
     ),
     _promise(
         "kg.limits", ISSUE + " 8", "Time, memory and size limits of SPARQL hold, and other queries do not notice.",

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.kg.rdf.vocabulary import PREFIXES
 from tests.kg.conftest import Build
-from tests.kg.sample import pairs
+from tests.kg.sample import load, pairs
 
 
 def calls_of(build: Build, folder: Path, **files: str) -> set[tuple[str, str]]:
@@ -123,3 +124,12 @@ def test_broken_code_still_gives_what_can_be_read(build: Build, folder: Path) ->
     assert report.broken == ("m.py",)
     assert report.modules == 1
     assert report.functions >= 1
+
+
+def test_lines_that_reach_the_same_by_the_same_rule_are_one_call_site(build: Build, folder: Path) -> None:
+    build({"m.py": "def f(): ...\ndef g():\n    f()\n    f(); f()\ndef h():\n    f()\n"})
+    lines: dict[str, list[str]] = {}
+    text = PREFIXES + "SELECT ?site ?line { ?site c:callee/c:qualifiedName 'm.f' ; c:startLine ?line }"
+    for row in load(folder).query(text, use_default_graph_as_union=True):
+        lines.setdefault(row["site"].value, []).append(row["line"].value)
+    assert sorted(map(sorted, lines.values())) == [["3", "4"], ["6"]]

@@ -56,13 +56,16 @@ def base_iri(project_iri: str) -> str:
 
 
 def path_part(value: str) -> str:
-    """A repository path or qualified name, percent-encoded where an IRI needs it; letters stay readable."""
+    """A repository path or qualified name, percent-encoded where an IRI needs it; letters stay readable.
+
+    A comma is encoded, too: in results as CSV the engine does not put quotes around IRIs.
+    """
     return value if _PLAIN.fullmatch(value) else _quote(value)
 
 
 def _quote(value: str) -> str:
     return "".join(
-        char if char.isalnum() or char in "-._~/'()!*,;=:@+$" else quote(char, safe="", errors=_for_surrogate(char))
+        char if char.isalnum() or char in "-._~/'()!*;=:@+$" else quote(char, safe="", errors=_for_surrogate(char))
         for char in value
     )
 

@@ -5,22 +5,25 @@ an edit of one file leaves the IRIs of everything else, and the edges that point
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef, local_names
 from orchestrator.kg.rdf.dependencies import dependency_triples
 from orchestrator.kg.rdf.terms import iri, literal, path_part
-from orchestrator.kg.rdf.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, XSD
+from orchestrator.kg.rdf.vocabulary import CODE, DCT, PROV, RDF, RDFS, RULES, SCHEMA, TERMS, XSD
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TYPE, _LABEL, _COMMENT = f"<{RDF}type>", f"<{RDFS}label>", f"<{RDFS}comment>"
 
 
-def _c(name: str) -> str:
-    return f"<{CODE}{name}>"
+# Terms of our own, looked up and not put together anew for each of a million triples.
+_c = {name: f"<{CODE}{name}>" for name in TERMS}.__getitem__
 
 
+@lru_cache(maxsize=10_000)
 def _number(value: int) -> str:
     return f'"{value}"^^<{XSD}integer>'
 
@@ -163,29 +166,33 @@ class TripleWriter:
         yield from self._calls(path, links.edges)
 
     def _calls(self, path: str, edges: Sequence[Edge]) -> Iterator[str]:
+        """Each call once as an edge, and as call sites: one for all lines that reach the same by the same rule."""
         seen: set[tuple[int, str, SymbolRef]] = set()
-        ordinals: dict[tuple[int, str, str], int] = {}
         for edge in edges:
-            caller = self._symbol(path, edge.scope)
-            for target in edge.targets:
-                if (edge.scope, edge.certainty, target) not in seen:
-                    seen.add((edge.scope, edge.certainty, target))
-                    yield f"{caller} {_c(edge.certainty)} {self._target(target)}"
-            if edge.made is not None and (edge.scope, "instantiates", edge.made) not in seen:
-                seen.add((edge.scope, "instantiates", edge.made))
-                yield f"{caller} {_c('instantiates')} {self._target(edge.made)}"
+            made = ((edge.made, "instantiates"),) if edge.made is not None else ()
+            for target, predicate in chain(((one, edge.certainty) for one in edge.targets), made):
+                if (edge.scope, predicate, target) not in seen:
+                    seen.add((edge.scope, predicate, target))
+                    yield f"{self._symbol(path, edge.scope)} {_c(predicate)} {self._target(target)}"
+        ordinals: dict[tuple[int, str, str], int] = {}
+        for edge, lines in _sites(edges):
             key = (edge.scope, edge.certainty, edge.name)
             ordinals[key] = ordinals.get(key, 0) + 1
-            site = f"{caller[:-1]};{edge.certainty};{path_part(edge.name)};{ordinals[key]}>"
-            yield f"{site} {_TYPE} {_c('CallSite')}"
-            yield f"{site} {_c('caller')} {caller}"
-            yield f"{site} {_c('startLine')} {_number(edge.line)}"
-            yield f"{site} {_c('resolution')} {_c('rule-' + edge.rule)}"
-            if edge.made is not None:
-                yield f"{site} {_c('instantiates')} {self._target(edge.made)}"
-            predicate = _c("callee" if edge.certainty == "calls" else "candidate")
-            for target in edge.targets:
-                yield f"{site} {predicate} {self._target(target)}"
+            yield from self._site(path, edge, lines, ordinals[key])
+
+    def _site(self, path: str, edge: Edge, lines: Iterable[int], ordinal: int) -> Iterator[str]:
+        caller = self._symbol(path, edge.scope)
+        site = f"{caller[:-1]};{edge.certainty};{path_part(edge.name)};{ordinal}>"
+        yield f"{site} {_TYPE} {_c('CallSite')}"
+        yield f"{site} {_c('caller')} {caller}"
+        for line in lines:
+            yield f"{site} {_c('startLine')} {_number(line)}"
+        yield f"{site} {_c('resolution')} {_c('rule-' + edge.rule)}"
+        if edge.made is not None:
+            yield f"{site} {_c('instantiates')} {self._target(edge.made)}"
+        predicate = _c("callee" if edge.certainty == "calls" else "candidate")
+        for target in edge.targets:
+            yield f"{site} {predicate} {self._target(target)}"
 
     def _target(self, ref: SymbolRef) -> str:
         return self._symbol(ref.path, ref.at) if ref.path else self._external(ref.external)
@@ -201,6 +208,19 @@ class TripleWriter:
                 f"{prefix}#{path_part(name)}>" if name else f"{prefix}>" for name in local_names(self._facts[path])
             ]
         return names[index]
+
+
+def _sites(edges: Sequence[Edge]) -> Iterable[tuple[Edge, dict[int, None]]]:
+    """The first of the calls of one scope that reach the same by the same rule, with the lines of all of them."""
+    sites: dict[tuple[object, ...], tuple[Edge, dict[int, None]]] = {}
+    for edge in edges:
+        key = (edge.scope, edge.certainty, edge.rule, edge.targets, edge.made)
+        known = sites.get(key)
+        if known is None:
+            sites[key] = edge, {edge.line: None}
+        else:
+            known[1][edge.line] = None
+    return sites.values()
 
 
 def _qualified_names(facts: FileFacts, links: FileLinks) -> list[str]:
