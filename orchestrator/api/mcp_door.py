@@ -37,7 +37,7 @@ from mcp_types.methods import validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from orchestrator import __version__
@@ -48,6 +48,7 @@ from orchestrator.api.mcp_own_tool import Call, OwnTool
 from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on, require_scope
 from orchestrator.api.mcp_search import CALL_TOOL, called
 from orchestrator.api.mcp_shapes import offered_wire, project_of, relayed
+from orchestrator.api.mcp_short import IDLE_SECONDS, ShortWay
 from orchestrator.api.mcp_tools import OWN_SERVER, own_listed, own_tools
 from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
@@ -115,8 +116,9 @@ class McpDoor:
         server.middleware = [self._unsieved]
         self._server = server
         self._manager = StreamableHTTPSessionManager(
-            server, max_request_body_size=container.settings.max_body_bytes, session_idle_timeout=1800.0
+            server, max_request_body_size=container.settings.max_body_bytes, session_idle_timeout=IDLE_SECONDS
         )
+        self._short = ShortWay(server, self._manager, self._schema_with_headers)
         self._rounds = Rounds()
         self._changes = Changes(container)
         self._levels: dict[str, str] = {}
@@ -159,10 +161,6 @@ class McpDoor:
             return
         self._container.request_limit.take(caller.user_id)
         scope[_CALLER] = caller
-        # By this the SDK ties a session to whoever opened it. An application that was given more goes on with its own.
-        opener = caller.via if caller.via == "application" else str(caller.session_id or caller.via)
-        owner = AccessToken(token="", client_id=opener, scopes=[], subject=str(caller.user_id))
-        scope["user"] = AuthenticatedUser(owner)
         endpoint = await self._container.endpoints.find(caller, request.path_params.get("name", ""))
         if endpoint.project_id is not None:
             caller = scope[_CALLER] = replace(caller, project_id=endpoint.project_id)
@@ -174,6 +172,14 @@ class McpDoor:
             return
         _caller.set(caller)
         _endpoint.set(endpoint)
+        if scope["method"] == "POST":
+            body = await _body(receive)
+            if body is None or await self._short.serve(request, body, _owner(caller), receive, send):
+                return
+            receive = _replayed(body, receive)
+        # By this the SDK ties a session to whoever opened it.
+        subject, client_id = _owner(caller)
+        scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=client_id, scopes=[], subject=subject))
         if scope["method"] != "GET":
             await self._manager.handle_request(scope, receive, send)
         else:
@@ -214,6 +220,8 @@ class McpDoor:
         exchange = self._exchange(ctx)
         if ctx.method == "notifications/initialized":
             self._changes.join(exchange)
+            session_id = ctx.request.headers.get("mcp-session-id", "")  # type: ignore[union-attr]
+            self._short.join(session_id, _owner(exchange.caller), ctx.session._connection)
         handler = self._methods.get(ctx.method)
         if handler is None or not (exchange.modern or ctx.session.client_params):
             return await call_next(ctx)
@@ -356,6 +364,34 @@ class McpDoor:
         """The schema of a tool whose arguments clients repeat in headers; the SDK compares them."""
         offered = self._container.catalogue.known_tool(_caller.get(), name, _endpoint.get())
         return offered.tool.input_schema if offered is not None and offered.mirrors_arguments else None
+
+
+def _owner(caller: Caller) -> tuple[str, str]:
+    """Whose a session is: nobody else may use it, nor the same user by another log-in."""
+    # An application that was given more goes on with its session.
+    return str(caller.user_id), caller.via if caller.via == "application" else str(caller.session_id or caller.via)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when the client hung up before its end. The frame around the application bounds it."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The request once more, for who has not seen it."""
+    pending = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return again
 
 
 def _more(exchange: Exchange) -> dict[str, Any]:

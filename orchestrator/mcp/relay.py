@@ -6,10 +6,12 @@ the tests of both eras fail when one of them changes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, Protocol, cast
 
+import anyio
 import structlog
 from mcp import ClientSession, MCPError
 from mcp.client._probe import negotiate_auto
@@ -28,6 +30,7 @@ from mcp_types import methods as wire_methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.direct_http import DirectHttp, Listener, Redirected, Resumable
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +43,7 @@ _CHANGES = frozenset(
 _CLIENT = Implementation(name="orchestrator", version="1")
 _UNKNOWN_VERSION = "2025-11-25"
 _SILENCE_SECONDS = 1.5
+_CANCEL_SECONDS = 2.0
 
 OnChange = Callable[[str, Mapping[str, Any]], None]
 """Told the method and the parameters of a notice that belongs to no call."""
@@ -75,9 +79,17 @@ class RelaySession(ClientSession):
     """One connection. Open it with ``connected``."""
 
     def __init__(
-        self, read: Any, write: Any, capabilities: Mapping[str, Any], on_change: OnChange, *, impatient: bool = False
+        self,
+        read: Any,
+        write: Any,
+        capabilities: Mapping[str, Any],
+        on_change: OnChange,
+        *,
+        direct: DirectHttp | None = None,
+        impatient: bool = False,
     ) -> None:
         super().__init__(read, write, client_info=_CLIENT)
+        self._direct = direct
         self._impatient = impatient
         self._greeting: asyncio.Task[InitializeResult] | None = None
         self._declared = ClientCapabilities.model_validate(capabilities)
@@ -135,10 +147,38 @@ class RelaySession(ClientSession):
         if on_progress is not None:
             options["on_progress"] = cast("Any", on_progress)
         with self._speaking_for(behind):
-            result = await self._dispatcher.send_raw_request(method, data["params"] or None, options)
+            result = await self._send(method, data["params"] or None, options, behind)
         with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
             wire_methods.validate_server_result(method, self.protocol_version or _UNKNOWN_VERSION, result)
         return result
+
+    async def _send(
+        self, method: str, params: Mapping[str, Any] | None, options: CallOptions, behind: Conversation | None
+    ) -> dict[str, Any]:
+        """By the short way where there is one; what is unusual is left to the SDK."""
+        direct = self._direct
+        if direct is None or method == "subscriptions/listen":
+            return await self._dispatcher.send_raw_request(method, params, options)
+        request_id = direct.new_id()
+        listener = Listener(partial(self._hear, behind), partial(self._answer, [behind] if behind else []))
+        try:
+            return await direct.request(request_id, method, params, options, listener)
+        except asyncio.CancelledError:
+            if not self.modern:  # in the newer era hanging up says it
+                await self._tell_cancelled(request_id)
+            raise
+        except Redirected:
+            self._direct = None
+            direct.close()
+            return await self._dispatcher.send_raw_request(method, params, options)
+        except Resumable as broken:
+            options["resumption_token"] = broken.event_id
+            return await self._dispatcher.send_raw_request(method, params, options)
+
+    async def _tell_cancelled(self, request_id: int) -> None:
+        with anyio.move_on_after(_CANCEL_SECONDS, shield=True), suppress(MCPError, anyio.ClosedResourceError):
+            params = {"requestId": request_id, "reason": "cancelled"}
+            await self._dispatcher.notify("notifications/cancelled", params)
 
     @contextmanager
     def _speaking_for(self, behind: Conversation | None) -> Iterator[None]:
@@ -159,23 +199,32 @@ class RelaySession(ClientSession):
 
     async def _on_request(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
         """A question of the server goes to the latest call whose client can be asked."""
+        return await self._answer(list(reversed(self._behind.values())), method, params)
+
+    async def _on_notify(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> None:
+        """What belongs to a call, and does not say to which, is passed on while only one is under way."""
+        await self._hear(next(iter(self._behind.values())) if len(self._behind) == 1 else None, method, params)
+
+    async def _answer(
+        self, candidates: Sequence[Conversation], method: str, params: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         if method == "ping":
             return {}
         capability = _ASKS.get(method)
         if capability is None:
             raise MCPError(METHOD_NOT_FOUND, "Method not found", method)
-        for one in reversed(self._behind.values()):
+        for one in candidates:
             if one.capabilities.get(capability) is not None:
                 return await one.ask(method, params)
         raise MCPError(INVALID_REQUEST, f"Nobody is there to be asked: no call under way declared {capability}.")
 
-    async def _on_notify(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> None:
-        """Changes concern everybody. The rest belongs to a call: with several under way nobody knows to which."""
+    async def _hear(self, behind: Conversation | None, method: str, params: Mapping[str, Any] | None) -> None:
+        """Changes concern everybody; the rest concerns whoever is behind the call."""
         if method in _CHANGES:
             self._on_change(method, params or {})
-        elif method not in ("notifications/cancelled", "notifications/progress") and len(self._behind) == 1:
+        elif behind is not None and method not in ("notifications/cancelled", "notifications/progress"):
             try:
-                await next(iter(self._behind.values())).tell(method, params)
+                await behind.tell(method, params)
             except Exception:  # the edge of the SDK's receive loop: one notice must not end it
                 log.warning("mcp_notice_lost", method=method[:100], exc_info=True)
 
@@ -199,7 +248,10 @@ async def connected(
     """
     async with (
         transport as (read, write),
-        RelaySession(read, write, capabilities, on_change, impatient=impatient) as session,
+        # The short way is known only once the transport is open.
+        RelaySession(
+            read, write, capabilities, on_change, direct=getattr(transport, "direct", None), impatient=impatient
+        ) as session,
     ):
         await (session.initialize() if prefer_legacy else negotiate_auto(session))
         yield session

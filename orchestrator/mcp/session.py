@@ -19,7 +19,7 @@ from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.translate import SessionExpired, translate
-from orchestrator.mcp.transport_http import http_transport, sse_transport
+from orchestrator.mcp.transport_http import HttpTransport, sse_transport
 from orchestrator.mcp.transport_stdio import StdioTransport
 from orchestrator.sandbox.starter import Start, Starter
 
@@ -65,7 +65,7 @@ class Session:
             )
             self._transport = self._stdio
         else:
-            kind = sse_transport if definition.transport == "sse" else http_transport
+            kind = sse_transport if definition.transport == "sse" else HttpTransport
             self._transport = kind(definition, max_message_bytes=max_answer_bytes)
         self._client: RelaySession | None = None
         self._wake = asyncio.Event()

@@ -5,10 +5,11 @@ any size; the guard below answers with a JSON-RPC error of our own instead.
 """
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
@@ -18,6 +19,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import INTERNAL_ERROR
 
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.direct_http import DirectHttp
+from orchestrator.mcp.http_wire import HttpWire
 from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
 
 _CONNECT_SECONDS = 10.0
@@ -41,9 +44,12 @@ def _proxy_for(url: httpx2.URL) -> str | None:
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Bounds answers; turns failed connections and refusals into JSON-RPC errors of the one request."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, max_bytes: int) -> None:
+    def __init__(
+        self, inner: httpx2.AsyncBaseTransport, max_bytes: int, on_session: Callable[[str], None] | None = None
+    ) -> None:
         self._inner = inner
         self._max_bytes = max_bytes
+        self._on_session = on_session
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send it; a POST is always answered by something the SDK can hand to its caller."""
@@ -51,6 +57,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             response = await self._inner.handle_async_request(request)
             if request.method != "POST":
                 return response
+            if self._on_session is not None and "mcp-session-id" in response.headers:
+                self._on_session(response.headers["mcp-session-id"])
             return await self._checked(request, response)
         except httpx2.TransportError as error:
             return _refusal(request, UNREACHABLE, f"{type(error).__name__}: {error}".rstrip(": "))
@@ -103,13 +111,35 @@ def _refusal(request: httpx2.Request, code: int, message: str) -> httpx2.Respons
     return httpx2.Response(502, headers={"content-type": "application/json"}, content=body, request=request)
 
 
-@asynccontextmanager
-async def http_transport(definition: ServerDefinition, *, max_message_bytes: int) -> AsyncIterator[object]:
-    """The stream pair for an SDK client; one HTTP client for the life of the session."""
-    url = str(definition.url or "")
-    client = _client(definition, max_message_bytes)
-    async with client, streamable_http_client(url, http_client=client, max_sse_event_size=max_message_bytes) as io:
-        yield io
+class HttpTransport(AbstractAsyncContextManager[Any]):
+    """The stream pair for an SDK client, and beside it the short way for single requests, where there is one."""
+
+    def __init__(self, definition: ServerDefinition, *, max_message_bytes: int) -> None:
+        self._definition = definition
+        self._max_bytes = max_message_bytes
+        self._stack = AsyncExitStack()
+        self.direct: DirectHttp | None = None
+
+    async def __aenter__(self) -> Any:
+        """Open both; one HTTP client for the life of the session."""
+        url = str(self._definition.url or "")
+        if _proxy_for(httpx2.URL(url)) is None:
+            tls = _tls() if url.lower().startswith("https:") else None
+            wire = HttpWire(url, tls=tls, connect_seconds=_CONNECT_SECONDS)
+            self.direct = DirectHttp(wire, self._definition.headers, self._max_bytes)
+        client = await self._stack.enter_async_context(_client(self._definition, self._max_bytes, self._note_session))
+        sdk = streamable_http_client(url, http_client=client, max_sse_event_size=self._max_bytes)
+        return await self._stack.enter_async_context(sdk)
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        """Close both."""
+        if self.direct is not None:
+            self.direct.close()
+        return await self._stack.__aexit__(*error)
+
+    def _note_session(self, session_id: str) -> None:
+        if self.direct is not None:
+            self.direct.session_id = session_id
 
 
 @asynccontextmanager
@@ -126,12 +156,18 @@ async def sse_transport(definition: ServerDefinition, *, max_message_bytes: int)
         yield io
 
 
-def _client(definition: ServerDefinition, max_bytes: int, *, guarded: bool = True) -> httpx2.AsyncClient:
+def _client(
+    definition: ServerDefinition,
+    max_bytes: int,
+    on_session: Callable[[str], None] | None = None,
+    *,
+    guarded: bool = True,
+) -> httpx2.AsyncClient:
     limits = httpx2.Limits(max_connections=definition.max_concurrency + 8, max_keepalive_connections=64)
     proxy = _proxy_for(httpx2.URL(definition.url or ""))
     inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits, proxy=proxy)
     return httpx2.AsyncClient(
-        transport=GuardedTransport(inner, max_bytes) if guarded else inner,
+        transport=GuardedTransport(inner, max_bytes, on_session) if guarded else inner,
         headers={"accept-encoding": "identity", **definition.headers},
         # Reading is bounded by the time limit of each call, which the pool keeps.
         timeout=httpx2.Timeout(_CONNECT_SECONDS, read=None, pool=None),

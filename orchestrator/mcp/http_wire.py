@@ -1,0 +1,266 @@
+"""A small HTTP/1.1 client: kept connections to one server, llhttp as the parser, bodies as they arrive.
+
+Used by ``direct_http``, because a tool call through a general client costs twenty times as much here. It follows no
+redirect, knows no proxy, retries nothing and reads no compressed body: whatever needs that goes by the SDK's transport.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+
+_MAX_HEAD_BYTES = 64 * 1024
+_PAUSE_BYTES = 256 * 1024
+_IDLE_SECONDS = 4.0
+"""Shorter than the five seconds after which common servers hang up, so that a request does not meet that moment."""
+_MOST_IDLE = 64
+
+
+class HttpBroken(Exception):
+    """The connection failed. The server may have seen the request, or not."""
+
+
+class NotHttp(Exception):
+    """What came is no HTTP answer, or one over the limits."""
+
+
+class Answer:
+    """One answer: its head is known, its body is read by ``chunks`` or ``read``. Close it when done."""
+
+    def __init__(self, connection: "_Connection", status: int, headers: Mapping[str, str]) -> None:
+        self.status = status
+        self.headers = headers
+        self._connection = connection
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece."""
+        while piece := await self._connection.piece():
+            yield piece
+
+    async def read(self, max_bytes: int) -> bytes | None:
+        """The whole body; None when it is over the limit."""
+        parts: list[bytes] = []
+        size = 0
+        while piece := await self._connection.piece():
+            size += len(piece)
+            if size > max_bytes:
+                return None
+            parts.append(piece)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Give the connection back, or hang up where the answer was not read to its end."""
+        self._connection.done()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; one request at a time."""
+
+    def __init__(self, pool: "HttpWire") -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self.idle_since = 0.0
+        self.lost = False
+        self._paused = False
+        self._spoiled = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._head_bytes = 0
+        self._head_done = False
+        self._complete = False
+        self._pieces: deque[bytes] = deque()
+        self._held = 0
+        self._error: Exception | None = None
+        self._news: asyncio.Future[None] | None = None
+
+    # What its user calls.
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send a whole request; its answer as soon as the head is there."""
+        assert self._transport is not None
+        self._begin()
+        self.idle_since = 0.0
+        self._transport.write(request)
+        while not self._head_done:
+            await self._wait()
+        return Answer(self, self._parser.get_status_code(), self._headers)
+
+    async def piece(self) -> bytes:
+        """The next part of the body; empty at its end."""
+        while not self._pieces:
+            if self._complete:
+                return b""
+            await self._wait()
+        piece = self._pieces.popleft()
+        self._held -= len(piece)
+        if self._paused and not self._pieces and not self.lost and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return piece
+
+    def done(self) -> None:
+        """The answer is no longer read."""
+        read = self._complete and not self._pieces
+        if read and not self.lost and not self._spoiled and self._parser.should_keep_alive():
+            self._pool.keep(self)
+        else:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close it now."""
+        self.lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def _wait(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._news = asyncio.get_running_loop().create_future()
+        try:
+            await self._news
+        finally:
+            self._news = None
+        if self._error is not None and not self._pieces:
+            raise self._error
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        if self._error is None and not self._complete:
+            self._error = error
+        self._tell()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(NotHttp(f"no HTTP answer: {error}"))
+            self.hang_up()
+            return
+        if not self._head_done:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                self._fail(NotHttp("the head of the answer does not end"))
+                self.hang_up()
+        elif self._held > _PAUSE_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self._pool.drop(self)
+        unframed = not {"content-length", "transfer-encoding"} & self._headers.keys()
+        if exc is None and self._head_done and unframed:
+            self._complete = True  # such a body ends with the connection
+            self._tell()
+        else:
+            self._fail(HttpBroken(str(exc) if exc else "the server hung up in the middle of an answer"))
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """More than was asked for: whose answer it would be taken for, nobody could say."""
+        if self._complete:
+            self._spoiled = True
+            self.lost = self.lost or bool(self.idle_since)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        known = self._headers.get(key)
+        self._headers[key] = text if known is None else f"{known}, {text}"
+
+    def on_headers_complete(self) -> None:
+        if self._parser.get_status_code() >= 200:  # before it, only hints
+            self._head_done = True
+            self._tell()
+
+    def on_body(self, body: bytes) -> None:
+        self._pieces.append(body)
+        self._held += len(body)
+        self._tell()
+
+    def on_message_complete(self) -> None:
+        if self._head_done:
+            self._complete = True
+            self._tell()
+        else:
+            self._headers = {}
+
+
+class HttpWire:
+    """Requests to one server. Make it inside a running event loop."""
+
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None, connect_seconds: float) -> None:
+        parts = urlsplit(url)
+        self._secure = parts.scheme == "https"
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._secure else 80)
+        self._tls = tls
+        self._connect_seconds = connect_seconds
+        self._idle: list[_Connection] = []
+        self._closed = False
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        authority = name if parts.port is None else f"{name}:{parts.port}"
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._start = f"POST {path} HTTP/1.1\r\nHost: {authority}\r\n".encode("ascii")
+
+    async def post(self, head: bytes, body: bytes) -> Answer:
+        """Send a request; ``head`` are header lines, each with its line break. Raises HttpBroken, NotHttp, OSError."""
+        connection = self._free() or await self._connect()
+        try:
+            length = b"Content-Length: %d\r\n\r\n" % len(body)
+            return await connection.ask(b"".join((self._start, head, length, body)))
+        except BaseException:
+            connection.hang_up()
+            raise
+
+    def keep(self, connection: _Connection) -> None:
+        """Take a connection back."""
+        if self._closed or len(self._idle) >= _MOST_IDLE:
+            connection.hang_up()
+            return
+        connection.idle_since = time.monotonic()
+        self._idle.append(connection)
+
+    def drop(self, connection: _Connection) -> None:
+        """It is gone."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def close(self) -> None:
+        """Hang up wherever nothing is under way."""
+        self._closed = True
+        for connection in self._idle:
+            connection.hang_up()
+        self._idle.clear()
+
+    def _free(self) -> _Connection | None:
+        """The connection that was used last, unless the server may be about to close it."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.lost and time.monotonic() - connection.idle_since < _IDLE_SECONDS:
+                return connection
+            connection.hang_up()
+        return None
+
+    async def _connect(self) -> _Connection:
+        async with asyncio.timeout(self._connect_seconds):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: _Connection(self), self._host, self._port, ssl=self._tls if self._secure else None
+            )
+        return connection
