@@ -49,6 +49,11 @@ def row(
     return Row(name, what, round(value, 4), unit, baseline, goal, good, len(values), spread)
 
 
+def not_measured(name: str, what: str, reason: str) -> Row:
+    """A row that says why there is no figure."""
+    return Row(name, f"{what}: not measured, {reason}", 0.0, "", "", "", False, 0, "")
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which this share of them lies."""
     ordered = sorted(values)
@@ -62,7 +67,7 @@ def publish(target: str, rows: Sequence[Row]) -> None:
         table.add_column(heading, justify="right" if heading in ("value", "runs") else "left")
     for one in rows:
         holds = "[green]yes[/]" if one.holds else "[red]no[/]"
-        shown = f"{one.value:g} {one.unit}".strip()
+        shown = f"{one.value:g} {one.unit}".strip() if one.runs else "–"
         table.add_row(one.what, shown, one.goal, holds if one.goal else "", one.baseline, str(one.runs), one.spread)
     Console(width=140).print(table)
     RESULTS.mkdir(exist_ok=True)

@@ -61,8 +61,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_service(folder: Path, *, light_workers: int = 2, **settings: str) -> AsyncIterator[Service]:
-    """A service with one API and some light workers, ready to be asked, with a user's access token."""
+async def running_service(
+    folder: Path, *, light_workers: int = 2, monitor: bool = True, **settings: str
+) -> AsyncIterator[Service]:
+    """A service with one API, some light workers and a monitor, ready to be asked, with a user's access token."""
     pair = await start_embedded(folder)
     await asyncio.to_thread(upgrade, pair.database_url)
     port = free_port()
@@ -80,7 +82,8 @@ async def running_service(folder: Path, *, light_workers: int = 2, **settings: s
         service.spawn("api")
         for _ in range(light_workers):
             service.spawn("worker", "light")
-        service.spawn("monitor")
+        if monitor:
+            service.spawn("monitor")
         await _ready(service)
         service.token = await _register(service)
         yield service

@@ -113,14 +113,19 @@ class _Reply:
         status = ERROR_CODE_HTTP_STATUS.get(code, 200) if self._session is None else 200
         await self._end({"jsonrpc": "2.0", "id": self.request_id, "error": error}, status)
 
+    async def cancelled(self) -> None:
+        """Answer who has given the request up: as an event, since clients that leave trip over a JSON answer."""
+        error = {"code": _CANCELLED, "message": "Request cancelled"}
+        await self._event({"jsonrpc": "2.0", "id": self.request_id, "error": error}, last=True)
+
     async def keep_alive(self) -> None:
         """From time to time, so that nobody in between takes a long call for a dead one."""
         while True:
             await self._write(b": ping\r\n\r\n")
             await asyncio.sleep(_PING_SECONDS)
 
-    async def _event(self, message: Mapping[str, Any]) -> None:
-        await self._write(b"event: message\r\ndata: " + _json(message) + b"\r\n\r\n")
+    async def _event(self, message: Mapping[str, Any], *, last: bool = False) -> None:
+        await self._write(b"event: message\r\ndata: " + _json(message) + b"\r\n\r\n", last=last)
 
     async def _write(self, event: bytes, *, last: bool = False) -> None:
         async with self._writing:
@@ -134,11 +139,11 @@ class _Reply:
             await self._send({"type": "http.response.body", "body": event, "more_body": not last})
 
     async def _end(self, message: Mapping[str, Any], status: int) -> None:
-        body = _json(message)
         if self._begun:
-            await self._write(b"event: message\r\ndata: " + body + b"\r\n\r\n", last=True)
+            await self._event(message, last=True)
             return
         self.done = self._begun = True
+        body = _json(message)
         headers = [_JSON, (b"content-length", str(len(body)).encode()), *self._headers]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
@@ -283,7 +288,7 @@ class ShortWay:
                 await _answered(reply, runner.on_request(reply, message["method"], message.get("params")))
         except asyncio.CancelledError:
             if not work.uncancel():
-                await reply.error(_CANCELLED, "Request cancelled")
+                await reply.cancelled()
         finally:
             if session.running.get(reply.request_id) is work:
                 del session.running[reply.request_id]

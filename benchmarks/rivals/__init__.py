@@ -1,0 +1,1 @@
+"""Other gateways, as programs started in environments of their own; ``benchmarks.mcp_rivals`` starts them."""
