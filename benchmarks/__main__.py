@@ -53,43 +53,6 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         mcp_cold_start.cold_start,
         mcp_cycles.connect_and_kill_cycles,
     ),
-    mcp_gateway,
-    mcp_memory,
-    pipeline,
-    reads,
-    start,
-)
-from benchmarks.readme import write_readme
-from benchmarks.report import Row, publish
-
-Measurement = Callable[[Path], Awaitable[list[Row]]]
-
-TARGETS: dict[str, tuple[Measurement, ...]] = {
-    "bench": (
-        pipeline.throughput,
-        pipeline.latency,
-        pipeline.waiting_calls,
-        execute.execute,
-        reads.reads,
-        start.start,
-    ),
-    "bench-kg": (
-        kg_w3c.w3c,
-        kg_queries.queries,
-        kg_update.update,
-        kg_python_accuracy.python_accuracy,
-        kg_python_accuracy_traced.python_traced,
-        kg_javascript_accuracy.javascript_accuracy,
-        kg_traces.tracing_cost,
-        kg_traces.traced_recall,
-    ),
-<<<<<<< HEAD
-    "bench-mcp": (
-        mcp_gateway.gateway,
-        mcp_cycles.connect_and_kill_cycles,
-    ),
-=======
-    "bench-mcp": (mcp_gateway.gateway, mcp_memory.memory, mcp_cold_start.cold_start),
 }
 
 

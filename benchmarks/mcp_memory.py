@@ -18,7 +18,7 @@ import psutil
 
 from benchmarks.load import Connection
 from benchmarks.many_servers import SERVERS, TOOLS
-from benchmarks.mcp_calls import META, Target, post, requests_to
+from benchmarks.mcp_calls import Target, post, requests_to
 from benchmarks.report import Row, percentile, row
 from benchmarks.service import Service, free_port, running_service
 

@@ -44,12 +44,13 @@ from orchestrator import __version__
 from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
+from orchestrator.api.mcp_listing import ToolLists
 from orchestrator.api.mcp_own_tool import Call, OwnTool
-from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Relay, conversing, passed_on, require_scope
+from orchestrator.api.mcp_relay import Exchange, Relay, conversing, passed_on, require_scope
 from orchestrator.api.mcp_search import CALL_TOOL, called
-from orchestrator.api.mcp_shapes import offered_wire, project_of, relayed
+from orchestrator.api.mcp_shapes import project_of, relayed
 from orchestrator.api.mcp_short import IDLE_SECONDS, ShortWay
-from orchestrator.api.mcp_tools import OWN_SERVER, own_listed, own_tools
+from orchestrator.api.mcp_tools import OWN_SERVER, own_tools
 from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
@@ -119,13 +120,14 @@ class McpDoor:
             server, max_request_body_size=container.settings.max_body_bytes, session_idle_timeout=IDLE_SECONDS
         )
         self._short = ShortWay(server, self._manager, self._schema_with_headers)
+        self._lists = ToolLists(container.catalogue, container.gate)
         self._rounds = Rounds()
         self._changes = Changes(container)
         self._levels: dict[str, str] = {}
         self._streams: set[asyncio.Task[Any]] = set()
         self._leaving = False
         self._methods: Mapping[str, Callable[[Exchange, ProgressFn | None], Awaitable[dict[str, Any]]]] = {
-            "tools/list": self._list_tools,
+            "tools/list": lambda exchange, _: self._lists.answer(exchange),
             "tools/call": self._call_tool,
             "logging/setLevel": self._set_level,
             "resources/subscribe": lambda exchange, _: self._changes.subscribe(exchange, wanted=True),
@@ -252,27 +254,6 @@ class McpDoor:
             # Only an object is allowed there in this era; the text says the same.
             del wire["structuredContent"]
         return wire | ({"_meta": meta} if meta else {})
-
-    async def _list_tools(self, exchange: Exchange, _: ProgressFn | None) -> dict[str, Any]:
-        """Every tool the token may call, and beside them how each server stands."""
-        if exchange.params.get("cursor") is not None:
-            raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
-        caller, endpoint = exchange.caller, exchange.endpoint
-        own = await self._container.gate.shown(caller, OWN_SERVER, own_listed(endpoint, caller))
-        tools = [tool.to_wire() for tool in own]
-        answer: dict[str, Any] = {"tools": tools, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}
-        if Scope.MCPS_EXECUTE in caller.scopes:
-            listing = await self._container.catalogue.listing(caller, endpoint)
-            shown = (tool for tool in listing.tools if endpoint.lists(tool.name))
-            tools += [offered_wire(tool, caller, endpoint, legacy=not exchange.modern) for tool in shown]
-            standings = [
-                {"server": one.server, "status": one.status, "tools": one.tools}
-                | ({"quarantined": one.quarantined} if one.quarantined else {})
-                | ({"error": one.error} if one.error else {})
-                for one in listing.servers
-            ]
-            answer["_meta"] = {"orchestrator/servers": standings}
-        return answer
 
     async def _call_tool(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
         """Call a tool. What a model can mend is a result that says so; unknown tools and missing scopes are errors."""

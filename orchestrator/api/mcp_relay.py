@@ -27,6 +27,8 @@ from orchestrator.services.mcp_offers import PROMPTS, RESOURCES, TEMPLATES, Kind
 LIST_TTL_MS = 5000
 RESOURCE_NOT_FOUND = -32002
 _RESERVED = PROTOCOL_VERSION_META_KEY.rpartition("/")[0] + "/"
+SHORT = "orchestrator.short"
+"""Set in the scope of a request that goes the short way."""
 _NOT_FORWARDED = frozenset({"progressToken"})
 
 Asking = Callable[[Behind], Awaitable[dict[str, Any]]]
@@ -46,6 +48,11 @@ class Exchange:
     def modern(self) -> bool:
         """Whether the client speaks the revisions without a handshake."""
         return self.ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether parts of the result may be JSON already, as an ``orjson.Fragment``."""
+        return self.ctx.request is not None and self.ctx.request.scope.get(SHORT) is True
 
     @property
     def lane(self) -> str:

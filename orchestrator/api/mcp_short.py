@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import Any
 
 import anyio
+import orjson
 import pydantic_core
 from mcp import MCPError
 from mcp.server import Server
@@ -37,9 +38,12 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from starlette.requests import Request
 from starlette.types import Receive, Send
 
+from orchestrator.api.mcp_relay import SHORT
+
 IDLE_SECONDS = 1800.0
 _PING_SECONDS = 15.0
 _CANCELLED = -32800
+_MOST_ID = 2**63
 _QUESTION = "orchestrator-"
 _JSON = (b"content-type", b"application/json")
 _EVENTS = (
@@ -57,6 +61,7 @@ class _Reply:
     """The answer to one request, and what the SDK calls its dispatch context: JSON, or events from the first one on."""
 
     def __init__(self, request: Request, message: Mapping[str, Any], send: Send, session: "_Session | None") -> None:
+        request.scope[SHORT] = True
         self.request_id: str | int = message["id"]
         self.message_metadata = ServerMessageMetadata(request_context=request)
         self.cancel_requested = anyio.Event()
@@ -348,8 +353,14 @@ def _message(body: bytes) -> dict[str, Any] | None:
 
 def _is_request(message: Mapping[str, Any]) -> bool:
     """A whole request that this way may take."""
-    plain = type(message.get("id")) in (int, str) and type(message.get("method")) is str
-    return plain and message["method"] not in _NOT_HERE and isinstance(message.get("params", {}), dict)
+    key = message.get("id")
+    named = isinstance(key, str) or (type(key) is int and abs(key) < _MOST_ID)
+    return (
+        named
+        and type(message.get("method")) is str
+        and message["method"] not in _NOT_HERE
+        and isinstance(message.get("params", {}), dict)
+    )
 
 
 def _acceptable(request: Request) -> bool:
@@ -359,4 +370,7 @@ def _acceptable(request: Request) -> bool:
 
 
 def _json(message: Mapping[str, Any]) -> bytes:
-    return pydantic_core.to_json(message, inf_nan_mode="constants")
+    try:
+        return orjson.dumps(message)
+    except orjson.JSONEncodeError:  # numbers of more than 64 bits, which it does not know
+        return pydantic_core.to_json(message, inf_nan_mode="constants")

@@ -121,14 +121,17 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def _wait(self) -> None:
-        if self._error is not None:
-            raise self._error
+        self._raise()
         self._news = asyncio.get_running_loop().create_future()
         try:
             await self._news
         finally:
             self._news = None
-        if self._error is not None and not self._pieces:
+        if not self._pieces:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
             raise self._error
 
     def _tell(self) -> None:

@@ -18,7 +18,7 @@ from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, 
 from orchestrator.mcp.builtin import BuiltinServer, CallContext, ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.limits import Limits, ServerState, Turns
-from orchestrator.mcp.pins import Sorted
+from orchestrator.mcp.pins import Pins, Sorted, sort_tools
 from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.result import ToolInfo, ToolResult
 from orchestrator.mcp.supervisor import Supervisor
@@ -86,6 +86,7 @@ class ServerPool:
         self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._late: dict[UUID, asyncio.Task[None]] = {}
+        self._sorted: dict[UUID, tuple[tuple[ToolInfo, ...], Pins | None, Sorted]] = {}
         self._last_probe: dict[UUID, tuple[str, Probe]] = {}
         self._closed = False
 
@@ -203,6 +204,20 @@ class ServerPool:
         tools = await self._supervisor(definition).list_tools(refresh=refresh, timeout=limit)
         return Sorted(tools) if definition.pins is None else await definition.pins.sort(tools)
 
+    def fresh_tools(self, definition: ServerDefinition) -> Sorted | None:
+        """What ``sorted_tools`` would say without asking anybody; None where it would ask."""
+        known = self._supervisors.get((definition.id, _SHARED))
+        if known is None or known.definition.revision != definition.revision or known.current is None:
+            return None
+        tools, pins = known.current.fresh_tools, definition.pins
+        if tools is None or (pins is not None and pins.first_sight is not None):
+            return None
+        kept = self._sorted.get(definition.id)
+        if kept is None or kept[0] is not tools or kept[1] is not pins:
+            found = Sorted(tools) if pins is None else sort_tools(tools, pins.hashes)
+            kept = self._sorted[definition.id] = (tools, pins, found)
+        return kept[2]
+
     async def list_all(
         self, definitions: Sequence[ServerDefinition], *, seconds: float | None = None
     ) -> list[ServerTools]:
@@ -273,6 +288,7 @@ class ServerPool:
     async def forget(self, definition_id: UUID) -> None:
         """End a server's session now and drop what is known of it; calls in flight fail with ServerUnreachable."""
         self._last_probe.pop(definition_id, None)
+        self._sorted.pop(definition_id, None)
         self._modern_only.discard(definition_id)
         keys = [key for key in self._supervisors if key[0] == definition_id]
         await asyncio.gather(*(self._supervisors.pop(key).aclose() for key in keys))
@@ -324,6 +340,10 @@ class ServerPool:
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="mcp pool sweeper")
         return made
+
+    def announce_tools(self, definition_id: UUID) -> None:
+        """Tell listeners that there are tools of a server which they could not be shown before."""
+        self._changed(definition_id, "notifications/tools/list_changed", {})
 
     def _retire(self, supervisor: Supervisor) -> None:
         task = asyncio.create_task(supervisor.retire(), name=f"mcp retire {supervisor.definition.name}")

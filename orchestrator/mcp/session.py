@@ -233,6 +233,11 @@ class Session:
         """A tool of the last list."""
         return self._by_name.get(name)
 
+    @property
+    def fresh_tools(self) -> tuple[ToolInfo, ...] | None:
+        """The last list, while it is to be trusted."""
+        return self._tools if time.monotonic() < self._tools_until else None
+
     async def list_tools(self, *, refresh: bool = False) -> tuple[ToolInfo, ...]:
         """All tools, page by page, from memory while they are fresh."""
         if not refresh and self._tools is not None and time.monotonic() < self._tools_until:

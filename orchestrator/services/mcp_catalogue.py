@@ -6,7 +6,7 @@ saw is enough for a list, so listing starts no server that is at rest; calling i
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -24,6 +24,8 @@ from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 
 _MOST_TABLES = 1000
+_MOST_VIEWS = 100
+_MOST_LISTINGS = 4
 
 
 @dataclass(frozen=True)
@@ -61,44 +63,80 @@ class Listing:
     servers: tuple[Standing, ...]
 
 
-@dataclass(frozen=True, slots=True)
+class _Now(NamedTuple):
+    """How a server stands right now."""
+
+    tools: Sequence[ToolInfo]
+    quarantined: int = 0
+    status: str = "ready"
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
 class _Known:
-    """What was made of the entries a user sees; good for as long as they stay the same."""
+    """What was made of the entries somebody sees; good for as long as they stay the same, for all who see the same."""
 
     entries: tuple[ServerEntry, ...]
     endpoint: Endpoint
     labels: Mapping[str, ServerEntry]
     tools: Mapping[str, OfferedTool]
+    listings: list[tuple[list[_Now], list[Sequence[ToolInfo]], Listing]] = field(default_factory=list)
+
+    def fits(self, entries: tuple[ServerEntry, ...], endpoint: Endpoint) -> bool:
+        """Whether it was made of these very entries."""
+        same = len(self.entries) == len(entries) and all(map(_same, self.entries, entries))
+        return same and self.endpoint == endpoint
 
 
 class McpCatalogue:
     """Merged lists of tools. ``seconds`` is how long a list waits for a server that has to be asked."""
 
-    def __init__(self, registry: McpRegistry, pool: ServerPool, gate: CallGate, *, seconds: float = 3.0) -> None:
+    def __init__(self, registry: McpRegistry, pool: ServerPool, gate: CallGate, *, seconds: float = 0.5) -> None:
         self._registry = registry
         self._pool = pool
         self._gate = gate
         self._seconds = seconds
         self._tables: dict[tuple[UUID, str], _Known] = {}
+        self._asking: dict[UUID, tuple[ServerEntry, asyncio.Task[_Now]]] = {}
+        self._late: set[asyncio.Task[_Now]] = set()
+        self._views: dict[tuple[str, tuple[UUID, ...]], _Known] = {}
 
     async def listing(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Listing:
         """Every tool the caller may use here; servers that are not known to be well are asked, all at once."""
         known = await self._known(caller, endpoint)
-        found = await asyncio.gather(*(self._tools_now(entry) for entry in known.labels.values()))
-        parts = list(zip(known.labels.items(), found, strict=True))
-        offered = _offered(endpoint, ((label, entry, now.tools) for (label, entry), now in parts))
+        entries = list(known.labels.values())
+        found = await self._found(entries)
+        shown = [await self._gate.shown(caller, entry, now.tools) for entry, now in zip(entries, found, strict=True)]
+        for of_found, of_shown, listing in known.listings:
+            if _all_same(of_found, of_shown, found, shown):
+                return listing
+        made = self._listing(known, found, shown)
+        known.listings = [(found, shown, made), *known.listings[: _MOST_LISTINGS - 1]]
+        return made
+
+    async def _found(self, entries: Sequence[ServerEntry]) -> list[_Now]:
+        """What each server has; all that have to be asked are asked at once."""
+        found = [self._at_hand(entry) for entry in entries]
+        asked = [index for index, one in enumerate(found) if one is None]
+        answers = await asyncio.gather(*(self._tools_soon(entries[index]) for index in asked))
+        for index, answer in zip(asked, answers, strict=True):
+            found[index] = answer
+        return [one for one in found if one is not None]
+
+    def _listing(self, known: _Known, found: list[_Now], shown: list[Sequence[ToolInfo]]) -> Listing:
+        parts = list(zip(known.labels.items(), found, shown, strict=True))
+        offered = _offered(known.endpoint, ((label, entry, now.tools) for (label, entry), now, _ in parts))
         if not offered.keys() <= known.tools.keys():
-            self._tables[caller.user_id, endpoint.name] = replace(known, tools={**known.tools, **offered})
-        shown = {entry.id: await self._gate.shown(caller, entry, now.tools) for (_, entry), now in parts}
+            known.tools = {**known.tools, **offered}
         standings = (
-            Standing(label, entry.id, now.status, len(shown[entry.id]), now.quarantined, now.error)
-            for (label, entry), now in parts
+            Standing(label, entry.id, now.status, len(left), now.quarantined, now.error)
+            for (label, entry), now, left in parts
         )
         # Names are given before anything is hidden: the same tool has the same name for everybody.
         hidden = {
             (entry.id, tool.name)
-            for (_, entry), now in parts
-            if (left := shown[entry.id]) is not now.tools
+            for (_, entry), now, left in parts
+            if left is not now.tools
             for tool in _set_aside(now.tools, left)
         }
         kept = (one for one in offered.values() if not hidden or (one.entry.id, one.tool.name) not in hidden)
@@ -116,7 +154,7 @@ class McpCatalogue:
         if endpoint.prefix:
             return None
         await self.listing(caller, endpoint)
-        listed = self._tables[caller.user_id, endpoint.name].tools.get(name)
+        listed = (await self._known(caller, endpoint)).tools.get(name)
         return listed or _unlisted(endpoint, tuple(known.labels.values()), name)
 
     async def servers(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Mapping[str, ServerEntry]:
@@ -132,44 +170,64 @@ class McpCatalogue:
         projects = (endpoint.project_id,) if endpoint.project_id is not None else ()
         visible = await self._registry.visible(caller.user_id, projects)
         entries = tuple(entry for entry in visible if endpoint.shows(entry))
-        kept = self._tables.get((caller.user_id, endpoint.name))
-        same = kept is not None and kept.endpoint == endpoint and len(kept.entries) == len(entries)
-        if kept is not None and same and all(map(_same, kept.entries, entries)):
+        key = (caller.user_id, endpoint.name)
+        kept = self._tables.get(key)
+        if kept is not None and kept.fits(entries, endpoint):
             return kept
-        labels = _labels(entries)
-        offered = _offered(endpoint, ((label, entry, entry.tools) for label, entry in labels.items()))
+        # Whoever sees the same shares what was made of it: thousands of tools for each user would fill the memory.
+        view = (endpoint.name, tuple(entry.id for entry in entries))
+        shared = self._views.get(view)
+        if shared is None or not shared.fits(entries, endpoint):
+            labels = _labels(entries)
+            offered = _offered(endpoint, ((label, entry, entry.tools) for label, entry in labels.items()))
+            shared = _Known(entries, endpoint, labels, offered)
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.clear()
+            self._views[view] = shared
         if len(self._tables) >= _MOST_TABLES:
             self._tables.clear()
-        made = self._tables[caller.user_id, endpoint.name] = _Known(entries, endpoint, labels, offered)
-        return made
+        self._tables[key] = shared
+        return shared
 
-    async def _tools_now(self, entry: ServerEntry) -> "_Now":
-        """A server's tools, its status and what is wrong with it."""
+    def _at_hand(self, entry: ServerEntry) -> _Now | None:
+        """What is known of a server without asking it; None where it has to be asked."""
         if entry.transport == "builtin":
             return _Now(entry.tools)
-        held = len(entry.seen) - len(entry.tools)
-        live = self._pool.state(entry.id).status
-        if live == "idle" and entry.health == Health.HEALTHY and entry.pins is not None:
-            return _Now(entry.tools, held)
+        if self._pool.state(entry.id).status == "idle" and entry.health == Health.HEALTHY and entry.pins is not None:
+            return _Now(entry.tools, len(entry.seen) - len(entry.tools))
+        fresh = self._pool.fresh_tools(self._registry.definition(entry))
+        return None if fresh is None else _Now(fresh.trusted, len(fresh.held))
+
+    async def _tools_soon(self, entry: ServerEntry) -> _Now:
+        """What a server says within a moment; one that takes longer is asked on, and its tools are then announced."""
+        known, asking = self._asking.get(entry.id, (None, None))
+        if asking is None or known is not entry:
+            asking = asyncio.create_task(self._tools_now(entry), name=f"mcp list {entry.name}")
+            self._asking[entry.id] = entry, asking
+            asking.add_done_callback(lambda done: self._answered(entry, done))
+        done, _ = await asyncio.wait({asking}, timeout=self._seconds)
+        if done:
+            return asking.result()
+        # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
+        self._late.add(asking)
+        late = TimedOut(f"MCP server {entry.name!r} is not ready yet", details={"seconds": self._seconds})
+        return _Now(entry.tools, len(entry.seen) - len(entry.tools), "starting", late.as_dict())
+
+    def _answered(self, entry: ServerEntry, asking: asyncio.Task[_Now]) -> None:
+        """Whoever got a list without these tools hears that there are more."""
+        if self._asking.get(entry.id, (None, None))[1] is asking:
+            del self._asking[entry.id]
+        if asking in self._late:
+            self._late.discard(asking)
+            if not asking.cancelled() and asking.exception() is None:
+                self._pool.announce_tools(entry.id)
+
+    async def _tools_now(self, entry: ServerEntry) -> _Now:
         try:
-            async with asyncio.timeout(self._seconds):
-                found = await self._pool.sorted_tools(self._registry.definition(entry))
-                return _Now(found.trusted, len(found.held))
-        except TimeoutError:
-            # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
-            late = TimedOut(f"MCP server {entry.name!r} is not ready yet", details={"seconds": self._seconds})
-            return _Now(entry.tools, held, "starting", late.as_dict())
+            found = await self._pool.sorted_tools(self._registry.definition(entry))
+            return _Now(found.trusted, len(found.held))
         except OrchestratorError as error:
             return _Now((), 0, "failed", error.as_dict())
-
-
-class _Now(NamedTuple):
-    """How a server stands right now."""
-
-    tools: Sequence[ToolInfo]
-    quarantined: int = 0
-    status: str = "ready"
-    error: Mapping[str, Any] | None = None
 
 
 def _unlisted(endpoint: Endpoint, entries: tuple[ServerEntry, ...], name: str) -> OfferedTool | None:
@@ -184,6 +242,14 @@ def _set_aside(tools: Iterable[ToolInfo], left: Iterable[ToolInfo]) -> list[Tool
     """The tools that are not left."""
     names = {tool.name for tool in left}
     return [tool for tool in tools if tool.name not in names]
+
+
+def _all_same(
+    of_found: list[_Now], of_shown: list[Sequence[ToolInfo]], found: list[_Now], shown: list[Sequence[ToolInfo]]
+) -> bool:
+    """Whether servers say what they said, and the same of it is shown."""
+    said = all(a.tools is b.tools and a[1:] == b[1:] for a, b in zip(of_found, found, strict=True))
+    return said and all(a is b or list(a) == list(b) for a, b in zip(of_shown, shown, strict=True))
 
 
 def _same(one: ServerEntry, other: ServerEntry) -> bool:
