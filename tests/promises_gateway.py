@@ -170,4 +170,17 @@ GATEWAY = (
         "mcp/test_sandboxed_servers.py::test_starting_a_server_is_not_the_calls_time",
         "mcp/test_sandboxed_servers.py::test_a_server_that_ignores_what_it_does_not_know_starts_soon",
     ),
+    _promise(
+        "door.short_way", _SOURCE + ", measured", "A plain call takes a short way, and is refused as on the long one.",
+        _DOOR + "short_way.py::test_a_plain_call_is_answered_in_one_piece_of_json_in_both_eras",
+        _DOOR + "short_way.py::test_headers_that_differ_from_the_body_are_refused",
+        _DOOR + "short_way.py::test_a_session_is_used_by_who_opened_it_only",
+        _DOOR + "short_way.py::test_what_is_no_request_is_refused_in_both_eras",
+        "mcp/test_http_wire.py::test_what_is_no_whole_answer_is_an_error",
+        "mcp/test_http_wire.py::test_more_than_was_asked_for_is_nobodys_answer",
+    ),
+    _promise(
+        "door.written_once", _SOURCE + ", measured", "A list that was written once says what a new one would.",
+        _DOOR + "short_way.py::test_a_list_is_the_same_whichever_way_it_went",
+    ),
 )  # fmt: skip

@@ -27,6 +27,8 @@ _FIXED = (
     b"Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\n"
 )
 
+_OWN = frozenset({"accept", "content-type", "accept-encoding"})
+
 
 class Redirected(Exception):
     """The server wants to be asked elsewhere, and has done nothing yet."""
@@ -54,7 +56,7 @@ class DirectHttp:
     def __init__(self, wire: HttpWire, headers: Mapping[str, str], max_bytes: int) -> None:
         self.session_id: str | None = None
         self._wire = wire
-        self._headers = _FIXED + _lines(headers)
+        self._headers = _FIXED + _lines({name: text for name, text in headers.items() if name.lower() not in _OWN})
         self._max_bytes = max_bytes
         self._ids = itertools.count(_FIRST_ID)
 

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from typing import cast
-from urllib.parse import urlsplit
 
 import httptools
 
@@ -183,6 +182,8 @@ class _Connection(asyncio.Protocol):
             self.lost = self.lost or bool(self.idle_since)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._spoiled:
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         known = self._headers.get(key)
         self._headers[key] = text if known is None else f"{known}, {text}"
@@ -193,6 +194,8 @@ class _Connection(asyncio.Protocol):
             self._tell()
 
     def on_body(self, body: bytes) -> None:
+        if self._spoiled:
+            return
         self._pieces.append(body)
         self._held += len(body)
         self._tell()
@@ -208,19 +211,19 @@ class _Connection(asyncio.Protocol):
 class HttpWire:
     """Requests to one server. Make it inside a running event loop."""
 
-    def __init__(self, url: str, *, tls: ssl.SSLContext | None, connect_seconds: float) -> None:
-        parts = urlsplit(url)
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._secure else 80)
+    def __init__(
+        self, host: str, port: int, target: bytes, *, authority: bytes, tls: ssl.SSLContext | None,
+        connect_seconds: float,
+    ) -> None:  # fmt: skip
+        """``target`` and ``authority`` as they go over the wire: path with query, host with port."""
+        self._host = host
+        self._port = port
         self._tls = tls
         self._connect_seconds = connect_seconds
         self._idle: list[_Connection] = []
+        self._all: set[_Connection] = set()
         self._closed = False
-        name = f"[{self._host}]" if ":" in self._host else self._host
-        authority = name if parts.port is None else f"{name}:{parts.port}"
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._start = f"POST {path} HTTP/1.1\r\nHost: {authority}\r\n".encode("ascii")
+        self._start = b"POST %b HTTP/1.1\r\nHost: %b\r\n" % (target, authority)
 
     async def post(self, head: bytes, body: bytes) -> Answer:
         """Send a request; ``head`` are header lines, each with its line break. Raises HttpBroken, NotHttp, OSError."""
@@ -242,15 +245,16 @@ class HttpWire:
 
     def drop(self, connection: _Connection) -> None:
         """It is gone."""
+        self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
 
     def close(self) -> None:
-        """Hang up wherever nothing is under way."""
+        """Hang up; requests under way fail."""
         self._closed = True
-        for connection in self._idle:
-            connection.hang_up()
         self._idle.clear()
+        for connection in list(self._all):
+            connection.hang_up()
 
     def _free(self) -> _Connection | None:
         """The connection that was used last, unless the server may be about to close it."""
@@ -264,6 +268,9 @@ class HttpWire:
     async def _connect(self) -> _Connection:
         async with asyncio.timeout(self._connect_seconds):
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), self._host, self._port, ssl=self._tls if self._secure else None
+                lambda: _Connection(self), self._host, self._port, ssl=self._tls
             )
+        self._all.add(connection)
+        if self._closed:
+            connection.hang_up()
         return connection

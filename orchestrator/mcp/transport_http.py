@@ -123,10 +123,9 @@ class HttpTransport(AbstractAsyncContextManager[Any]):
     async def __aenter__(self) -> Any:
         """Open both; one HTTP client for the life of the session."""
         url = str(self._definition.url or "")
-        if _proxy_for(httpx2.URL(url)) is None:
-            tls = _tls() if url.lower().startswith("https:") else None
-            wire = HttpWire(url, tls=tls, connect_seconds=_CONNECT_SECONDS)
-            self.direct = DirectHttp(wire, self._definition.headers, self._max_bytes)
+        parsed = httpx2.URL(url)
+        if _proxy_for(parsed) is None:
+            self.direct = DirectHttp(_wire(parsed), self._definition.headers, self._max_bytes)
         client = await self._stack.enter_async_context(_client(self._definition, self._max_bytes, self._note_session))
         sdk = streamable_http_client(url, http_client=client, max_sse_event_size=self._max_bytes)
         return await self._stack.enter_async_context(sdk)
@@ -140,6 +139,17 @@ class HttpTransport(AbstractAsyncContextManager[Any]):
     def _note_session(self, session_id: str) -> None:
         if self.direct is not None:
             self.direct.session_id = session_id
+
+
+def _wire(url: httpx2.URL) -> HttpWire:
+    secure = url.scheme == "https"
+    host = url.raw_host
+    named = b"[%b]" % host if b":" in host else host
+    return HttpWire(
+        host.decode("ascii"), url.port or (443 if secure else 80), url.raw_path,
+        authority=named if url.port is None else b"%b:%d" % (named, url.port),
+        tls=_tls() if secure else None, connect_seconds=_CONNECT_SECONDS,
+    )  # fmt: skip
 
 
 @asynccontextmanager
