@@ -4,6 +4,7 @@ Used by the MCP door. What was written for a view is kept as bytes and sent to e
 as it is the same: five thousand tools are megabytes of JSON. Which tools those are is decided by the catalogue.
 """
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ _NOTHING = Listing((), ())
 class _Written:
     """A list as bytes, and of what it was made."""
 
-    listing: Listing
+    listing: "weakref.ref[Listing]"
     endpoint: Endpoint
     tools: bytes
 
@@ -42,7 +43,6 @@ class ToolLists:
         self._catalogue = catalogue
         self._gate = gate
         self._kept: OrderedDict[Hashable, _Written] = OrderedDict()
-        self._bytes = 0
 
     async def answer(self, exchange: Exchange) -> dict[str, Any]:
         """The result in wire form; where the request came by the short way, its tools are written already."""
@@ -63,7 +63,7 @@ class ToolLists:
         names = tuple(tool.name for tool in own)
         key = (endpoint.name, endpoint.revision, names, caller.project_id, exchange.modern, id(listing))
         kept = self._kept.get(key)
-        if kept is not None and kept.listing is listing and kept.endpoint == endpoint:
+        if kept is not None and kept.listing() is listing and kept.endpoint == endpoint:
             self._kept.move_to_end(key)
             return orjson.Fragment(kept.tools)
         tools = _tools(exchange, own, listing)
@@ -71,17 +71,21 @@ class ToolLists:
             written = orjson.dumps(tools)
         except orjson.JSONEncodeError:
             return tools  # a number in a schema that is too large for it
-        self._keep(key, _Written(listing, endpoint, written))
+        self._keep(key, _Written(weakref.ref(listing), endpoint, written))
         return orjson.Fragment(written)
 
     def _keep(self, key: Hashable, made: _Written) -> None:
-        """Newest last; the oldest go when there are too many, or too much."""
-        before = self._kept.pop(key, None)
-        self._bytes += len(made.tools) - (len(before.tools) if before else 0)
+        """Newest last. What nobody sees any more goes, and the oldest when there are too many, or too much."""
         self._kept[key] = made
-        while len(self._kept) > _MOST_KEPT or (self._bytes > _MOST_BYTES and len(self._kept) > 1):
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.tools)
+        for known, one in list(self._kept.items()):
+            if one.listing() is None:
+                del self._kept[known]
+        while len(self._kept) > _MOST_KEPT or (self._size > _MOST_BYTES and len(self._kept) > 1):
+            self._kept.popitem(last=False)
+
+    @property
+    def _size(self) -> int:
+        return sum(len(one.tools) for one in self._kept.values())
 
 
 def _tools(exchange: Exchange, own: Sequence[ToolInfo], listing: Listing) -> list[dict[str, Any]]:

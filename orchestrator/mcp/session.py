@@ -248,7 +248,10 @@ class Session:
             # Set before asking: a change announced while the answer is on its way must not be lost.
             asked_at = self._tools_until = time.monotonic() + _TOOLS_TTL_SECONDS[1]
             try:
-                self._tools = await self._fetch_tools()
+                tools = await self._fetch_tools()
+                # The same one again where nothing has changed: others know it by that.
+                if self._tools is None or tools != self._tools:
+                    self._tools = tools
                 self._by_name = {tool.name: tool for tool in self._tools}
             except BaseException:
                 self._tools_until = 0.0

@@ -55,7 +55,7 @@ class Standing:
     error: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Listing:
     """What a caller may call now, and how each server stands."""
 
@@ -108,10 +108,12 @@ class McpCatalogue:
         found = await self._found(entries)
         shown = [await self._gate.shown(caller, entry, now.tools) for entry, now in zip(entries, found, strict=True)]
         for of_found, of_shown, listing in known.listings:
-            if _all_same(of_found, of_shown, found, shown):
+            if _said_same(of_found, found) and _shown_same(of_shown, shown):
                 return listing
         made = self._listing(known, found, shown)
-        known.listings = [(found, shown, made), *known.listings[: _MOST_LISTINGS - 1]]
+        # Those of what servers said before would keep all of its tools in memory.
+        others = [one for one in known.listings if _said_same(one[0], found)]
+        known.listings = [(found, shown, made), *others[: _MOST_LISTINGS - 1]]
         return made
 
     async def _found(self, entries: Sequence[ServerEntry]) -> list[_Now]:
@@ -244,12 +246,14 @@ def _set_aside(tools: Iterable[ToolInfo], left: Iterable[ToolInfo]) -> list[Tool
     return [tool for tool in tools if tool.name not in names]
 
 
-def _all_same(
-    of_found: list[_Now], of_shown: list[Sequence[ToolInfo]], found: list[_Now], shown: list[Sequence[ToolInfo]]
-) -> bool:
-    """Whether servers say what they said, and the same of it is shown."""
-    said = all(a.tools is b.tools and a[1:] == b[1:] for a, b in zip(of_found, found, strict=True))
-    return said and all(a is b or list(a) == list(b) for a, b in zip(of_shown, shown, strict=True))
+def _said_same(before: list[_Now], now: list[_Now]) -> bool:
+    """Whether all servers say what they said."""
+    return all(a.tools is b.tools and a[1:] == b[1:] for a, b in zip(before, now, strict=True))
+
+
+def _shown_same(before: list[Sequence[ToolInfo]], now: list[Sequence[ToolInfo]]) -> bool:
+    """Whether the same of it is shown."""
+    return all(a is b or list(a) == list(b) for a, b in zip(before, now, strict=True))
 
 
 def _same(one: ServerEntry, other: ServerEntry) -> bool:
