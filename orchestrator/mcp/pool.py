@@ -341,10 +341,6 @@ class ServerPool:
             self._sweeper = asyncio.create_task(self._sweep(), name="mcp pool sweeper")
         return made
 
-    def announce_tools(self, definition_id: UUID) -> None:
-        """Tell listeners that there are tools of a server which they could not be shown before."""
-        self._changed(definition_id, "notifications/tools/list_changed", {})
-
     def _retire(self, supervisor: Supervisor) -> None:
         task = asyncio.create_task(supervisor.retire(), name=f"mcp retire {supervisor.definition.name}")
         self._retiring[task] = supervisor

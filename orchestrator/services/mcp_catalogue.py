@@ -98,7 +98,6 @@ class McpCatalogue:
         self._seconds = seconds
         self._tables: dict[tuple[UUID, str], _Known] = {}
         self._asking: dict[UUID, tuple[ServerEntry, asyncio.Task[_Now]]] = {}
-        self._late: set[asyncio.Task[_Now]] = set()
         self._views: dict[tuple[str, tuple[UUID, ...]], _Known] = {}
 
     async def listing(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Listing:
@@ -211,18 +210,13 @@ class McpCatalogue:
         if done:
             return asking.result()
         # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
-        self._late.add(asking)
+        self._pool.tell_when_listed(self._registry.definition(entry))
         late = TimedOut(f"MCP server {entry.name!r} is not ready yet", details={"seconds": self._seconds})
         return _Now(entry.tools, len(entry.seen) - len(entry.tools), "starting", late.as_dict())
 
     def _answered(self, entry: ServerEntry, asking: asyncio.Task[_Now]) -> None:
-        """Whoever got a list without these tools hears that there are more."""
         if self._asking.get(entry.id, (None, None))[1] is asking:
             del self._asking[entry.id]
-        if asking in self._late:
-            self._late.discard(asking)
-            if not asking.cancelled() and asking.exception() is None:
-                self._pool.announce_tools(entry.id)
 
     async def _tools_now(self, entry: ServerEntry) -> _Now:
         try:
