@@ -18,6 +18,7 @@ export type Candidate = Schemas["CandidateOut"];
 
 export type McpServer = Schemas["ServerOut"];
 export type Tool = Schemas["ToolOut"];
+export type Definition = Schemas["DefinitionOut"];
 export type ToolCall =
   paths["/api/v1/mcps/{server_id}/execute"]["post"]["requestBody"]["content"]["application/json"];
 

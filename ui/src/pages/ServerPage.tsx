@@ -11,6 +11,7 @@ import { PageHeader } from "../components/PageHeader.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
 import { TimeAgo } from "../components/TimeAgo.tsx";
+import { HeldBack } from "./server/HeldBack.tsx";
 import { ToolList } from "./server/ToolList.tsx";
 
 /** One MCP server: how it is, what it offers, and its tools to try. */
@@ -80,6 +81,7 @@ function Shown({ server }: { server: McpServer }) {
             ["Capabilities", <CapabilityTags key="tags" capabilities={server.capabilities} />],
           ]}
         />
+        {server.transport !== "builtin" && <HeldBack serverId={server.id} />}
         <ToolList serverId={server.id} />
       </Stack>
     </>

@@ -85,7 +85,10 @@ function ServerTable({ servers }: { servers: McpServer[] }) {
             <Table.Td>
               <CapabilityTags capabilities={server.capabilities} limit={6} />
             </Table.Td>
-            <Table.Td className={classes.number}>{server.tools}</Table.Td>
+            <Table.Td className={classes.number}>
+              {server.tools}
+              {server.quarantined > 0 && <div className={classes.held}>{server.quarantined} held back</div>}
+            </Table.Td>
             <Table.Td className={classes.right}>
               {server.transport === "builtin" ? "in process" : <TimeAgo at={server.probed_at} />}
             </Table.Td>
