@@ -144,7 +144,7 @@ class AgentPage(BaseModel):
     offset: int = Field(description="Items skipped.")
 
 
-class TemplateOut(BaseModel):
+class AgentTemplateOut(BaseModel):
     """A starting point for an agent of one's own."""
 
     name: str = Field(description="Its name, to be given as `template`.")
@@ -156,10 +156,10 @@ class TemplateOut(BaseModel):
     capabilities: list[str] = Field(description="What such an agent can do.")
 
 
-class TemplateList(BaseModel):
+class AgentTemplateList(BaseModel):
     """All templates."""
 
-    items: list[TemplateOut] = Field(description="The templates.")
+    items: list[AgentTemplateOut] = Field(description="The templates.")
 
 
 class RunAgentIn(BaseModel):
@@ -188,12 +188,12 @@ async def list_agents(caller: Reader, container: ContainerDep, limit: Limit = 50
 
 
 @router.get("/agents/templates", summary="Templates for agents")
-async def list_templates(_: Reader, container: ContainerDep) -> TemplateList:
+async def list_templates(_: Reader, container: ContainerDep) -> AgentTemplateList:
     """Starting points for agents of one's own."""
     fields = ("name", "title", "description", "kind", "instructions")
-    return TemplateList(
+    return AgentTemplateList(
         items=[
-            TemplateOut(
+            AgentTemplateOut(
                 **{name: getattr(template, name) for name in fields},
                 tools=list(template.tools),
                 capabilities=list(template.capabilities),

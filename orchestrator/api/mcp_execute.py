@@ -119,7 +119,10 @@ class _Listener:
     summary="Call a tool",
     response_model=ExecuteOut,
     responses={
-        200: {"content": {"text/event-stream": {}}, "description": "The answer, or a stream that ends with it."},
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "description": "The answer, or a stream that ends with it.",
+        },
         428: {"description": "A person must agree first: `details.question` and `details.digest`."},
     },
 )

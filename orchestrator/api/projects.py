@@ -90,17 +90,17 @@ class ProjectPage(BaseModel):
     offset: int = Field(description="Items skipped.")
 
 
-class TemplateOut(BaseModel):
+class ProjectTemplateOut(BaseModel):
     """A project template."""
 
     name: str = Field(description="Its name.")
     description: str = Field(description="What it brings.")
 
 
-class TemplateList(BaseModel):
+class ProjectTemplateList(BaseModel):
     """All project templates."""
 
-    items: list[TemplateOut] = Field(description="By name.")
+    items: list[ProjectTemplateOut] = Field(description="By name.")
 
 
 class MemberIn(BaseModel):
@@ -144,9 +144,11 @@ async def list_projects(caller: Reader, container: ContainerDep, limit: Limit = 
 
 
 @router.get("/projects/templates", summary="Project templates")
-async def list_templates(_: Reader) -> TemplateList:
+async def list_templates(_: Reader) -> ProjectTemplateList:
     """What a project can be made from without a repository."""
-    return TemplateList(items=[TemplateOut(name=t.name, description=t.description) for t in TEMPLATES.values()])
+    return ProjectTemplateList(
+        items=[ProjectTemplateOut(name=t.name, description=t.description) for t in TEMPLATES.values()]
+    )
 
 
 @router.get("/projects/{project_id}", summary="Read a project")

@@ -63,7 +63,7 @@ class SpaceList(BaseModel):
     items: list[SpaceOut] = Field(description="By name.")
 
 
-class CandidateOut(BaseModel):
+class SpaceServerOut(BaseModel):
     """A Space that carries an MCP server, as the Hub says."""
 
     space_id: str = Field(description="owner/name on Hugging Face.")
@@ -77,10 +77,10 @@ class CandidateOut(BaseModel):
 class CandidateList(BaseModel):
     """What was found."""
 
-    items: list[CandidateOut] = Field(description="Your Spaces and those of your organisations, by name.")
+    items: list[SpaceServerOut] = Field(description="Your Spaces and those of your organisations, by name.")
 
 
-class RegisterIn(BaseModel):
+class SpaceServerIn(BaseModel):
     """A Space to register as an MCP server."""
 
     model_config = ConfigDict(extra="forbid")
@@ -96,7 +96,7 @@ async def discover_spaces(caller: Owner, container: ContainerDep) -> CandidateLi
     found = await container.space_servers.discover(caller)
     return CandidateList(
         items=[
-            CandidateOut(
+            SpaceServerOut(
                 space_id=one.space.id, url=one.url, stage=one.space.stage, private=one.space.private,
                 sdk=one.space.sdk, server_id=one.registered.id if one.registered else None,
             )
@@ -106,7 +106,7 @@ async def discover_spaces(caller: Owner, container: ContainerDep) -> CandidateLi
 
 
 @router.post("/user/spaces/register", status_code=201, summary="Register a Space as an MCP server")
-async def register_space(body: RegisterIn, caller: Registrar, container: ContainerDep) -> ServerOut:
+async def register_space(body: SpaceServerIn, caller: Registrar, container: ContainerDep) -> ServerOut:
     """Register it as your own server, called with your own Hugging Face token, and probe it. Again: the token anew."""
     caller.require(Scope.ACCOUNT)
     entry = await container.space_servers.register(caller, body.space_id, name=body.name, mcp_path=body.mcp_path)

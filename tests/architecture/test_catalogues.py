@@ -1,6 +1,7 @@
 """Two catalogues make the system visible: every route with its scope, every job with its limit."""
 
 import ast
+import json
 
 import pytest
 from fastapi import APIRouter
@@ -43,6 +44,12 @@ def test_writing_needs_more_than_a_scope_to_read() -> None:
     reading = {scope for door in doors() for scope in door.scopes if scope.endswith(":read")}
     changing = [door for door in doors() if door.method in ("PUT", "PATCH", "DELETE") and set(door.scopes) & reading]
     assert changing == []
+
+
+def test_every_shape_of_the_api_has_a_name_of_its_own() -> None:
+    """Of two models with one name both are called by their module, and every client's names change."""
+    shapes = json.loads((PACKAGE.parent / "docs" / "reference" / "openapi.json").read_text())["components"]["schemas"]
+    assert sorted(name for name in shapes if "__" in name) == []
 
 
 def test_every_router_of_the_api_is_in_the_catalogue() -> None:
