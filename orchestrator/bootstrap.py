@@ -24,6 +24,7 @@ from orchestrator.kg.query.remote_queries import RemoteQueries
 from orchestrator.mcp.builtin_code import code_server
 from orchestrator.mcp.builtin_diagnostics import diagnostics_server
 from orchestrator.mcp.builtin_graph import graph_server
+from orchestrator.mcp.limits import Limits
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
@@ -51,6 +52,9 @@ from orchestrator.services.hf_service import HFService
 from orchestrator.services.keyfile import read_or_make
 from orchestrator.services.limits import RequestLimit
 from orchestrator.services.mcp_catalogue import McpCatalogue
+from orchestrator.services.mcp_connect import McpConnect
+from orchestrator.services.mcp_connections import McpConnections
+from orchestrator.services.mcp_credentials import McpCredentials
 from orchestrator.services.mcp_documents import McpDocuments
 from orchestrator.services.mcp_endpoints import McpEndpoints
 from orchestrator.services.mcp_offers import McpOffers
@@ -123,6 +127,7 @@ class Container:
     followed: FollowedProjects
     pool: ServerPool
     registry: McpRegistry
+    connect: McpConnect
     catalogue: McpCatalogue
     offers: McpOffers
     endpoints: McpEndpoints
@@ -217,11 +222,16 @@ def build_container(settings: Settings) -> Container:
     followed = FollowedProjects(database, views, updates, settings.roots, most=settings.follow_projects)
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
-    pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()))
+    reach = Limits(allow_private_urls=settings.allow_private_urls)
+    pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()), limits=reach)
     registry = McpRegistry(
         database,
         pool,
         secretbox,
+        credentials=McpCredentials(database, secretbox),
+        connections=McpConnections(
+            database, secretbox, base_url=settings.base_url, allow_private=settings.allow_private_urls
+        ),
         allow_stdio=settings.allow_stdio_servers,
         allow_private_urls=settings.allow_private_urls,
         trust_first_sight=settings.trust_first_sight,
@@ -279,6 +289,9 @@ def build_container(settings: Settings) -> Container:
         followed=followed,
         pool=pool,
         registry=registry,
+        connect=McpConnect(
+            database, registry, secretbox, base_url=settings.base_url, allow_private=settings.allow_private_urls
+        ),
         catalogue=catalogue,
         offers=McpOffers(registry, pool, catalogue),
         endpoints=McpEndpoints(database, registry, access),

@@ -183,4 +183,32 @@ GATEWAY = (
         "door.written_once", _SOURCE + ", measured", "A list that was written once says what a new one would.",
         _DOOR + "short_way.py::test_a_list_is_the_same_whichever_way_it_went",
     ),
+    _promise(
+        "upstream.own", _SOURCE + " 5", "Users reach a server with credentials of their own, in sessions of their own.",
+        "upstream/test_own_credentials.py::test_a_user_without_credentials_is_told_what_to_set",
+        "upstream/test_own_credentials.py::test_each_user_calls_with_their_own_and_sees_only_their_own",
+        "upstream/test_own_credentials.py::test_a_task_runs_with_the_credentials_of_its_user",
+        "upstream/test_own_credentials.py::test_sessions_of_users_own_are_bounded_and_the_longest_unused_goes",
+    ),
+    _promise(
+        "upstream.oauth", _SOURCE + " 7", "Servers that want OAuth 2.1 are connected to per user or for all.",
+        "upstream/oauth/test_connecting.py::test_each_user_logs_in_and_calls_as_themselves",
+        "upstream/oauth/test_connecting.py::test_a_shared_connection_serves_all_and_is_made_by_who_may_write_the_entry",
+        "upstream/oauth/test_connecting.py::test_we_introduce_ourselves_by_document_where_we_can_be_read",
+        "upstream/oauth/test_connecting.py::test_we_register_once_for_all_users_where_documents_are_not_read",
+        "upstream/oauth/test_connecting.py::test_one_renewal_at_a_time_across_processes",
+        "upstream/oauth/test_connecting.py::test_a_scope_that_is_missing_is_asked_for_together_with_those_before",
+    ),
+    _promise(
+        "upstream.issuer", _SOURCE + " 7", "Credentials go to whom they are for, whatever a server says.",
+        "upstream/oauth/test_hostile_authorization.py::test_metadata_that_lie_are_refused_before_anything_is_sent",
+        "upstream/oauth/test_hostile_authorization.py::test_an_answer_of_somebody_else_is_not_redeemed",
+        "upstream/oauth/test_hostile_authorization.py::test_a_new_authorization_server_gets_nothing_of_the_old_one",
+        "upstream/oauth/test_hostile_authorization.py::test_where_private_addresses_are_forbidden_no_step_reaches_one",
+    ),
+    _promise(
+        "upstream.rotation", _SOURCE + " 7", "Keys at rest are replaced without losing a secret.",
+        "services/test_secrets_at_rest.py::test_every_column_that_holds_a_sealed_secret_is_in_the_list",
+        "services/test_secrets_at_rest.py::test_the_command_does_it_and_the_service_runs_on_with_the_new_key_alone",
+    ),
 )  # fmt: skip

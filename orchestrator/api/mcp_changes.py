@@ -28,6 +28,7 @@ from orchestrator.api.mcp_relay import Exchange
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.mcp.pool import Origin
 from orchestrator.services.mcp_endpoint import Endpoint
 from orchestrator.services.server_entry import ServerEntry
 
@@ -68,15 +69,15 @@ class Changes:
         self._container = container
         self._clients: weakref.WeakKeyDictionary[Any, _Client] = weakref.WeakKeyDictionary()
         self._buses: dict[_Bus, ListenHandler] = {}
-        self._interest: dict[tuple[UUID, str], set[object]] = {}
-        self._heard: dict[tuple[UUID | None, str, str], Mapping[str, Any]] = {}
+        self._interest: dict[tuple[Origin, str], set[object]] = {}
+        self._heard: dict[tuple[Origin | None, str, str], Mapping[str, Any]] = {}
         self._news = asyncio.Event()
         container.pool.listen(self._hear)
 
-    def _hear(self, definition_id: UUID | None, method: str, params: Mapping[str, Any]) -> None:
+    def _hear(self, origin: Origin | None, method: str, params: Mapping[str, Any]) -> None:
         """The same again before it was passed on is no news; nor is more than anybody could read."""
         if len(self._heard) < _MOST_NEWS:
-            self._heard[definition_id, method, str(params.get("uri", ""))] = params
+            self._heard[origin, method, str(params.get("uri", ""))] = params
         self._news.set()
 
     # Who wants to know.
@@ -127,18 +128,18 @@ class Changes:
     async def _ask(self, caller: Caller, endpoint: Endpoint, uri: str, who: object, *, wanted: bool) -> None:
         """Have the holder of a resource tell of it for as long as anybody wants to know."""
         for holder in await self._container.offers.holders(caller, uri, endpoint):
-            key = (holder.entry.id, holder.original)
+            key = (Origin(holder.entry.id, holder.entry.credential(caller.user_id)), holder.original)
             interested = self._interest.setdefault(key, set())
             before = bool(interested)
             (interested.add if wanted else interested.discard)(who)
             if not interested:
                 del self._interest[key]
             if before != bool(interested):
-                await self._tell_holder(holder.entry, holder.original, wanted=wanted)
+                await self._tell_holder(caller, holder.entry, holder.original, wanted=wanted)
 
-    async def _tell_holder(self, entry: ServerEntry, uri: str, *, wanted: bool) -> None:
-        definition = self._container.registry.definition(entry)
+    async def _tell_holder(self, caller: Caller, entry: ServerEntry, uri: str, *, wanted: bool) -> None:
         try:
+            definition = await self._container.registry.definition(entry, caller.user_id)
             await self._container.pool.subscribe(definition, uri, wanted=wanted)
         except OrchestratorError as error:
             if wanted:
@@ -156,34 +157,38 @@ class Changes:
             await self._news.wait()
             self._news.clear()
             heard, self._heard = self._heard, {}
-            for (definition_id, method, _), params in heard.items():
-                if method == "notifications/tools/list_changed" and definition_id is not None:
-                    await self._reread(definition_id)
-                await self._tell(definition_id, method, params)
+            for (origin, method, _), params in heard.items():
+                if method == "notifications/tools/list_changed" and origin is not None:
+                    await self._reread(origin)
+                await self._tell(origin, method, params)
 
-    async def _tell(self, definition_id: UUID | None, method: str, params: Mapping[str, Any]) -> None:
+    async def _tell(self, origin: Origin | None, method: str, params: Mapping[str, Any]) -> None:
         for connection, client in list(self._clients.items()):
             wanted = method != _UPDATED or params.get("uri") in client.uris
-            if wanted and await self._concerns(client.caller, client.endpoint, definition_id):
+            if wanted and await self._concerns(client.caller, client.endpoint, origin):
                 await connection.notify(method, dict(params))
         for bus in list(self._buses):
-            if await self._concerns(bus.caller, bus.endpoint, definition_id):
+            if await self._concerns(bus.caller, bus.endpoint, origin):
                 event = ResourceUpdated(uri=str(params.get("uri"))) if method == _UPDATED else _LISTS[method]()
                 await bus.publish(event)
 
-    async def _reread(self, definition_id: UUID) -> None:
+    async def _reread(self, origin: Origin) -> None:
         """Put a server's new tools into the registry before anybody is told to look."""
         try:
-            entry = await self._container.registry.find(definition_id)
-            await self._container.registry.probe(entry)
+            user_id = UUID(origin.credential) if origin.credential else None
+            entry = await self._container.registry.find(origin.server_id, user_id)
+            await self._container.registry.probe(entry, user_id)
         except OrchestratorError as error:
-            log.info("mcp_reread_failed", server=str(definition_id), error=error.message)
+            log.info("mcp_reread_failed", server=str(origin.server_id), error=error.message)
 
-    async def _concerns(self, caller: Caller, endpoint: Endpoint, definition_id: UUID | None) -> bool:
-        if definition_id is None:
+    async def _concerns(self, caller: Caller, endpoint: Endpoint, origin: Origin | None) -> bool:
+        """What was heard on the session of a user's own concerns this user alone."""
+        if origin is None:
             return True
+        if origin.credential and origin.credential != str(caller.user_id):
+            return False
         entries = await self._container.catalogue.servers(caller, endpoint)
-        return any(entry.id == definition_id for entry in entries.values())
+        return any(entry.id == origin.server_id for entry in entries.values())
 
     async def _watch_registry(self) -> None:
         """Entries may be changed by any process: whoever is connected hears of it within a second or two."""

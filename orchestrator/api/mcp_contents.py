@@ -97,8 +97,8 @@ async def list_resources(server_id: UUID, caller: Executor, container: Container
     """Resources and templates of a server; one that has none answers with empty lists."""
     entry = await container.registry.get(caller, server_id)
     return ResourceList(
-        resources=await container.offers.of_server(entry, RESOURCES),
-        templates=await container.offers.of_server(entry, TEMPLATES),
+        resources=await container.offers.of_server(caller, entry, RESOURCES),
+        templates=await container.offers.of_server(caller, entry, TEMPLATES),
     )
 
 
@@ -106,21 +106,21 @@ async def list_resources(server_id: UUID, caller: Executor, container: Container
 async def read_resource(server_id: UUID, uri: Uri, caller: Executor, container: ContainerDep) -> ResourceOut:
     """What a resource holds."""
     entry = await container.registry.get(caller, server_id)
-    return ResourceOut.model_validate(await container.offers.ask(entry, "resources/read", {"uri": uri}))
+    return ResourceOut.model_validate(await container.offers.ask(caller, entry, "resources/read", {"uri": uri}))
 
 
 @router.get("/mcps/{server_id}/prompts", summary="List a server's prompts")
 async def list_prompts(server_id: UUID, caller: Executor, container: ContainerDep) -> PromptList:
     """Prompts of a server; one that has none answers with an empty list."""
     entry = await container.registry.get(caller, server_id)
-    return PromptList(prompts=await container.offers.of_server(entry, PROMPTS))
+    return PromptList(prompts=await container.offers.of_server(caller, entry, PROMPTS))
 
 
 @router.post("/mcps/{server_id}/prompts/get", summary="Fill a prompt")
 async def get_prompt(server_id: UUID, body: PromptIn, caller: Executor, container: ContainerDep) -> PromptOut:
     """A prompt filled with arguments."""
     entry = await container.registry.get(caller, server_id)
-    return PromptOut.model_validate(await container.offers.ask(entry, "prompts/get", body.model_dump()))
+    return PromptOut.model_validate(await container.offers.ask(caller, entry, "prompts/get", body.model_dump()))
 
 
 @router.post("/mcps/{server_id}/complete", summary="Complete an argument")
@@ -130,4 +130,4 @@ async def complete(server_id: UUID, body: CompleteIn, caller: Executor, containe
     params = {"ref": body.ref.model_dump(exclude_none=True), "argument": body.argument.model_dump()}
     if body.arguments:
         params["context"] = {"arguments": body.arguments}
-    return CompletionOut.model_validate(await container.offers.ask(entry, "completion/complete", params))
+    return CompletionOut.model_validate(await container.offers.ask(caller, entry, "completion/complete", params))

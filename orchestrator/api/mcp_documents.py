@@ -49,7 +49,7 @@ async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep
     entries = await container.documents.load(
         caller, body.model_extra or {}, variables=body.variables, shared=body.shared
     )
-    await asyncio.gather(*(container.registry.probe(entry) for entry in entries))
+    await asyncio.gather(*(container.registry.probe(entry, caller.user_id) for entry in entries))
     container.targets.refresh()
     registry = container.registry
     found = [await registry.find(entry.id) for entry in entries]

@@ -45,6 +45,7 @@ from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
 from orchestrator.api.mcp_listing import ToolLists
+from orchestrator.api.mcp_login import asked_to_log_in, without_answer
 from orchestrator.api.mcp_own_tool import Call, OwnTool
 from orchestrator.api.mcp_relay import Exchange, Relay, conversing, passed_on, require_scope
 from orchestrator.api.mcp_search import CALL_TOOL, called
@@ -56,6 +57,7 @@ from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import (
     ConsentNeeded,
+    CredentialsNeeded,
     DeniedByPolicy,
     Forbidden,
     NotAuthenticated,
@@ -260,6 +262,8 @@ class McpDoor:
         name, arguments = str(exchange.params["name"]), dict(exchange.params.get("arguments") or {})
         try:
             return await self._run(exchange, name, arguments, on_progress)
+        except CredentialsNeeded as error:
+            return asked_to_log_in(exchange, error) or ToolResult.failure(error.message, error.as_dict()).to_wire()
         except OrchestratorError as error:
             if original_error(error) is not None:
                 raise passed_on(error) from error
@@ -348,8 +352,7 @@ class McpDoor:
 
 
 def _owner(caller: Caller) -> tuple[str, str]:
-    """Whose a session is: nobody else may use it, nor the same user by another log-in."""
-    # An application that was given more goes on with its session.
+    """Whose a session is: nobody else may use it, nor the same user by another log-in (an application may ask more)."""
     return str(caller.user_id), caller.via if caller.via == "application" else str(caller.session_id or caller.via)
 
 
@@ -377,7 +380,8 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 def _more(exchange: Exchange) -> dict[str, Any]:
     """All further parameters of a call, for the server behind us."""
-    return {key: value for key, value in exchange.forwarded.items() if key not in ("name", "arguments")}
+    told = without_answer(exchange, exchange.forwarded).items()
+    return {key: value for key, value in told if key not in ("name", "arguments")}
 
 
 def _unknown(name: str) -> MCPError:

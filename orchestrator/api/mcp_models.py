@@ -32,6 +32,26 @@ class CapabilityIn(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=32, description="Parameter values it offers.")
 
 
+class OAuthIn(BaseModel):
+    """How a server is reached with OAuth 2.1. Log in with ``POST /mcps/{id}/connect``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Literal["shared", "per_user"] = Field(
+        description="per_user: everybody logs in for themselves; shared: who may change the entry logs in for all."
+    )
+    scopes: list[Tag] = Field(
+        default_factory=list, max_length=64, description="Scopes to ask for; empty: those the server names."
+    )
+    client_id: str | None = Field(
+        None, max_length=2048, description="A client registered by hand; empty: we introduce ourselves."
+    )
+    client_secret: str | None = Field(None, max_length=4096, description="Its secret; stored encrypted.")
+    issuer: str | None = Field(
+        None, max_length=2048, description="The only authorization server to log in at; needed with client_id."
+    )
+
+
 class _Settings(BaseModel):
     """What may be set and changed alike."""
 
@@ -49,6 +69,13 @@ class _Settings(BaseModel):
     headers: dict[str, Annotated[str, Field(max_length=8192)]] = Field(
         default_factory=dict, max_length=64, description="streamable_http: headers; stored encrypted."
     )
+    user_env: list[Tag] = Field(
+        default_factory=list, max_length=64, description="stdio: names of variables that each user sets for themselves."
+    )
+    user_headers: list[Tag] = Field(
+        default_factory=list, max_length=64, description="HTTP: names of headers that each user sets for themselves."
+    )
+    oauth: OAuthIn | None = Field(None, description="HTTP: log in with OAuth instead of setting a header.")
     capabilities: list[Tag | CapabilityIn] = Field(
         default_factory=list,
         max_length=200,
@@ -133,6 +160,9 @@ class ServerOut(BaseModel):
     url: str | None = Field(description="streamable_http: the endpoint.")
     env_names: list[str] = Field(description="Names of its environment variables; the values stay secret.")
     header_names: list[str] = Field(description="Names of its headers; the values stay secret.")
+    user_env: list[str] = Field(description="Names of variables that each user sets for themselves.")
+    user_headers: list[str] = Field(description="Names of headers that each user sets for themselves.")
+    oauth: dict[str, Any] | None = Field(description="How it is reached with OAuth; a client's secret stays secret.")
     capabilities: list[str] = Field(description="What it can do.")
     task_types: list[str] = Field(description="Only these task types; empty: any.")
     tools: int = Field(description="How many tools of it can be used, as last seen.")
@@ -164,6 +194,9 @@ class ServerOut(BaseModel):
             args=list(entry.args),
             env_names=secret_names[0],
             header_names=secret_names[1],
+            user_env=list(entry.user_env),
+            user_headers=list(entry.user_headers),
+            oauth=dict(entry.oauth) if entry.oauth else None,
             capabilities=[capability.name for capability in entry.capabilities],
             task_types=sorted(entry.task_types),
             tools=len(entry.tools),

@@ -177,7 +177,10 @@ class Relay:
         about: object,
         on_progress: ProgressFn | None,
     ) -> dict[str, Any]:
-        definition = self._container.registry.definition(offer.entry)
+        try:
+            definition = await self._container.registry.definition(offer.entry, exchange.caller.user_id)
+        except OrchestratorError as error:
+            raise passed_on(error) from error
 
         async def run(behind: Behind) -> dict[str, Any]:
             try:

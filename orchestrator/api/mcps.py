@@ -61,9 +61,9 @@ async def list_servers(caller: Reader, container: ContainerDep, limit: Limit = 5
 async def create_server(body: ServerIn, caller: Writer, container: ContainerDep) -> ServerOut:
     """Register a server and probe it. stdio servers are programs on this machine: for admins of the service."""
     entry = await container.registry.create(caller, body.values(), shared=body.shared)
-    await container.registry.probe(entry)
+    await container.registry.probe(entry, caller.user_id)
     container.targets.refresh()
-    return await _out(container, caller, await container.registry.find(entry.id))
+    return await _out(container, caller, await container.registry.find(entry.id, caller.user_id))
 
 
 @router.get("/mcps/health", summary="Health of all servers")
@@ -134,7 +134,7 @@ async def server_capabilities(server_id: UUID, caller: Reader, container: Contai
 async def probe_server(server_id: UUID, caller: Executor, container: ContainerDep) -> ProbeOut:
     """Ask the server how it is; shows era, tools and latency, and stores them."""
     entry = await container.registry.get(caller, server_id)
-    probe = await container.registry.probe(entry)
+    probe = await container.registry.probe(entry, caller.user_id)
     container.targets.refresh()
     pins = (await container.registry.get(caller, server_id)).pins
     held = sort_tools(probe.tools, pins).held if pins is not None else ()

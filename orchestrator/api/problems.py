@@ -27,6 +27,7 @@ _TITLES = {
     409: "Conflict",
     413: "Too large",
     422: "Invalid input",
+    424: "Credentials needed",
     428: "Consent needed",
     429: "Too many requests",
     500: "Internal error",

@@ -15,12 +15,14 @@ from orchestrator.api import (
     kg_questions,
     kg_traces,
     mcp_audit,
+    mcp_connect,
     mcp_contents,
     mcp_definitions,
     mcp_documents,
     mcp_door,
     mcp_endpoints,
     mcp_execute,
+    mcp_own_credentials,
     mcp_policies,
     mcp_search,
     mcps,
@@ -50,6 +52,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     mcp_definitions.router,
     mcp_documents.router,
     mcps.router,
+    mcp_own_credentials.router,
+    mcp_connect.router,
     stream.router,
     kg.router,
     kg_questions.router,
@@ -88,6 +92,7 @@ def mount(app: FastAPI) -> None:
     app.include_router(busiest, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
     app.include_router(service.router)
     app.include_router(reference.router)
+    app.include_router(mcp_connect.public)
     for router in others:
         app.include_router(router, prefix="/api/v1", responses=_PROBLEMS)  # type: ignore[arg-type]
     app.include_router(oauth_metadata.router)

@@ -110,7 +110,7 @@ async def register_space(body: SpaceServerIn, caller: Registrar, container: Cont
     """Register it as your own server, called with your own Hugging Face token, and probe it. Again: the token anew."""
     caller.require(Scope.ACCOUNT)
     entry = await container.space_servers.register(caller, body.space_id, name=body.name, mcp_path=body.mcp_path)
-    await container.registry.probe(entry)
+    await container.registry.probe(entry, caller.user_id)
     container.targets.refresh()
     entry = await container.registry.find(entry.id)
     return ServerOut.of(entry, container.registry.secret_names(entry))

@@ -135,6 +135,14 @@ def migrate() -> None:
     upgrade(read_settings().database_url)
 
 
+@app.command("rotate-keys")
+def rotate_keys() -> None:
+    """Seal every stored secret with the first of ENCRYPTION_KEYS, so that the others can be dropped."""
+    from orchestrator.cli.keys import rotate  # noqa: PLC0415  heavy: loads the database and every table
+
+    asyncio.run(rotate(read_settings()))
+
+
 @app.command(hidden=True)
 def openapi(path: Path) -> None:
     """Write the OpenAPI document of the code to a file."""

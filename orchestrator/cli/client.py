@@ -64,6 +64,10 @@ class Api:
         """What a PATCH answers."""
         return _json(await self.send("PATCH", path, body=body))
 
+    async def put(self, path: str, body: Any) -> Any:
+        """What a PUT answers."""
+        return _json(await self.send("PUT", path, body=body))
+
     async def delete(self, path: str) -> None:
         """Delete what is at a path."""
         await self.send("DELETE", path)

@@ -1,4 +1,4 @@
-"""``mcp``: list, add, import, export, search, probe, definitions, call, health, audit, stats, rules. Over HTTP.
+"""``mcp``: servers, calls, connections, credentials, definitions, rules and records. Client commands over HTTP.
 
 A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
 """
@@ -16,7 +16,7 @@ from orchestrator.cli.client_screen import Json, console, print_json, show_one, 
 from orchestrator.core.errors import InvalidInput
 
 app = typer.Typer(
-    help="MCP servers: list, add, import, export, search, probe, call, health, audit, stats, rules.",
+    help="MCP servers: entries, calls, connections, credentials, definitions, rules, records.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -56,6 +56,9 @@ def add(
     url: Annotated[str, typer.Option(help="streamable HTTP: the endpoint.")] = "",
     env: Annotated[list[str] | None, typer.Option(help="stdio: NAME=value; may be repeated.")] = None,
     header: Annotated[list[str] | None, typer.Option(help="HTTP: Name=value; may be repeated.")] = None,
+    user_env: Annotated[list[str] | None, typer.Option(help="stdio: a NAME that each user sets.")] = None,
+    user_header: Annotated[list[str] | None, typer.Option(help="HTTP: a Name that each user sets.")] = None,
+    oauth: Annotated[str, typer.Option(help="HTTP: log in with OAuth, shared or per_user.")] = "",
     capability: Annotated[list[str] | None, typer.Option(help="A capability; default: those of its tools.")] = None,
     shared: Shared = False,
     as_json: Json = False,
@@ -66,9 +69,11 @@ def add(
     body: dict[str, Any] = {"name": name, "shared": shared, "capabilities": capability or []}
     if url:
         body |= {"transport": "streamable_http", "url": url, "headers": mcp_documents.pairs(header, "--header")}
+        body |= {"user_headers": user_header or [], "oauth": {"mode": oauth} if oauth else None}
     else:
         program, *arguments = command or []
         body |= {"transport": "stdio", "command": program, "args": arguments, "env": mcp_documents.pairs(env, "--env")}
+        body["user_env"] = user_env or []
     made = run(lambda api: api.post("/mcps", body))
     show_one(made, as_json=as_json)
     _end(made["health"] == "healthy")
@@ -138,6 +143,48 @@ def call(
         out.print(result_view(shown, lines=1000))
         out.print(f"{answer['ms']:.0f} ms{', the tool reports an error' if answer['is_error'] else ''}", style="dim")
     _end(not answer["is_error"])
+
+
+@app.command()
+def connect(server: Named, as_json: Json = False) -> None:
+    """Where to log in to a server that wants OAuth: open it in the browser you use the console in."""
+
+    async def work(api: Api) -> dict[str, Any]:
+        found: dict[str, Any] = await api.post(f"/mcps/{await server_id(api, server)}/connect")
+        return found
+
+    show_one(run(work), as_json=as_json)
+
+
+@app.command()
+def disconnect(server: Named) -> None:
+    """Forget the log-in at a server and have its tokens revoked."""
+
+    async def work(api: Api) -> None:
+        await api.delete(f"/mcps/{await server_id(api, server)}/connect")
+
+    run(work)
+
+
+@app.command()
+def credentials(
+    server: Named,
+    env: Annotated[list[str] | None, typer.Option(help="stdio: NAME=value; may be repeated.")] = None,
+    header: Annotated[list[str] | None, typer.Option(help="HTTP: Name=value; may be repeated.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Forget all values of your own.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Set values of your own for a server, or see which are set; values never come out again."""
+    body = {"env": mcp_documents.pairs(env, "--env"), "headers": mcp_documents.pairs(header, "--header")}
+
+    async def work(api: Api) -> dict[str, Any]:
+        path = f"/mcps/{await server_id(api, server)}/credentials"
+        if remove:
+            await api.delete(path)
+        found: dict[str, Any] = await (api.put(path, body) if any(body.values()) else api.get(path))
+        return found
+
+    show_one(run(work), as_json=as_json)
 
 
 @app.command()

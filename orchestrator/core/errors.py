@@ -15,6 +15,7 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     │   └── ConsentDenied 403       a person was asked, and said no or nothing
     ├── ConsentNeeded 428           a person must agree first; ``details`` say how to tell us
     ├── NotFound 404                absent, or hidden from this caller
+    ├── CredentialsNeeded 424       an MCP server wants credentials first; ``details`` say which
     ├── Conflict 409                does not fit the present state
     │   ├── IllegalTransition 409   the state machine has no such step
     │   ├── StaleLease 409          an older generation tried to write
@@ -121,6 +122,12 @@ class NotFound(OrchestratorError):
     """The thing is absent, or hidden from this caller."""
 
     code, status = "not_found", 404
+
+
+class CredentialsNeeded(OrchestratorError):
+    """An MCP server wants credentials first; ``details`` say which names to set, or which ``url`` to open."""
+
+    code, status = "credentials_needed", 424
 
 
 class Conflict(OrchestratorError):

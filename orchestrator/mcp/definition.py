@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 
 from orchestrator.core.errors import InvalidInput
+from orchestrator.mcp.bearer import Bearer
 from orchestrator.mcp.pins import Pins
 from orchestrator.sandbox.wish import OPEN, Wish
 
@@ -48,6 +49,11 @@ class ServerDefinition:
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     max_concurrency: int = DEFAULT_CONCURRENCY
     sandbox: Wish = OPEN
+    credential: str = ""
+    """Whose credentials these are; empty: everybody's. Nobody else's calls share its session."""
+    bearer: Bearer | None = field(default=None, repr=False, compare=False)
+    """Gives the access token where the server is reached with OAuth; ``connection`` names whose and which it is."""
+    connection: str = ""
     revision: str = ""
     pins: Pins | None = field(default=None, repr=False, compare=False)
     """What is approved of its tools; None: all they are. No part of the revision, since no session depends on it."""
@@ -94,6 +100,7 @@ def _revision(definition: ServerDefinition) -> str:
         definition.name, definition.transport, definition.command, definition.args, sorted(definition.env.items()),
         definition.url, sorted(definition.headers.items()), definition.timeout_seconds, definition.max_concurrency,
         repr(definition.sandbox),
+        definition.credential, definition.connection,
     )  # fmt: skip
     return sha256(orjson.dumps(parts)).hexdigest()[:32]
 

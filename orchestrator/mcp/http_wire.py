@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import cast
 
 import httptools
@@ -208,14 +208,22 @@ class _Connection(asyncio.Protocol):
             self._headers = {}
 
 
+LookUp = Callable[[str, int], Awaitable[list[str]]]
+"""Finds the addresses of a host that may be called. Raises OSError."""
+
+
 class HttpWire:
     """Requests to one server. Make it inside a running event loop."""
 
     def __init__(
         self, host: str, port: int, target: bytes, *, authority: bytes, tls: ssl.SSLContext | None,
-        connect_seconds: float,
+        connect_seconds: float, look_up: LookUp | None = None,
     ) -> None:  # fmt: skip
-        """``target`` and ``authority`` as they go over the wire: path with query, host with port."""
+        """``target`` and ``authority`` as they go over the wire: path with query, host with port.
+
+        ``look_up`` says which addresses of the host may be called; without it the system does.
+        """
+        self._look_up = look_up
         self._host = host
         self._port = port
         self._tls = tls
@@ -267,10 +275,24 @@ class HttpWire:
 
     async def _connect(self) -> _Connection:
         async with asyncio.timeout(self._connect_seconds):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), self._host, self._port, ssl=self._tls
-            )
+            connection = await self._call()
         self._all.add(connection)
         if self._closed:
             connection.hang_up()
         return connection
+
+    async def _call(self) -> _Connection:
+        """A connection to the first address that answers."""
+        found = [self._host] if self._look_up is None else await self._look_up(self._host, self._port)
+        named = self._host if self._tls is not None else None
+        failed: OSError = OSError("the host has no address")
+        for address in found:
+            try:
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(self), address, self._port, ssl=self._tls, server_hostname=named
+                )
+            except OSError as error:
+                failed = error
+            else:
+                return connection
+        raise failed

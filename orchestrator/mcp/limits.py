@@ -23,6 +23,8 @@ class Limits:
     max_backoff_seconds: float = 30.0
     breaker_failures: int = 5
     max_lanes: int = 200
+    max_own_sessions: int = 200
+    allow_private_urls: bool = True
     starts_at_once: int = 8
 
 

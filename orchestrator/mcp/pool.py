@@ -1,8 +1,8 @@
 """The pool: every call to every MCP server goes through here, built-in ones included.
 
-Used by services and workers, one pool for each process. It holds one supervised session for each server definition,
-and one more for each lane: a client that a server of the older era may ask things gets a session of its own, because
-such a server asks the session and not the call. Who may call what is decided above.
+Used by services and workers, one pool for each process. It holds one supervised session for each server definition and
+set of credentials, and one more for each lane: a client that a server of the older era may ask things gets a session of
+its own, because such a server asks the session and not the call. Who may call what is decided above.
 """
 
 import asyncio
@@ -56,11 +56,19 @@ class Behind:
     lane: str
 
 
-Listener = Callable[[UUID, str, Mapping[str, Any]], None]
-"""Told the definition, the method and the parameters of every change a server announces."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which session a change was heard on: the server's, and whose credentials it has (empty: everybody's)."""
+
+    server_id: UUID
+    credential: str = ""
 
 
-_Key = tuple[UUID, str]
+Listener = Callable[[Origin, str, Mapping[str, Any]], None]
+"""Told where it was heard, the method and the parameters of every change a server announces."""
+
+
+_Key = tuple[UUID, str, str]
 _SHARED = ""
 
 
@@ -85,9 +93,9 @@ class ServerPool:
         self._modern_only: set[UUID] = set()
         self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
-        self._late: dict[UUID, asyncio.Task[None]] = {}
-        self._sorted: dict[UUID, tuple[tuple[ToolInfo, ...], Pins | None, Sorted]] = {}
-        self._last_probe: dict[UUID, tuple[str, Probe]] = {}
+        self._late: dict[tuple[UUID, str], asyncio.Task[None]] = {}
+        self._sorted: dict[tuple[UUID, str], tuple[tuple[ToolInfo, ...], Pins | None, Sorted]] = {}
+        self._last_probe: dict[tuple[UUID, str], tuple[str, Probe]] = {}
         self._closed = False
 
     @property
@@ -206,16 +214,16 @@ class ServerPool:
 
     def fresh_tools(self, definition: ServerDefinition) -> Sorted | None:
         """What ``sorted_tools`` would say without asking anybody; None where it would ask."""
-        known = self._supervisors.get((definition.id, _SHARED))
+        known = self._supervisors.get((definition.id, definition.credential, _SHARED))
         if known is None or known.definition.revision != definition.revision or known.current is None:
             return None
         tools, pins = known.current.fresh_tools, definition.pins
         if tools is None or (pins is not None and pins.first_sight is not None):
             return None
-        kept = self._sorted.get(definition.id)
+        kept = self._sorted.get(key := (definition.id, definition.credential))
         if kept is None or kept[0] is not tools or kept[1] is not pins:
             found = Sorted(tools) if pins is None else sort_tools(tools, pins.hashes)
-            kept = self._sorted[definition.id] = (tools, pins, found)
+            kept = self._sorted[key] = (tools, pins, found)
         return kept[2]
 
     async def list_all(
@@ -236,16 +244,17 @@ class ServerPool:
 
     def tell_when_listed(self, definition: ServerDefinition) -> None:
         """Have ``listen`` hear of a change once a server that was not waited for any longer has listed its tools."""
-        if definition.id not in self._late:
-            task = self._late[definition.id] = asyncio.create_task(self._list_late(definition))
-            task.add_done_callback(lambda _: self._late.pop(definition.id, None))
+        key = (definition.id, definition.credential)
+        if key not in self._late:
+            task = self._late[key] = asyncio.create_task(self._list_late(definition))
+            task.add_done_callback(lambda _: self._late.pop(key, None))
 
     async def _list_late(self, definition: ServerDefinition) -> None:
         try:
             await self.list_tools(definition)
         except OrchestratorError:
             return  # how the server stands says so, and nothing has changed
-        self._changed(definition.id, "notifications/tools/list_changed", {})
+        self._changed(Origin(definition.id, definition.credential), "notifications/tools/list_changed", {})
 
     async def probe(self, definition: ServerDefinition, *, start: bool = True) -> Probe:
         """Ask the server for its tools and time it; never raises for a sick server.
@@ -256,11 +265,11 @@ class ServerPool:
         if definition.transport == "builtin":
             return self._probe_builtin(definition)
         supervisor = self._supervisor(definition)
-        known = self._last_probe.get(definition.id)
+        known = self._last_probe.get(key := (definition.id, definition.credential))
         if not start and supervisor.state().status == "idle" and known is not None and known[0] == definition.revision:
             return known[1]
         probe = await self._probe_remote(supervisor)
-        self._last_probe[definition.id] = (definition.revision, probe)
+        self._last_probe[key] = (definition.revision, probe)
         return probe
 
     def _probe_builtin(self, definition: ServerDefinition) -> Probe:
@@ -280,17 +289,21 @@ class ServerPool:
         name, version = session.server_info
         return Probe(True, latency, session.era, session.protocol_version, name, version, tools)
 
-    def state(self, definition_id: UUID) -> ServerState:
-        """How a server stands; ``idle`` when this pool has not met it."""
-        supervisor = self._supervisors.get((definition_id, _SHARED))
+    def state(self, definition_id: UUID, credential: str = "") -> ServerState:
+        """How a server stands, with these credentials; ``idle`` when this pool has not met it."""
+        supervisor = self._supervisors.get((definition_id, credential, _SHARED))
         return ServerState("idle") if supervisor is None else supervisor.state()
 
-    async def forget(self, definition_id: UUID) -> None:
-        """End a server's session now and drop what is known of it; calls in flight fail with ServerUnreachable."""
-        self._last_probe.pop(definition_id, None)
-        self._sorted.pop(definition_id, None)
+    async def forget(self, definition_id: UUID, credential: str | None = None) -> None:
+        """End a server's sessions now, or those of one set of credentials, and drop what is known of them.
+
+        Calls in flight fail with ServerUnreachable.
+        """
+        for known in (self._last_probe, self._sorted):
+            for key in [key for key in known if _meant(key, definition_id, credential)]:
+                del known[key]
         self._modern_only.discard(definition_id)
-        keys = [key for key in self._supervisors if key[0] == definition_id]
+        keys = [key for key in self._supervisors if _meant(key, definition_id, credential)]
         await asyncio.gather(*(self._supervisors.pop(key).aclose() for key in keys))
 
     async def aclose(self) -> None:
@@ -322,7 +335,7 @@ class ServerPool:
         prefer_legacy: bool = False,
     ) -> Supervisor:
         """The supervisor of a definition's lane; one of an older revision finishes its calls and goes."""
-        key = (definition.id, lane)
+        key = (definition.id, definition.credential, lane)
         known = self._supervisors.get(key)
         if known is not None and known.definition.revision == definition.revision:
             return known
@@ -330,12 +343,15 @@ class ServerPool:
             raise NotFound("The pool is closed.")
         if known is not None:
             self._retire(known)
-        elif lane and sum(1 for _, one in self._supervisors if one) >= self._limits.max_lanes:
+        elif lane and sum(1 for *_, one in self._supervisors if one) >= self._limits.max_lanes:
             raise Unavailable("Too many clients that can be asked are connected.", hint="Try again in a minute.")
+        elif definition.credential and not lane:
+            self._make_room()
+        origin = Origin(definition.id, definition.credential)
         made = self._supervisors[key] = Supervisor(
             definition, self._starter, self._limits, self._turns, self._clock,
             capabilities=capabilities, prefer_legacy=prefer_legacy,
-            on_change=lambda method, params: self._changed(definition.id, method, params),
+            on_change=lambda method, params: self._changed(origin, method, params),
         )  # fmt: skip
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep(), name="mcp pool sweeper")
@@ -346,16 +362,35 @@ class ServerPool:
         self._retiring[task] = supervisor
         task.add_done_callback(self._retiring.pop)
 
-    def _changed(self, definition_id: UUID, method: str, params: Mapping[str, Any]) -> None:
+    def announce(self, server_id: UUID, credential: str) -> None:
+        """Tell the listeners that what a session with these credentials lists is another: they are new, or gone."""
+        for kind in ("tools", "prompts", "resources"):
+            self._changed(Origin(server_id, credential), f"notifications/{kind}/list_changed", {})
+
+    def _make_room(self) -> None:
+        """Let the session of a user's own go that was unused for longest, where there are as many as there may be."""
+        own = [key for key in self._supervisors if key[1] and not key[2]]
+        if len(own) < self._limits.max_own_sessions:
+            return
+        quiet = [key for key in own if self._supervisors[key].quiet]
+        if not quiet:
+            raise Unavailable("Too many sessions with users' own credentials are busy.", hint="Try again in a minute.")
+        self._retire(self._supervisors.pop(min(quiet, key=lambda key: self._supervisors[key].last_used)))
+
+    def _changed(self, origin: Origin, method: str, params: Mapping[str, Any]) -> None:
         for listener in self._listeners:
-            listener(definition_id, method, params)
+            listener(origin, method, params)
 
     async def _sweep(self) -> None:
-        """Close idle sessions, now and then; an idle lane goes altogether."""
+        """Close idle sessions, now and then; an idle lane or session of a user's own goes altogether."""
         pause = max(0.05, min(30.0, self._limits.idle_seconds / 4))
         while True:
             await asyncio.sleep(pause)
             for key, supervisor in list(self._supervisors.items()):
                 supervisor.close_if_idle()
-                if key[1] and supervisor.at_rest:
+                if (key[1] or key[2]) and supervisor.at_rest:
                     self._retire(self._supervisors.pop(key))
+
+
+def _meant(key: tuple[Any, ...], definition_id: UUID, credential: str | None) -> bool:
+    return bool(key[0] == definition_id and credential in (None, key[1]))

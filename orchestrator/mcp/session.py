@@ -45,6 +45,7 @@ class Session:
         capabilities: Mapping[str, Any] | None = None,
         on_change: OnChange | None = None,
         prefer_legacy: bool = False,
+        allow_private_urls: bool = True,
     ) -> None:
         self.definition = definition
         self.why: str | None = None
@@ -66,7 +67,9 @@ class Session:
             self._transport = self._stdio
         else:
             kind = sse_transport if definition.transport == "sse" else HttpTransport
-            self._transport = kind(definition, max_message_bytes=max_answer_bytes)
+            self._transport = kind(
+                definition, max_message_bytes=max_answer_bytes, allow_private_urls=allow_private_urls
+            )
         self._client: RelaySession | None = None
         self._wake = asyncio.Event()
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()

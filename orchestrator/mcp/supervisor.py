@@ -63,7 +63,7 @@ class Supervisor:
         self._starts = 0
         self._modern = self._met = False
         self._subscribed: set[str] = set()
-        self._last_used = clock()
+        self.last_used = clock()
 
     # Calls.
 
@@ -210,7 +210,7 @@ class Supervisor:
         finally:
             self._in_flight -= 1
             if counts:
-                self._last_used = self._clock()
+                self.last_used = self._clock()
             if not self._in_flight:
                 self._quiet.set()
 
@@ -241,7 +241,12 @@ class Supervisor:
     @property
     def at_rest(self) -> bool:
         """Whether nothing is open, opening or under way."""
-        return self.current is None and self._starting is None and not self._in_flight
+        return self.current is None and self.quiet
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is opening or under way."""
+        return self._starting is None and not self._in_flight
 
     async def session(self, *, force: bool = False) -> Session:
         """The live session, started if need be; ServerUnreachable at once while the back-off runs, unless forced."""
@@ -262,6 +267,7 @@ class Supervisor:
             self._starter,
             max_answer_bytes=self._limits.max_answer_bytes,
             start_seconds=self._limits.start_seconds,
+            allow_private_urls=self._limits.allow_private_urls,
             on_end=self._ended,
             capabilities=self._capabilities,
             on_change=self._on_change,
@@ -326,7 +332,7 @@ class Supervisor:
     def close_if_idle(self) -> None:
         """Let go of a session nobody has used for long."""
         session = self.current
-        unused = self._clock() - self._last_used
+        unused = self._clock() - self.last_used
         if session is not None and not self._in_flight and unused >= self._limits.idle_seconds:
             session.closing = True
             self._ended(session)

@@ -13,6 +13,7 @@ from mcp_types import (
 )
 
 from orchestrator.core.errors import (
+    CredentialsNeeded,
     InvalidInput,
     NotConfigured,
     OrchestratorError,
@@ -22,9 +23,11 @@ from orchestrator.core.errors import (
     ToolFailed,
 )
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
+from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, CREDENTIALS, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
 
-_OURS = frozenset({ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE, CONNECTION_CLOSED, REQUEST_TIMEOUT})
+_OURS = frozenset(
+    {ANSWER_TOO_LARGE, CREDENTIALS, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE, CONNECTION_CLOSED, REQUEST_TIMEOUT}
+)
 """Codes that tell of the connection, not of the request."""
 
 
@@ -44,9 +47,8 @@ def translate(error: MCPError, definition: ServerDefinition, words: str, *, duri
             return ServerUnreachable(f"{name} cannot be reached: {message}.{said}")
         case code if code == EXPIRED:
             return SessionExpired(f"{name} says that the session has expired.")
-        case code if code == DENIED:
-            hint = "Set the headers of this entry, usually Authorization, to what the server wants."
-            return NotConfigured(f"{name} refused our credentials ({message}).", hint=hint)
+        case code if code in (CREDENTIALS, DENIED):
+            return _denied(error, name, message)
         case code if code == REQUEST_TIMEOUT:
             return TimedOut(f"{name} did not answer {during!r} in time.{said}")
         case code if code in (MISBEHAVED, PARSE_ERROR, UNSUPPORTED_PROTOCOL_VERSION):
@@ -59,6 +61,17 @@ def translate(error: MCPError, definition: ServerDefinition, words: str, *, duri
             return ServerUnreachable(f"{name} refused the connection: {message} ({code}).{said}")
         case code:
             return ToolFailed(f"{during!r} of {name} failed: {message}", details={"code": code})
+
+
+def _denied(error: MCPError, name: str, message: str) -> OrchestratorError:
+    """Our own error again, which the SDK carried as data, or what to set in the entry."""
+    if error.code == CREDENTIALS:
+        told = error.data
+        return CredentialsNeeded(told["message"], hint=told.get("hint"), details=told.get("details"))
+    hint = "Set the headers of this entry, usually Authorization, to what the server wants."
+    if "OAuth" in message:
+        hint = "Set oauth of this entry to shared or per_user, then connect."
+    return NotConfigured(f"{name} refused our credentials ({message}).", hint=hint)
 
 
 def original_error(error: BaseException | None) -> tuple[int, str, Any] | None:

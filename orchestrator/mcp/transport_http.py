@@ -4,13 +4,11 @@ Used by ``session`` only. Left alone, the SDK ends a whole session when one conn
 any size; the guard below answers with a JSON-RPC error of our own instead.
 """
 
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import lru_cache
+from functools import partial
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 import orjson
@@ -18,27 +16,16 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import INTERNAL_ERROR
 
+from orchestrator.core.errors import CredentialsNeeded, OrchestratorError
+from orchestrator.mcp.bearer import BearerTransport, Challenge
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.direct_http import DirectHttp
+from orchestrator.mcp.guarded_network import allowed_addresses, guarded_http, proxy_for, tls
 from orchestrator.mcp.http_wire import HttpWire
-from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
+from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE, CREDENTIALS, DENIED, EXPIRED, MISBEHAVED, UNREACHABLE
 
 _CONNECT_SECONDS = 10.0
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _AWAY = frozenset({429, 502, 503, 504})
-
-
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """One context for all clients: making one costs about 20 ms."""
-    return httpx2.create_ssl_context()
-
-
-def _proxy_for(url: httpx2.URL) -> str | None:
-    """The proxy the environment names for this address."""
-    if url.host in _LOOPBACK or proxy_bypass(url.host):
-        return None
-    return getproxies().get(url.scheme)
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
@@ -62,6 +49,10 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             return await self._checked(request, response)
         except httpx2.TransportError as error:
             return _refusal(request, UNREACHABLE, f"{type(error).__name__}: {error}".rstrip(": "))
+        except CredentialsNeeded as error:
+            return _refusal(request, CREDENTIALS, error.message, error.as_dict())
+        except OrchestratorError as error:
+            return _refusal(request, UNREACHABLE if error.retry else MISBEHAVED, error.message)
 
     async def _checked(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         kind = response.headers.get("content-type", "").lower()
@@ -71,7 +62,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             return _refusal(request, MISBEHAVED, "the answer is compressed, though none was asked for")
         if status in (401, 403):
             await response.aclose()
-            return _refusal(request, DENIED, f"HTTP {status}")
+            offered = " and offers a log-in by OAuth" if Challenge.of(response).resource_metadata else ""
+            return _refusal(request, DENIED, f"HTTP {status}{offered}")
         if status == 404 and "mcp-session-id" in request.headers:
             await response.aclose()
             return _refusal(request, EXPIRED, "the session is unknown")
@@ -105,18 +97,22 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 _FRAMING = frozenset({"content-length", "transfer-encoding", "content-encoding"})
 
 
-def _refusal(request: httpx2.Request, code: int, message: str) -> httpx2.Response:
+def _refusal(request: httpx2.Request, code: int, message: str, data: Any = None) -> httpx2.Response:
     """An answer the SDK takes for the server's own error to this request."""
-    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}})
+    error = {"code": code, "message": message} | ({"data": data} if data is not None else {})
+    body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
     return httpx2.Response(502, headers={"content-type": "application/json"}, content=body, request=request)
 
 
 class HttpTransport(AbstractAsyncContextManager[Any]):
     """The stream pair for an SDK client, and beside it the short way for single requests, where there is one."""
 
-    def __init__(self, definition: ServerDefinition, *, max_message_bytes: int) -> None:
+    def __init__(
+        self, definition: ServerDefinition, *, max_message_bytes: int, allow_private_urls: bool = True
+    ) -> None:
         self._definition = definition
         self._max_bytes = max_message_bytes
+        self._allow_private = allow_private_urls
         self._stack = AsyncExitStack()
         self.direct: DirectHttp | None = None
 
@@ -124,9 +120,13 @@ class HttpTransport(AbstractAsyncContextManager[Any]):
         """Open both; one HTTP client for the life of the session."""
         url = str(self._definition.url or "")
         parsed = httpx2.URL(url)
-        if _proxy_for(parsed) is None:
-            self.direct = DirectHttp(_wire(parsed), self._definition.headers, self._max_bytes)
-        client = await self._stack.enter_async_context(_client(self._definition, self._max_bytes, self._note_session))
+        # With OAuth a token may have to be renewed in the middle of a request: that is the long way's.
+        if proxy_for(parsed) is None and self._definition.bearer is None:
+            wire = _wire(parsed, allow_private=self._allow_private)
+            self.direct = DirectHttp(wire, self._definition.headers, self._max_bytes)
+        client = await self._stack.enter_async_context(
+            _client(self._definition, self._max_bytes, self._allow_private, self._note_session)
+        )
         sdk = streamable_http_client(url, http_client=client, max_sse_event_size=self._max_bytes)
         return await self._stack.enter_async_context(sdk)
 
@@ -141,25 +141,28 @@ class HttpTransport(AbstractAsyncContextManager[Any]):
             self.direct.session_id = session_id
 
 
-def _wire(url: httpx2.URL) -> HttpWire:
+def _wire(url: httpx2.URL, *, allow_private: bool) -> HttpWire:
     secure = url.scheme == "https"
     host = url.raw_host
     named = b"[%b]" % host if b":" in host else host
     return HttpWire(
         host.decode("ascii"), url.port or (443 if secure else 80), url.raw_path,
         authority=named if url.port is None else b"%b:%d" % (named, url.port),
-        tls=_tls() if secure else None, connect_seconds=_CONNECT_SECONDS,
+        tls=tls() if secure else None, connect_seconds=_CONNECT_SECONDS,
+        look_up=partial(allowed_addresses, allow_private=allow_private),
     )  # fmt: skip
 
 
 @asynccontextmanager
-async def sse_transport(definition: ServerDefinition, *, max_message_bytes: int) -> AsyncIterator[object]:
+async def sse_transport(
+    definition: ServerDefinition, *, max_message_bytes: int, allow_private_urls: bool = True
+) -> AsyncIterator[object]:
     """The same for servers of the oldest kind, which answer every request on one stream of events."""
 
     def factory(
         headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
     ) -> httpx2.AsyncClient:
-        return _client(definition, max_message_bytes, guarded=False)
+        return _client(definition, max_message_bytes, allow_private_urls, guarded=False)
 
     silence = timedelta(hours=24).total_seconds()  # answers are bounded by the time limit of each call
     async with sse_client(str(definition.url), sse_read_timeout=silence, httpx_client_factory=factory) as io:
@@ -169,13 +172,16 @@ async def sse_transport(definition: ServerDefinition, *, max_message_bytes: int)
 def _client(
     definition: ServerDefinition,
     max_bytes: int,
+    allow_private_urls: bool,
     on_session: Callable[[str], None] | None = None,
     *,
     guarded: bool = True,
 ) -> httpx2.AsyncClient:
     limits = httpx2.Limits(max_connections=definition.max_concurrency + 8, max_keepalive_connections=64)
-    proxy = _proxy_for(httpx2.URL(definition.url or ""))
-    inner = httpx2.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits, proxy=proxy)
+    url = definition.url or ""
+    inner: httpx2.AsyncBaseTransport = guarded_http(url, limits=limits, allow_private=allow_private_urls)
+    if definition.bearer is not None:
+        inner = BearerTransport(inner, url, definition.bearer)
     return httpx2.AsyncClient(
         transport=GuardedTransport(inner, max_bytes, on_session) if guarded else inner,
         headers={"accept-encoding": "identity", **definition.headers},

@@ -16,5 +16,8 @@ DENIED = -32812
 EXPIRED = -32814
 """The server does not know our session any more (404)."""
 
+CREDENTIALS = -32815
+"""The person behind the request has to do something first; ``data`` is our error."""
+
 MISBEHAVED = -32813
 """The answer breaks HTTP or what was agreed."""

@@ -3,6 +3,7 @@
 from orchestrator.models.accounts import ApiToken, Identity, RefreshToken, User
 from orchestrator.models.base import Base
 from orchestrator.models.database import Database
+from orchestrator.models.mcp_credentials import McpConnection, McpCredential, UpstreamClient
 from orchestrator.models.oauth import OAuthClient, OAuthCode, OAuthConsent, OAuthGrant
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
 from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
@@ -19,6 +20,8 @@ __all__ = [
     "EventRow",
     "Graph",
     "Identity",
+    "McpConnection",
+    "McpCredential",
     "McpEndpoint",
     "McpServer",
     "McpToolPin",
@@ -37,6 +40,7 @@ __all__ = [
     "TaskRow",
     "ToolApproval",
     "ToolRule",
+    "UpstreamClient",
     "User",
     "UserSpace",
 ]

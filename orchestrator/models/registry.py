@@ -33,7 +33,12 @@ class McpServer(Identified, Stamped, Base):
     args: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     url: Mapped[str | None]
     secrets_encrypted: Mapped[str | None]
-    """JSON of {"env": {...}, "headers": {...}}, encrypted."""
+    """JSON of {"env": {...}, "headers": {...}, "client_secret": …}, encrypted."""
+    user_env: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    user_headers: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    """Names whose values each user sets for themselves."""
+    oauth: Mapped[dict[str, Any] | None]
+    """{"mode": "shared" | "per_user", "scopes", "client_id", "issuer"}, where it is reached with OAuth."""
     capabilities: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     task_types: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     tools: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")

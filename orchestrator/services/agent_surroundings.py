@@ -10,13 +10,14 @@ from typing import Any
 
 from orchestrator.agents.base import AgentTool, ToolAnswer
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import NotFound
+from orchestrator.core.errors import CredentialsNeeded, NotFound
 from orchestrator.core.graph_questions import TOKENS
 from orchestrator.core.routing import Health
 from orchestrator.kg.questions.overall import commit
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.capabilities import capabilities_of_tool
+from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.naming import prefixed_tools
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
@@ -93,7 +94,7 @@ class PooledTools:
             context = self._context
             if entry.name == _GRAPH and self._graph is not None:
                 context = replace(context, graph_folder=await self._graph.folder())
-            return Ready(self._registry.definition(entry), filled, context)
+            return Ready(await self._registry.definition(entry, self._caller.user_id), filled, context)
 
         result = await self._gate.call(made, ready)
         return ToolAnswer(result.text, result.structured, result.is_error)
@@ -107,7 +108,7 @@ class PooledTools:
         projects = [self._project.id] if self._project else None
         visible = await self._registry.visible(self._caller.user_id, projects)
         entries = {entry.name: entry for entry in visible if _is_offered(entry)}
-        definitions = [self._registry.definition(entry) for entry in entries.values()]
+        definitions = [one for entry in entries.values() if (one := await self._definition(entry)) is not None]
         listed = await self._pool.list_all(definitions, seconds=_LIST_SECONDS)
         shown = [
             (found.definition.name, await self._shown(entries[found.definition.name], found.tools)) for found in listed
@@ -116,6 +117,13 @@ class PooledTools:
 
     async def _shown(self, entry: ServerEntry, tools: Sequence[ToolInfo]) -> Sequence[ToolInfo]:
         return await self._gate.shown(self._caller, entry, tools, project_id=self._context.project_id)
+
+    async def _definition(self, entry: ServerEntry) -> ServerDefinition | None:
+        """None for a server that the user has given no credentials for: its tools are not theirs to use yet."""
+        try:
+            return await self._registry.definition(entry, self._caller.user_id)
+        except CredentialsNeeded:
+            return None
 
 
 def _is_offered(entry: ServerEntry) -> bool:

@@ -97,14 +97,14 @@ class McpCatalogue:
         self._gate = gate
         self._seconds = seconds
         self._tables: dict[tuple[UUID, str], _Known] = {}
-        self._asking: dict[UUID, tuple[ServerEntry, asyncio.Task[_Now]]] = {}
+        self._asking: dict[tuple[UUID, str], tuple[ServerEntry, asyncio.Task[_Now]]] = {}
         self._views: dict[tuple[str, tuple[UUID, ...]], _Known] = {}
 
     async def listing(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Listing:
         """Every tool the caller may use here; servers that are not known to be well are asked, all at once."""
         known = await self._known(caller, endpoint)
         entries = list(known.labels.values())
-        found = await self._found(entries)
+        found = await self._found(caller, entries)
         shown = [await self._gate.shown(caller, entry, now.tools) for entry, now in zip(entries, found, strict=True)]
         for of_found, of_shown, listing in known.listings:
             if _said_same(of_found, found) and _shown_same(of_shown, shown):
@@ -115,11 +115,11 @@ class McpCatalogue:
         known.listings = [(found, shown, made), *others[: _MOST_LISTINGS - 1]]
         return made
 
-    async def _found(self, entries: Sequence[ServerEntry]) -> list[_Now]:
+    async def _found(self, caller: Caller, entries: Sequence[ServerEntry]) -> list[_Now]:
         """What each server has; all that have to be asked are asked at once."""
-        found = [self._at_hand(entry) for entry in entries]
+        found = [await self._at_hand(caller, entry) for entry in entries]
         asked = [index for index, one in enumerate(found) if one is None]
-        answers = await asyncio.gather(*(self._tools_soon(entries[index]) for index in asked))
+        answers = await asyncio.gather(*(self._tools_soon(caller, entries[index]) for index in asked))
         for index, answer in zip(asked, answers, strict=True):
             found[index] = answer
         return [one for one in found if one is not None]
@@ -190,37 +190,42 @@ class McpCatalogue:
         self._tables[key] = shared
         return shared
 
-    def _at_hand(self, entry: ServerEntry) -> _Now | None:
+    async def _at_hand(self, caller: Caller, entry: ServerEntry) -> _Now | None:
         """What is known of a server without asking it; None where it has to be asked."""
         if entry.transport == "builtin":
             return _Now(entry.tools)
-        if self._pool.state(entry.id).status == "idle" and entry.health == Health.HEALTHY and entry.pins is not None:
+        live = self._pool.state(entry.id, entry.credential(caller.user_id)).status
+        if live == "idle" and entry.health == Health.HEALTHY and entry.pins is not None:
             return _Now(entry.tools, len(entry.seen) - len(entry.tools))
-        fresh = self._pool.fresh_tools(self._registry.definition(entry))
+        try:
+            fresh = self._pool.fresh_tools(await self._registry.definition(entry, caller.user_id))
+        except OrchestratorError as error:
+            return _Now((), 0, "failed", error.as_dict())
         return None if fresh is None else _Now(fresh.trusted, len(fresh.held))
 
-    async def _tools_soon(self, entry: ServerEntry) -> _Now:
+    async def _tools_soon(self, caller: Caller, entry: ServerEntry) -> _Now:
         """What a server says within a moment; one that takes longer is asked on, and its tools are then announced."""
-        known, asking = self._asking.get(entry.id, (None, None))
+        key = (entry.id, entry.credential(caller.user_id))
+        known, asking = self._asking.get(key, (None, None))
         if asking is None or known is not entry:
-            asking = asyncio.create_task(self._tools_now(entry), name=f"mcp list {entry.name}")
-            self._asking[entry.id] = entry, asking
-            asking.add_done_callback(lambda done: self._answered(entry, done))
+            asking = asyncio.create_task(self._tools_now(caller, entry), name=f"mcp list {entry.name}")
+            self._asking[key] = entry, asking
+            asking.add_done_callback(lambda done: self._answered(key, done))
         done, _ = await asyncio.wait({asking}, timeout=self._seconds)
         if done:
             return asking.result()
         # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
-        self._pool.tell_when_listed(self._registry.definition(entry))
+        self._pool.tell_when_listed(await self._registry.definition(entry, caller.user_id))
         late = TimedOut(f"MCP server {entry.name!r} is not ready yet", details={"seconds": self._seconds})
         return _Now(entry.tools, len(entry.seen) - len(entry.tools), "starting", late.as_dict())
 
-    def _answered(self, entry: ServerEntry, asking: asyncio.Task[_Now]) -> None:
-        if self._asking.get(entry.id, (None, None))[1] is asking:
-            del self._asking[entry.id]
+    def _answered(self, key: tuple[UUID, str], asking: asyncio.Task[_Now]) -> None:
+        if self._asking.get(key, (None, None))[1] is asking:
+            del self._asking[key]
 
-    async def _tools_now(self, entry: ServerEntry) -> _Now:
+    async def _tools_now(self, caller: Caller, entry: ServerEntry) -> _Now:
         try:
-            found = await self._pool.sorted_tools(self._registry.definition(entry))
+            found = await self._pool.sorted_tools(await self._registry.definition(entry, caller.user_id))
             return _Now(found.trusted, len(found.held))
         except OrchestratorError as error:
             return _Now((), 0, "failed", error.as_dict())

@@ -49,13 +49,13 @@ class McpDocuments:
         chosen = [visible[server] for server in servers] if servers else list(visible.values())
         chosen = [entry for entry in chosen if servers or entry.transport != "builtin"]
         if form != "server.json":
-            return export_mcp_json(_told_apart([self._registry.definition(entry) for entry in chosen]), form)
+            return export_mcp_json(_told_apart([self._registry.told(entry) for entry in chosen]), form)
         if len(chosen) != 1:
             raise InvalidInput("a server.json is one server's: name it", field="server")
         (entry,) = chosen
         version = entry.server_info.get("version")
         return export_server_json(
-            self._registry.definition(entry), namespace=namespace, description=entry.description,
+            self._registry.told(entry), namespace=namespace, description=entry.description,
             version=version if isinstance(version, str) else None,
         )  # fmt: skip
 

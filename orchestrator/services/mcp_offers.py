@@ -16,7 +16,7 @@ import structlog
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import NotFound, OrchestratorError, Unavailable
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.pool import Origin, ServerPool
 from orchestrator.mcp.uris import fits
 from orchestrator.services.mcp_catalogue import McpCatalogue
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
@@ -72,7 +72,7 @@ class McpOffers:
         """All of a kind that the caller may use here, by the name it has here."""
         labels = await self._catalogue.servers(caller, endpoint)
         remote = {label: entry for label, entry in labels.items() if entry.transport != "builtin"}
-        found = await asyncio.gather(*(self._of(entry, kind) for entry in remote.values()))
+        found = await asyncio.gather(*(self._of(caller, entry, kind) for entry in remote.values()))
         table: dict[str, Offer] = {}
         for (label, entry), items in zip(remote.items(), found, strict=True):
             for item in items:
@@ -99,32 +99,37 @@ class McpOffers:
             return holders[:1]
         entries = (await self._catalogue.servers(caller, endpoint)).values()
         remote = [entry for entry in entries if entry.transport != "builtin"]
-        offered = await asyncio.gather(*(self._capabilities(entry) for entry in remote))
+        offered = await asyncio.gather(*(self._capabilities(caller, entry) for entry in remote))
         return [
             Offer(entry, uri, {})
             for entry, has in zip(remote, offered, strict=True)
             if has.get("resources") is not None
         ]
 
-    async def of_server(self, entry: ServerEntry, kind: Kind) -> list[dict[str, Any]]:
+    async def of_server(self, caller: Caller, entry: ServerEntry, kind: Kind) -> list[dict[str, Any]]:
         """All of a kind that one server has, as it names them. Raises what is wrong with the server."""
-        definition = self._definition(entry)
+        definition = await self._definition(caller, entry)
         if (await self._pool.capabilities(definition)).get(kind.capability) is None:
             return []
         items, _ = await self._fetch(definition, kind)
         return [dict(item) for item in items]
 
-    async def ask(self, entry: ServerEntry, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(self, caller: Caller, entry: ServerEntry, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """A request to one server about what it offers, its result in wire form."""
-        return dict(await self._pool.request(self._definition(entry), method, params))
+        return dict(await self._pool.request(await self._definition(caller, entry), method, params))
 
-    def _definition(self, entry: ServerEntry) -> ServerDefinition:
+    async def _definition(self, caller: Caller, entry: ServerEntry) -> ServerDefinition:
         if not entry.enabled:
             raise Unavailable(f"the MCP server {entry.name} is disabled")
-        return self._registry.definition(entry)
+        return await self._registry.definition(entry, caller.user_id)
 
-    async def _of(self, entry: ServerEntry, kind: Kind) -> Sequence[Mapping[str, Any]]:
-        definition = self._registry.definition(entry)
+    async def _of(self, caller: Caller, entry: ServerEntry, kind: Kind) -> Sequence[Mapping[str, Any]]:
+        try:
+            definition = await self._registry.definition(entry, caller.user_id)
+        except OrchestratorError as error:
+            log.info("mcp_list_failed", server=entry.name, method=kind.method, error=error.message)
+            return ()
+        # The revision tells credentials apart, too: nobody is shown what another's session listed.
         key = (entry.id, definition.revision, kind.method)
         kept = self._kept.get(key)
         if kept is not None and time.monotonic() < kept[0]:
@@ -146,10 +151,11 @@ class McpOffers:
         self._kept[key] = (time.monotonic() + ttl, items)
         return items
 
-    async def _capabilities(self, entry: ServerEntry) -> Mapping[str, Any]:
+    async def _capabilities(self, caller: Caller, entry: ServerEntry) -> Mapping[str, Any]:
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._pool.capabilities(self._registry.definition(entry))
+                definition = await self._registry.definition(entry, caller.user_id)
+                return await self._pool.capabilities(definition)
         except (OrchestratorError, TimeoutError):
             return {}
 
@@ -167,9 +173,9 @@ class McpOffers:
                 break
         return items[:_MAX_ITEMS], ttl
 
-    def _forget(self, definition_id: UUID, method: str, params: Mapping[str, Any]) -> None:
+    def _forget(self, origin: Origin, method: str, params: Mapping[str, Any]) -> None:
         if method.endswith("list_changed"):
-            self._kept = {key: kept for key, kept in self._kept.items() if key[0] != definition_id}
+            self._kept = {key: kept for key, kept in self._kept.items() if key[0] != origin.server_id}
 
 
 def _name(

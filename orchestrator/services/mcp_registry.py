@@ -18,8 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.caller import Caller
-from orchestrator.core.capabilities import parse_capability
-from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrchestratorError
+from orchestrator.core.errors import Conflict, CredentialsNeeded, Forbidden, NotFound, OrchestratorError
 from orchestrator.core.ids import new_id
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.routing import Health
@@ -32,12 +31,17 @@ from orchestrator.mcp.result import ToolInfo
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
 from orchestrator.services import tool_pins
+from orchestrator.services.entry_rows import imported_values, row_of, values_of
+from orchestrator.services.entry_rules import kept_client_secret
+from orchestrator.services.mcp_connections import ConnectionBearer, McpConnections
+from orchestrator.services.mcp_credentials import McpCredentials
 from orchestrator.services.public_urls import check_url
 from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
 
 log = structlog.get_logger(__name__)
 
 _FRESH_SECONDS = 1.0
+_MOST_DEFINITIONS = 10_000
 _FILE_LOCK = 724_003
 
 
@@ -50,6 +54,8 @@ class McpRegistry:
         pool: ServerPool,
         secretbox: SecretBox,
         *,
+        credentials: McpCredentials,
+        connections: McpConnections,
         allow_stdio: bool,
         allow_private_urls: bool = True,
         trust_first_sight: bool = True,
@@ -57,6 +63,8 @@ class McpRegistry:
         self._database = database
         self._pool = pool
         self._secretbox = secretbox
+        self.credentials = credentials
+        self.connections = connections
         self._allow_stdio = allow_stdio
         self._allow_private_urls = allow_private_urls
         self._trust_first_sight = trust_first_sight
@@ -66,7 +74,7 @@ class McpRegistry:
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._changes = 0
-        self._definitions: dict[UUID, tuple[ServerEntry, ServerDefinition]] = {}
+        self._definitions: dict[tuple[UUID, str], tuple[ServerEntry, ServerDefinition]] = {}
 
     async def all(self) -> tuple[ServerEntry, ...]:
         """Every entry; looked up at most once a second. The same tuple again while nothing has changed."""
@@ -95,23 +103,24 @@ class McpRegistry:
             _, before = self._known.get(row["id"], (None, None))
             known[row["id"]] = (row["updated_at"], entry_of_row(dict(row), hashes[row["id"]], before))
         self._known = known
-        self._definitions = {key: kept for key, kept in self._definitions.items() if key in known}
+        self._definitions = {key: kept for key, kept in self._definitions.items() if key[0] in known}
         self._all = (*self._builtins, *(known[key][1] for key, _ in stamps if key in known))
 
     async def visible(self, user_id: UUID, projects: Sequence[UUID] | None = None) -> list[ServerEntry]:
-        """The entries a user may use: everybody's, their own, and those of the projects given."""
+        """The entries a user may use, as they see them: everybody's, their own, and those of the projects given."""
         shared = set(projects or ())
-        return [
+        entries = [
             e for e in await self.all() if e.owner_id in (None, user_id) or (e.project_id and e.project_id in shared)
         ]
+        return await self.credentials.views(user_id, entries)
 
     async def get(self, caller: Caller, server_id: UUID) -> ServerEntry:
         """One visible entry."""
         return self._pick(await self.visible(caller.user_id), server_id)
 
-    async def find(self, server_id: UUID) -> ServerEntry:
-        """One entry, for work that was already routed to it."""
-        return self._pick(await self.all(), server_id)
+    async def find(self, server_id: UUID, user_id: UUID | None = None) -> ServerEntry:
+        """One entry, for work that was already routed to it; as its user sees it."""
+        return await self.credentials.view(user_id, self._pick(await self.all(), server_id))
 
     async def create(self, caller: Caller, values: Mapping[str, Any], *, shared: bool = False) -> ServerEntry:
         """Register a server: the caller's own, or everybody's when an admin says so."""
@@ -135,7 +144,7 @@ class McpRegistry:
         for one in found:
             self._may_write(caller, one.transport, shared)
             await self._may_reach(one.url, f"mcpServers.{one.name}.url")
-            rows.append(self._new_row(new_id(), _imported(one), None if shared else caller.user_id))
+            rows.append(self._new_row(new_id(), imported_values(one), None if shared else caller.user_id))
         try:
             async with self._database.transaction() as connection:
                 for row in rows:
@@ -154,7 +163,7 @@ class McpRegistry:
         async with self._database.transaction() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FILE_LOCK})
             for entry in found:
-                row = self._new_row(new_id(), _imported(entry), None)
+                row = self._new_row(new_id(), imported_values(entry), None)
                 everybodys = (McpServer.owner_id.is_(None)) & (McpServer.name == entry.name)
                 known = {name: value for name, value in row.items() if name not in ("id", "pinned_at")}
                 changed = await connection.execute(update(McpServer).where(everybodys).values(**known))
@@ -171,12 +180,17 @@ class McpRegistry:
             raise Conflict("a built-in server cannot be changed")
         await self._may_reach(values.get("url"))
         env, headers = self._secrets(entry)
-        whole = _as_values(entry) | {"env": env, "headers": headers} | dict(values)
+        whole = values_of(entry) | {"env": env, "headers": headers} | dict(values)
+        if (oauth := whole["oauth"]) is not None:
+            secret = kept_client_secret(entry.oauth, oauth, self.client_secret(entry))
+            whole["oauth"] = {**oauth, "client_secret": secret}
         row = self._row(server_id, whole)
         async with self._database.transaction() as connection:
             await connection.execute(update(McpServer).where(McpServer.id == server_id).values(**row))
+        if entry.personal:
+            await self.credentials.forget_seen(server_id)
         self.refresh()
-        return await self.find(server_id)
+        return await self.find(server_id, caller.user_id)
 
     async def remove(self, caller: Caller, server_id: UUID) -> None:
         """Delete an entry and close its session."""
@@ -189,65 +203,140 @@ class McpRegistry:
         await self._pool.forget(server_id)
         self.refresh()
 
-    def definition(self, entry: ServerEntry) -> ServerDefinition:
-        """What the pool needs to reach it, secrets decrypted; made once per version of the entry."""
-        kept = self._definitions.get(entry.id)
-        if kept is None or kept[0] is not entry:
-            kept = self._definitions[entry.id] = (entry, self._define(entry))
+    async def definition(self, entry: ServerEntry, user_id: UUID | None = None) -> ServerDefinition:
+        """What the pool needs to reach it for a user, secrets decrypted; made once per version of entry and values.
+
+        Raises CredentialsNeeded where the user has to set or do something first.
+        """
+        if entry.personal and user_id is None:
+            raise CredentialsNeeded(f"MCP server {entry.name!r} is reached with the credentials of a user")
+        entry = await self.credentials.view(user_id, entry)
+        connection, bearer = await self.connections.bearer(entry, user_id) if entry.oauth else ("", None)
+        key = (entry.id, entry.credential(user_id))
+        kept = self._definitions.get(key)
+        if kept is None or kept[0] is not entry or kept[1].connection != connection:
+            if len(self._definitions) >= _MOST_DEFINITIONS:
+                self._definitions.clear()
+            kept = self._definitions[key] = (
+                entry,
+                self._define(entry, key[1], connection, bearer, self.credentials.values(entry)),
+            )
         return kept[1]
 
-    def _define(self, entry: ServerEntry) -> ServerDefinition:
+    def told(self, entry: ServerEntry) -> ServerDefinition:
+        """What the entry itself says, without anything that is a user's own: for documents, not for calls."""
+        return self._define(entry, "", "", None, ({}, {}))
+
+    def _define(
+        self,
+        entry: ServerEntry,
+        credential: str,
+        connection: str,
+        bearer: ConnectionBearer | None,
+        own: tuple[Mapping[str, str], Mapping[str, str]],
+    ) -> ServerDefinition:
         env, headers = self._secrets(entry)
+        own_env, own_headers = own
         return ServerDefinition(
             id=entry.id,
             name=entry.name,
             transport=entry.transport,  # type: ignore[arg-type]
             command=entry.command,
             args=entry.args,
-            env=env,
+            env={**env, **own_env},
             url=entry.url,
-            headers=headers,
+            headers={**headers, **own_headers},
             timeout_seconds=entry.timeout_seconds,
             max_concurrency=min(entry.max_concurrency, 1024),
             pins=self._pins(entry),
+            credential=credential,
+            connection=connection,
+            bearer=bearer,
         )
 
     def _pins(self, entry: ServerEntry) -> Pins | None:
-        """What is approved of it; a server nobody has seen yet is pinned by whoever sees it first."""
+        """What is approved of it; a server nobody has seen yet is pinned by whoever sees it first.
+
+        A server of users' own shows each something else: what it shows a user first is pinned too, unless it is known
+        to be another definition.
+        """
         if entry.transport == "builtin":
             return None
-        if entry.pins is not None:
+        if entry.pins is not None and not self._is_first_look(entry):
             return Pins(entry.pins)
 
         async def first_sight(tools: tuple[ToolInfo, ...]) -> Mapping[str, str]:
             async with self._database.transaction() as connection:
-                await tool_pins.pin_first(connection, entry.id, tools)
+                await self._pin_first(connection, entry, tools)
+            if entry.viewer is not None:
+                seen = {"tools": storable([tool.to_wire() for tool in tools])}
+                await self.credentials.store_seen(entry.viewer, entry.id, seen)
             self.refresh()
             return (await self.find(entry.id)).pins or {}
 
         return Pins({}, first_sight)
+
+    def _is_first_look(self, entry: ServerEntry) -> bool:
+        """Whether its viewer has not seen a server of users' own yet, and first sights are trusted."""
+        return entry.personal and self._trust_first_sight and not entry.seen
+
+    async def _pin_first(self, connection: AsyncConnection, entry: ServerEntry, tools: Sequence[ToolInfo]) -> bool:
+        first = await tool_pins.pin_first(connection, entry.id, tools)
+        if not first and self._is_first_look(entry):
+            await tool_pins.pin_unknown(connection, entry.id, tools)
+            return True
+        return first
 
     def secret_names(self, entry: ServerEntry) -> tuple[list[str], list[str]]:
         """The names, never the values, of its environment variables and headers."""
         env, headers = self._secrets(entry)
         return sorted(env), sorted(headers)
 
-    async def probe(self, entry: ServerEntry) -> Probe:
-        """Ask a server how it is and store what it said: health, latency, version and tools."""
+    async def probe(self, entry: ServerEntry, user_id: UUID | None = None) -> Probe:
+        """Ask a server how it is and store what it said: health, latency, version and tools.
+
+        What a session with a user's own credentials shows is stored as that user's, and seen by nobody else.
+        """
         try:
-            probe = await self._pool.probe(self.definition(entry))
+            definition = await self.definition(entry, user_id)
+            probe = await self._pool.probe(definition)
+        except CredentialsNeeded as error:
+            # It says nothing of the server: only that there is nothing to go there with.
+            await self._store_unknown(entry, user_id, error)
+            return Probe(healthy=False, error=error.as_dict())
         except OrchestratorError as error:
             probe = Probe(healthy=False, error=error.as_dict())
         if entry.transport != "builtin":
-            await self._store_probe(entry, probe)
+            await self._store_probe(entry, probe, user_id)
         return probe
+
+    async def set_own(
+        self, caller: Caller, server_id: UUID, env: Mapping[str, str], headers: Mapping[str, str]
+    ) -> ServerEntry:
+        """Set values of the caller's own; the session with the old ones ends and the server is asked anew."""
+        await self.credentials.put(caller.user_id, await self.get(caller, server_id), env, headers)
+        return await self.own_changed(caller, server_id)
+
+    async def remove_own(self, caller: Caller, server_id: UUID) -> None:
+        """Forget the caller's values, end their session and forget what it showed."""
+        await self.credentials.remove(caller.user_id, (await self.get(caller, server_id)).id)
+        await self.own_changed(caller, server_id)
+
+    async def own_changed(self, caller: Caller, server_id: UUID) -> ServerEntry:
+        """The caller has other credentials than before: what was known with the old ones is over."""
+        entry = await self.get(caller, server_id)
+        credential = entry.credential(caller.user_id)
+        await self._pool.forget(server_id, credential)
+        await self.probe(entry, caller.user_id)
+        self._pool.announce(server_id, credential)
+        return await self.get(caller, server_id)
 
     def refresh(self) -> None:
         """Read the table again at the next question."""
         self._changes += 1
         self._read_at = float("-inf")
 
-    async def _store_probe(self, entry: ServerEntry, probe: Probe) -> None:
+    async def _store_probe(self, entry: ServerEntry, probe: Probe, user_id: UUID | None) -> None:
         values: dict[str, Any] = {
             "health": Health.HEALTHY if probe.healthy else Health.UNHEALTHY,
             "health_error": str(probe.error.get("message"))[:2000] if probe.error else None,
@@ -260,15 +349,33 @@ class McpRegistry:
                 "server_info": storable({"name": probe.server_name, "version": probe.server_version, "era": probe.era}),
                 "tools": storable([tool.to_wire() for tool in probe.tools]),
             }
+        await self._store_seen(entry, user_id, values, probe.tools if probe.healthy else None)
+
+    async def _store_unknown(self, entry: ServerEntry, user_id: UUID | None, error: CredentialsNeeded) -> None:
+        """What was seen with credentials that are gone is no longer there to be used."""
+        if entry.tools or not entry.personal:
+            told = None if entry.personal else error.message[:2000]
+            health = Health.UNKNOWN if entry.personal else Health.UNHEALTHY
+            await self._store_seen(entry, user_id, {"tools": [], "health": health, "health_error": told}, None)
+
+    async def _store_seen(
+        self, entry: ServerEntry, user_id: UUID | None, values: Mapping[str, Any], tools: Sequence[ToolInfo] | None
+    ) -> None:
+        """Store it with the entry, or as the user's own; what was seen first is pinned."""
+        if entry.personal and user_id is not None:
+            await self.credentials.store_seen(user_id, entry.id, values)
         async with self._database.transaction() as connection:
-            await connection.execute(update(McpServer).where(McpServer.id == entry.id).values(**values))
-            first = probe.healthy and await tool_pins.pin_first(connection, entry.id, probe.tools)
-        if probe.healthy and not first and entry.pins is not None:
-            tool_pins.tell_of_held(entry.name, probe.tools, entry.seen, entry.pins)
+            if not entry.personal:
+                await connection.execute(update(McpServer).where(McpServer.id == entry.id).values(**values))
+            first = tools is not None and await self._pin_first(connection, entry, tools)
+        if tools is not None and not first and entry.pins is not None:
+            tool_pins.tell_of_held(entry.name, tools, entry.seen, entry.pins)
         self.refresh()
 
     def require_writer(self, caller: Caller, entry: ServerEntry) -> None:
         """Raise Forbidden unless the caller may change the entry, and so approve what its server offers."""
+        if entry.owner_id not in (None, caller.user_id):
+            raise Forbidden("only its owner may change this server")
         self._may_write(caller, entry.transport, entry.owner_id is None)
 
     def may_write(self, caller: Caller, entry: ServerEntry) -> bool:
@@ -293,39 +400,8 @@ class McpRegistry:
             await check_url(url, field, allow_private=self._allow_private_urls)
 
     def _row(self, identifier: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The checked row of an entry; InvalidInput names the field."""
-        definition = ServerDefinition.build(
-            id=identifier,
-            name=values["name"],
-            transport=values["transport"],
-            command=values.get("command"),
-            args=tuple(values.get("args") or ()),
-            env=values.get("env"),
-            url=values.get("url"),
-            headers=values.get("headers"),
-            timeout_seconds=values.get("timeout_seconds", 60.0),
-            max_concurrency=values.get("max_concurrency", 32),
-        )
-        if any(definition.name == entry.name for entry in self._builtins):
-            raise Conflict(f"{definition.name} is the name of a built-in server", field="name", hint="choose another")
-        if definition.transport == "builtin":
-            raise InvalidInput("the transport is stdio, streamable_http or sse", field="transport")
-        for number, raw in enumerate(values.get("capabilities") or ()):
-            parse_capability(raw, f"capabilities[{number}]")
-        secrets = {"env": dict(definition.env), "headers": dict(definition.headers)}
-        kept = ("description", "project_id", "enabled", "can_run_on_user_space", "result_pointer_preferred",
-                "fallback_to_oracle", "priority", "task_types", "capabilities")  # fmt: skip
-        return {key: values[key] for key in kept if key in values} | {
-            "id": identifier,
-            "name": definition.name,
-            "transport": definition.transport,
-            "command": definition.command,
-            "args": list(definition.args),
-            "url": definition.url,
-            "timeout_seconds": definition.timeout_seconds,
-            "max_concurrency": definition.max_concurrency,
-            "secrets_encrypted": self._secretbox.encrypt(json.dumps(secrets)) if any(secrets.values()) else None,
-        }
+        taken = [entry.name for entry in self._builtins]
+        return row_of(identifier, values, self._secretbox, taken=taken)
 
     def _new_row(self, identifier: UUID, values: Mapping[str, Any], owner_id: UUID | None) -> dict[str, Any]:
         """Registering is trusting what is seen first, unless every definition is to be approved by hand."""
@@ -338,45 +414,16 @@ class McpRegistry:
         secrets = json.loads(self._secretbox.decrypt(entry.secrets_encrypted))
         return secrets["env"], secrets["headers"]
 
+    def client_secret(self, entry: ServerEntry) -> str | None:
+        """The secret of the client that the entry names for OAuth."""
+        if not entry.secrets_encrypted:
+            return None
+        secret: str | None = json.loads(self._secretbox.decrypt(entry.secrets_encrypted)).get("client_secret")
+        return secret
+
     @staticmethod
     def _pick(entries: Sequence[ServerEntry], server_id: UUID) -> ServerEntry:
         for entry in entries:
             if entry.id == server_id:
                 return entry
         raise NotFound("no such MCP server")
-
-
-def _imported(found: mcp_json.ServerEntry) -> dict[str, Any]:
-    names = (
-        "name",
-        "transport",
-        "command",
-        "args",
-        "env",
-        "url",
-        "headers",
-        "timeout_seconds",
-        "enabled",
-        "description",
-    )
-    flags = ("can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle")
-    told = {name: found.flags[name] for name in flags if name in found.flags}
-    return (
-        {name: getattr(found, name) for name in names}
-        | told
-        | {
-            "description": found.description,
-            "capabilities": list(found.capabilities),
-        }
-    )
-
-
-def _as_values(entry: ServerEntry) -> dict[str, Any]:
-    names = ("name", "transport", "description", "project_id", "command", "url", "enabled", "can_run_on_user_space",
-             "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds", "max_concurrency",
-             "priority")  # fmt: skip
-    return {name: getattr(entry, name) for name in names} | {
-        "args": list(entry.args),
-        "capabilities": list(entry.declared),
-        "task_types": sorted(entry.task_types),
-    }

@@ -23,8 +23,15 @@ class Probes:
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def sweep(self) -> int:
-        """Probe every registered server that is enabled; returns how many are healthy."""
-        entries = [entry for entry in await self._registry.all() if entry.enabled and entry.transport != "builtin"]
+        """Probe every registered server that is enabled; returns how many are healthy.
+
+        Servers that users reach with credentials of their own are not: there is nobody whose these would be.
+        """
+        entries = [
+            entry
+            for entry in await self._registry.all()
+            if entry.enabled and entry.transport != "builtin" and not entry.personal
+        ]
         return sum(await asyncio.gather(*(self._one(entry) for entry in entries)))
 
     async def _one(self, entry: ServerEntry) -> bool:

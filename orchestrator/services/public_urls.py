@@ -1,8 +1,8 @@
 """Refuses addresses inside the service's own network, where the settings say so. Used for endpoints that users name.
 
-Link-local addresses are refused always: clouds keep their machines' credentials there. ``check_url`` looks the name up
-once, when the address is stored: a name that changes later is the network's own guard's business. Who fetches at once
-takes ``checked_addresses`` and calls those.
+``check_url`` looks the name up once, when the address is stored; connections to MCP servers and their authorization
+servers look again (``mcp.guarded_network``), since a name may change. Who fetches at once takes ``checked_addresses``
+and calls those. Which addresses are refused says ``core.addresses``.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+from orchestrator.core.addresses import Address, why_refused
 from orchestrator.core.errors import InvalidInput
 
 _LOOKUP_SECONDS = 5.0
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 async def check_url(url: str, field: str, *, allow_private: bool) -> None:
@@ -39,21 +39,14 @@ async def checked_addresses(url: str, field: str, *, allow_private: bool) -> lis
     return [str(address) for address in dict.fromkeys(found)]
 
 
-def _require_allowed(found: list[_Address], field: str, *, allow_private: bool) -> None:
-    if any(_is_link_local(address) for address in found):
-        raise InvalidInput("link-local addresses (169.254.0.0/16, fe80::/10) are never allowed", field=field)
-    if not allow_private and not (found and all(address.is_global for address in found)):
-        raise InvalidInput("addresses inside the service's own network are not allowed here", field=field)
+def _require_allowed(found: list[Address], field: str, *, allow_private: bool) -> None:
+    if (why := why_refused(found, allow_private=allow_private)) is not None:
+        raise InvalidInput(why, field=field)
 
 
-async def _addresses(url: str) -> list[_Address]:
+async def _addresses(url: str) -> list[Address]:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(_LOOKUP_SECONDS):
         found = await loop.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-
-
-def _is_link_local(address: _Address) -> bool:
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_link_local

@@ -29,12 +29,12 @@ from orchestrator.services.tool_consent import call_digest
 class ServerSource(Protocol):
     """Where the servers behind target ids come from: the registry, or the users' Spaces."""
 
-    async def find(self, server_id: UUID) -> ServerEntry:
-        """The server of work that was already routed to it."""
+    async def find(self, server_id: UUID, user_id: UUID) -> ServerEntry:
+        """The server of work that was already routed to it, as the task's user sees it."""
         ...
 
-    async def definition(self, entry: ServerEntry) -> ServerDefinition:
-        """What the pool needs to reach it."""
+    async def definition(self, entry: ServerEntry, user_id: UUID) -> ServerDefinition:
+        """What the pool needs to reach it for the task's user."""
         ...
 
 
@@ -44,13 +44,13 @@ class RegistryServers:
     def __init__(self, registry: McpRegistry) -> None:
         self._registry = registry
 
-    async def find(self, server_id: UUID) -> ServerEntry:
+    async def find(self, server_id: UUID, user_id: UUID) -> ServerEntry:
         """An entry of the registry."""
-        return await self._registry.find(server_id)
+        return await self._registry.find(server_id, user_id)
 
-    async def definition(self, entry: ServerEntry) -> ServerDefinition:
+    async def definition(self, entry: ServerEntry, user_id: UUID) -> ServerDefinition:
         """Its definition, secrets decrypted."""
-        return self._registry.definition(entry)
+        return await self._registry.definition(entry, user_id)
 
 
 class ToolExecutor:
@@ -64,7 +64,7 @@ class ToolExecutor:
     async def execute(self, work: Work) -> Outcome:
         """Call the tool and return its answer; a tool's own error fails the task as tool_error."""
         task = work.task
-        entry = await self._servers.find(UUID(str(task["target_id"]).partition(":")[2]))
+        entry = await self._servers.find(UUID(str(task["target_id"]).partition(":")[2]), task["user_id"])
         tool, arguments = _choose(task, entry)
         call = ToolCall(
             Caller(task["user_id"], via="task"), Door.TASK, entry, tool, arguments, project_id=task["project_id"],
@@ -77,7 +77,7 @@ class ToolExecutor:
             project = await self._projects.view(task["project_id"]) if needed else None
             filled = await fill_from_project(arguments, project, self._projects)
             work.report.tell(EventKind.TOOL_CALLED, server=entry.name, tool=tool)
-            return Ready(await self._servers.definition(entry), filled, _context(task, project))
+            return Ready(await self._servers.definition(entry, task["user_id"]), filled, _context(task, project))
 
         async def progress(done: float, total: float | None, message: str | None) -> None:
             work.report.tell(EventKind.PROGRESS, done=done, total=total, message=message)

@@ -37,6 +37,12 @@ class ServerEntry:
     args: tuple[str, ...] = ()
     url: str | None = None
     secrets_encrypted: str | None = field(default=None, repr=False)
+    user_env: tuple[str, ...] = ()
+    user_headers: tuple[str, ...] = ()
+    oauth: Mapping[str, Any] | None = None
+    viewer: UUID | None = None
+    own_encrypted: str | None = field(default=None, repr=False)
+    """The values that the viewer set for themselves."""
     declared: tuple[Any, ...] = ()
     task_types: frozenset[str] = frozenset()
     tools: tuple[ToolInfo, ...] = ()
@@ -61,6 +67,15 @@ class ServerEntry:
     def target_id(self) -> str:
         """The id routing knows it by."""
         return f"mcp:{self.id}"
+
+    @property
+    def personal(self) -> bool:
+        """Whether each user reaches it with credentials of their own, in a session of their own."""
+        return bool(self.user_env or self.user_headers or (self.oauth or {}).get("mode") == "per_user")
+
+    def credential(self, user_id: UUID | None) -> str:
+        """Whose credentials a user's calls go with, as the pool knows it; empty: those of all who may use it."""
+        return str(user_id or "") if self.personal else ""
 
     @property
     def reads_project(self) -> bool:
@@ -118,6 +133,7 @@ def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: Serv
         "id", "name", "transport", "description", "owner_id", "project_id", "command", "url", "secrets_encrypted",
         "enabled", "can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds",
         "max_concurrency", "priority", "health_error", "latency_ms", "protocol_version", "server_info", "probed_at",
+        "oauth",
     )  # fmt: skip
     seen = tuple(ToolInfo.from_wire(tool) for tool in row["tools"])
     if before is not None and before.seen == seen:
@@ -126,6 +142,8 @@ def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: Serv
     return ServerEntry(
         **{name: row[name] for name in same},
         args=tuple(row["args"]),
+        user_env=tuple(row["user_env"]),
+        user_headers=tuple(row["user_headers"]),
         declared=tuple(row["capabilities"]),
         task_types=frozenset(row["task_types"]),
         tools=seen if pins is None else sort_tools(seen, pins).trusted,

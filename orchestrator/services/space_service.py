@@ -90,7 +90,7 @@ class SpaceService:
     async def probe(self, caller: Caller, row_id: UUID) -> Probe:
         """Ask the Space's MCP server what it can do, and store it."""
         entry = _entry(await self.get(caller, row_id))
-        probe = await self._pool.probe(await self.definition(entry))
+        probe = await self._pool.probe(await self.definition(entry, caller.user_id))
         values: dict[str, Any] = {"health": Health.HEALTHY if probe.healthy else Health.UNHEALTHY}
         if probe.healthy:
             values["tools"] = storable([tool.to_wire() for tool in probe.tools])
@@ -99,7 +99,7 @@ class SpaceService:
             await connection.execute(update(UserSpace).where(UserSpace.id == row_id).values(**values))
         return probe
 
-    async def find(self, row_id: UUID) -> ServerEntry:
+    async def find(self, row_id: UUID, user_id: UUID) -> ServerEntry:
         """A Space as a server, for work that was already routed to it."""
         async with self._database.transaction() as connection:
             found = await connection.execute(select(UserSpace.__table__).where(UserSpace.id == row_id))
@@ -108,7 +108,7 @@ class SpaceService:
             raise NotFound("the Space was disconnected")
         return _entry(dict(row))
 
-    async def definition(self, entry: ServerEntry) -> ServerDefinition:
+    async def definition(self, entry: ServerEntry, user_id: UUID) -> ServerDefinition:
         """What the pool needs to reach it, with its owner's token."""
         token = await self._token_of(entry.owner_id) if entry.owner_id else None
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -37,7 +37,7 @@ class ToolCalls:
 
     async def check(self, call: ToolCall) -> ToolInfo:
         """The tool as its server describes it, once the arguments were found to fit; nothing is called."""
-        tools = await self._pool.list_tools(self._registry.definition(call.entry))
+        tools = await self._pool.list_tools(await self._registry.definition(call.entry, call.caller.user_id))
         shown = await self._gate.shown(call.caller, call.entry, tools, project_id=call.project_id)
         found = next((tool for tool in shown if tool.name == call.tool), None)
         if found is None:
@@ -59,4 +59,4 @@ class ToolCalls:
             graph_folder=project.graph_folder if project else None,
             user_id=call.caller.user_id,
         )
-        return Ready(self._registry.definition(call.entry), arguments, context)
+        return Ready(await self._registry.definition(call.entry, call.caller.user_id), arguments, context)

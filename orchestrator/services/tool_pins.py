@@ -51,6 +51,12 @@ async def pin(
     await touch(connection, server_id)
 
 
+async def pin_unknown(connection: AsyncConnection, server_id: UUID, tools: Sequence[ToolInfo]) -> None:
+    """Approve those that nobody decided of yet: one user's session may have tools that no other one has."""
+    known = await pins_of(connection, server_id)
+    await pin(connection, server_id, [tool for tool in tools if tool.name not in known], decided_by=None)
+
+
 async def refuse(connection: AsyncConnection, server_id: UUID, tools: Mapping[str, str], decided_by: UUID) -> None:
     """Note that these definitions were rejected; an approval of the very same one is withdrawn."""
     for tool, seen in tools.items():

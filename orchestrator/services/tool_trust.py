@@ -77,9 +77,12 @@ class ToolTrust:
     async def definitions(self, caller: Caller, server_id: UUID) -> Definitions:
         """Every tool the server has or had, beside what was approved; the server is asked now where it answers."""
         entry = await self._entry(caller, server_id)
-        tools, error = await self._now(entry)
+        tools, error = await self._now(caller, entry)
         async with self._database.transaction() as connection:
             pins = await tool_pins.pins_of(connection, server_id)
+        if entry.personal:
+            # Tools that only other users have are not told of.
+            pins = {name: row for name, row in pins.items() if name in tools}
         items = await asyncio.to_thread(_compared, tools, pins)
         return Definitions(entry, items, _seen(tools.values()), error is None, error)
 
@@ -89,7 +92,7 @@ class ToolTrust:
         """Approve the definitions of these hashes, or all of a whole list as it was seen."""
         entry = await self._entry(caller, server_id)
         self._registry.require_writer(caller, entry)
-        now, _ = await self._now(entry)
+        now, _ = await self._now(caller, entry)
         chosen = _chosen(now, tools, seen)
         async with self._database.transaction() as connection:
             await tool_pins.pin(connection, server_id, chosen, decided_by=caller.user_id)
@@ -100,7 +103,7 @@ class ToolTrust:
         forgotten."""
         entry = await self._entry(caller, server_id)
         self._registry.require_writer(caller, entry)
-        now, _ = await self._now(entry)
+        now, _ = await self._now(caller, entry)
         async with self._database.transaction() as connection:
             pins = await tool_pins.pins_of(connection, server_id)
             gone = [name for name, seen in tools.items() if name not in now and _hash(pins.get(name)) == seen]
@@ -113,7 +116,7 @@ class ToolTrust:
     async def _decided(self, caller: Caller, server_id: UUID) -> Definitions:
         """What stands after a decision. The registry learns what the server shows, so that lists follow at once."""
         self._registry.refresh()
-        await self._registry.probe(await self._registry.get(caller, server_id))
+        await self._registry.probe(await self._registry.get(caller, server_id), caller.user_id)
         return await self.definitions(caller, server_id)
 
     async def _entry(self, caller: Caller, server_id: UUID) -> ServerEntry:
@@ -122,10 +125,10 @@ class ToolTrust:
             raise Conflict("a built-in server is part of this service: its tools need no approval")
         return entry
 
-    async def _now(self, entry: ServerEntry) -> tuple[dict[str, ToolInfo], Mapping[str, Any] | None]:
+    async def _now(self, caller: Caller, entry: ServerEntry) -> tuple[dict[str, ToolInfo], Mapping[str, Any] | None]:
         """What the server shows now, else what it was last seen to show, and why that."""
         try:
-            found = await self._pool.sorted_tools(self._registry.definition(entry), refresh=True)
+            found = await self._pool.sorted_tools(await self._registry.definition(entry, caller.user_id), refresh=True)
         except OrchestratorError as error:
             return {tool.name: tool for tool in entry.seen}, error.as_dict()
         return {tool.name: tool for tool in (*found.trusted, *found.held)}, None

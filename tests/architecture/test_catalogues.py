@@ -27,6 +27,8 @@ OPEN_TO_ALL = {
     "GET /auth/huggingface/login": "starts a log-in",
     "GET /auth/huggingface": "Hugging Face sends people back here",
     "POST /auth/huggingface": "the same for clients that hold the code",
+    "GET /mcps/{server_id}/connect": "asks for the session itself, so that it can send browsers to our log-in first",
+    "GET /mcps/callback/{tag}": "asks for the session itself; authorization servers send people back here",
 }
 """Routes without a caller, each with the reason."""
 

@@ -9,7 +9,9 @@ MOST_LINES = 400
 MOST_FUNCTION_LINES = 50
 MEDIAN_FUNCTION_LINES = 12
 
-LONG_FILES: dict[str, str] = {}
+LONG_FILES: dict[str, str] = {
+    "orchestrator/services/mcp_registry.py": "who may see and write an entry, and what follows from it, in one place",
+}
 LONG_FUNCTIONS: dict[str, str] = {
     "orchestrator/bootstrap.py:build_container": "the whole wiring in one place, a line per part; no branches",
 }

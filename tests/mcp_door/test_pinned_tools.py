@@ -147,7 +147,7 @@ async def test_a_changed_definition_is_held_back_by_every_way_until_it_is_approv
     assert (await container.tasks.preview(ada, request)).chosen is None
     # A task that was routed there before the change was seen.
     with pytest.raises(ToolQuarantined):
-        await container.pool.call_tool(container.registry.definition(entry), "add", {}, context=CallContext())
+        await container.pool.call_tool(await container.registry.definition(entry), "add", {}, context=CallContext())
     approved = await rug.decide("approve", tools={"add": await rug.hash_of("add")})
     assert approved.status_code == 200, approved.text
     assert approved.json()["quarantined"] == 0

@@ -38,7 +38,7 @@ async def test_the_next_start_changes_the_entry_instead_of_doubling_it(container
     await container.registry.load_file(file, {"GIT_TOKEN": "s3cret"})
     entries = [entry for entry in await container.registry.all() if entry.name == "git"]
     assert [entry.id for entry in entries] == [first.id]
-    definition = container.registry.definition(entries[0])
+    definition = await container.registry.definition(entries[0])
     assert (definition.command, definition.env["TOKEN"]) == ("new", "s3cret")
     assert "s3cret" not in str(entries[0].secrets_encrypted)
 
