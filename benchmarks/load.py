@@ -66,6 +66,11 @@ class Connection:
         self._writer.write(request)
         await self._reader.readuntil(mark)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server has hung up, as it does with idle connections."""
+        return self._reader.at_eof()
+
     def close(self) -> None:
         """Hang up."""
         self._writer.close()

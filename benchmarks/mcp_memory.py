@@ -34,10 +34,11 @@ _LISTEN = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Client:
     """One connected client: its prepared list request, its connections."""
 
+    port: int
     lists: Target
     connection: Connection
     stream: Connection | None
@@ -139,10 +140,12 @@ async def _connect(service: Service, headers: dict[str, str], *, modern: bool, l
             lines = [line for line in head.split(b"\r\n")[1:] if not line.startswith((b"Content-", b"Accept"))]
             opened = b"\r\n".join([b"GET /mcp HTTP/1.1", *lines, b"Accept: text/event-stream"]) + b"\r\n\r\n"
         await stream.read_until(opened, b"200 OK")
-    return _Client(lists, await Connection.open(service.port), stream)
+    return _Client(service.port, lists, await Connection.open(service.port), stream)
 
 
 async def _list(client: _Client) -> float:
+    if client.connection.ended:  # idle for too long; every client connects again then
+        client.connection = await Connection.open(client.port)
     answer = await client.connection.ask(client.lists.requests[0])
     if answer.status != 200 or answer.body.count(b'"tool_099"') + answer.body.count(b"__tool_099") < SERVERS:
         raise RuntimeError(f"a list is not whole: {answer.status} {answer.body[:300]!r}")
