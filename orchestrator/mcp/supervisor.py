@@ -254,12 +254,21 @@ class Supervisor:
             return session
         if self._starting is None:
             if self._retired:
-                raise ServerUnreachable(f"MCP server {self.definition.name!r} is being closed.")
+                raise self._being_closed()
             if not force:
                 self._breaker.refuse_start()
             self._starting = asyncio.create_task(self._start(), name=f"mcp start {self.definition.name}")
             self._starting.add_done_callback(_retrieve)
-        return await asyncio.shield(self._starting)
+        starting = self._starting
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if starting.cancelled() and self._retired and not _cancelled():
+                raise self._being_closed() from None
+            raise
+
+    def _being_closed(self) -> ServerUnreachable:
+        return ServerUnreachable(f"MCP server {self.definition.name!r} is being closed.")
 
     async def _start(self) -> Session:
         session = Session(
@@ -346,15 +355,22 @@ class Supervisor:
     async def aclose(self) -> None:
         """End the session now; calls in flight fail with ServerUnreachable."""
         self._retired = True
-        if self._opening is not None:
-            await self._opening.aclose()
-        if self._starting is not None:
-            await asyncio.wait({self._starting})
+        if (starting := self._starting) is not None:
+            if self._opening is not None:
+                await self._opening.aclose()
+            starting.cancel()  # it may wait for its turn, or for a session that cannot be ended
+            await asyncio.wait({starting})
         if (session := self._session) is not None:
             session.closing = True
             self._ended(session)
         while self._closing:
             await asyncio.wait(set(self._closing))
+
+
+def _cancelled() -> bool:
+    """Whether it is this very task that is cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _unknown(tools: tuple[ToolInfo, ...], name: str, server: str) -> NotFound:
