@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     mcp_config: str = Field(
         "", description="Path of an mcp.json whose mcpServers are registered for everybody at start."
     )
+    mcp_task_after_seconds: float = Field(
+        10.0, gt=0, description="A tool call that takes longer becomes a task, for MCP clients that know tasks."
+    )
     allow_stdio_servers: bool = Field(
         True, description="Whether admins of the service may register MCP servers that are local processes."
     )

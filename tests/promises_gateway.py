@@ -23,6 +23,33 @@ GATEWAY = (
         "conformance/test_conformance.py::test_every_scored_scenario_passes",
     ),
     _promise(
+        "door.calling_side", _SOURCE + " 3", "Towards servers we are a client as the official suite wants one.",
+        "conformance/test_calling_side.py::test_every_scenario_that_needs_no_login_passes",
+    ),
+    _promise(
+        "door.counterparts", _SOURCE + " counterparts", "Others' clients use others' servers through the gateway.",
+        "counterparts/test_counterparts.py::test_the_sdks_client_uses_every_server_over_stdio",
+        "counterparts/test_counterparts.py::test_fastmcps_client_and_the_inspector_use_every_server_over_stdio",
+        "counterparts/test_counterparts.py::test_clients_use_every_server_over_http",
+    ),
+    _promise(
+        "door.tasks", _SOURCE + " 3", "A call may become a task: ours, one that takes long, or a server's own.",
+        _DOOR + "tasks_extension.py::test_a_task_of_ours_is_followed_to_its_result_and_a_new_process_knows_it",
+        _DOOR + "tasks_extension.py::test_a_call_that_takes_long_becomes_a_task_of_ours",
+        _DOOR + "tasks_extension.py::test_a_call_kept_as_a_task_ends_with_a_reason_when_the_service_stops",
+        _DOOR + "tasks_extension.py::test_a_question_of_a_call_kept_as_a_task_is_answered_through_it",
+        _DOOR + "tasks_extension.py::test_what_a_task_asks_is_answered_through_it",
+        _DOOR + "tasks_extension.py::test_a_listener_hears_of_the_tasks_it_names",
+        _DOOR + "tasks_extension.py::test_who_cannot_follow_tasks_has_them_followed",
+    ),
+    _promise(
+        "door.tasks-owned", _SOURCE + " 3", "A task's id is its owner's alone, and two servers' ids never clash.",
+        _DOOR + "tasks_extension.py::test_only_its_owner_follows_a_task_and_only_one_who_says_so",
+        _DOOR + "tasks_extension.py::test_tasks_of_servers_behind_keep_apart_and_outlive_the_gateway",
+        _DOOR + "tasks_extension.py::test_a_task_that_a_restarted_server_forgot_is_told_in_its_words",
+        _DOOR + "tasks_extension.py::test_a_client_of_the_older_era_is_told_that_there_are_no_tasks",
+    ),
+    _promise(
         "door.endpoints", _SOURCE + " 4", "Chosen servers and tools stand under an address of their own.",
         _DOOR + "endpoints.py::test_it_shows_its_servers_only_and_names_as_they_are",
         _DOOR + "endpoints.py::test_patterns_renames_and_annotations_shape_it",

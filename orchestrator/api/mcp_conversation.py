@@ -6,8 +6,9 @@ calls again with the answers; where the server behind us waits meanwhile, its ca
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp import MCPError
@@ -105,11 +106,11 @@ class Round:
         if method != "notifications/message" or (self.log_level and _at_least(self.log_level, params)):
             await tell(self._ctx, method, params)
 
-    async def outcome(self) -> dict[str, Any] | None:
-        """The call's result, or None when it has questions. A cancelled wait cancels the call."""
+    async def outcome(self, seconds: float | None = None) -> dict[str, Any] | None:
+        """The call's result, or None: it has questions, or takes longer. A cancelled wait cancels the call."""
         asked = asyncio.create_task(self._asked.wait())
         try:
-            await asyncio.wait({self.call, asked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self.call, asked}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self.call.cancel()
             raise
@@ -119,8 +120,15 @@ class Round:
 
     def questions(self, state: str) -> dict[str, Any]:
         """The open questions as a result of the protocol."""
-        asked = {key: {"method": method, "params": params} for key, (method, params, _) in self._questions.items()}
-        return {"resultType": "input_required", "inputRequests": asked, "requestState": state}
+        return {"resultType": "input_required", "inputRequests": self.open_questions(), "requestState": state}
+
+    def open_questions(self) -> dict[str, Any]:
+        """What is asked and not answered yet, by key."""
+        return {
+            key: {"method": method, "params": params}
+            for key, (method, params, answer) in self._questions.items()
+            if not answer.done()
+        }
 
     def take(self, ctx: Context, answers: Mapping[str, Any]) -> None:
         """Answers of a later request. Raises MCPError for one that is none."""
@@ -139,6 +147,14 @@ class Round:
             self._asked.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What becomes of a call that takes longer than ``seconds``: ``adopt`` keeps it and answers for it, or not."""
+
+    seconds: float
+    adopt: Callable[[Round], Awaitable[dict[str, Any] | None]]
+
+
 class Rounds:
     """The calls that wait for answers."""
 
@@ -146,11 +162,13 @@ class Rounds:
         self._seconds = seconds
         self._waiting: dict[str, tuple[object, Round, asyncio.TimerHandle]] = {}
 
-    async def begin(self, ctx: Context, owner: object, run: Run) -> dict[str, Any]:
+    async def begin(self, ctx: Context, owner: object, run: Run, late: Late | None = None) -> dict[str, Any]:
         """Start a call; its result or its first questions. ``owner`` says who may answer, and to what."""
-        return await self._result(Round(ctx, run), owner)
+        return await self._result(Round(ctx, run), owner, late)
 
-    async def go_on(self, ctx: Context, owner: object, state: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+    async def go_on(
+        self, ctx: Context, owner: object, state: str, answers: Mapping[str, Any], late: Late | None = None
+    ) -> dict[str, Any]:
         """The result, or the next questions. Raises MCPError for a state that is not known to this owner."""
         waiting = self._waiting.get(state)
         if waiting is None or waiting[0] != owner:
@@ -159,7 +177,7 @@ class Rounds:
         one.take(ctx, answers)
         timer.cancel()
         del self._waiting[state]
-        return await self._result(one, owner)
+        return await self._result(one, owner, late)
 
     def close(self) -> None:
         """Give up every call that waits."""
@@ -168,8 +186,10 @@ class Rounds:
             one.call.cancel()
         self._waiting.clear()
 
-    async def _result(self, one: Round, owner: object) -> dict[str, Any]:
-        result = await one.outcome()
+    async def _result(self, one: Round, owner: object, late: Late | None) -> dict[str, Any]:
+        result = await one.outcome(late.seconds if late else None)
+        if result is None and late and not one.open_questions():
+            result = await late.adopt(one) or await one.outcome()
         if result is not None:
             return result
         if len(self._waiting) >= _MOST:

@@ -22,7 +22,6 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types import (
     INTERNAL_ERROR,
-    INVALID_PARAMS,
     SERVER_INFO_META_KEY,
     CompletionsCapability,
     LoggingCapability,
@@ -45,12 +44,13 @@ from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds
 from orchestrator.api.mcp_listing import ToolLists
-from orchestrator.api.mcp_login import asked_to_log_in, without_answer
+from orchestrator.api.mcp_login import asked_to_log_in, more_of
 from orchestrator.api.mcp_own_tool import Call, OwnTool
-from orchestrator.api.mcp_relay import Exchange, Relay, conversing, passed_on, require_scope
+from orchestrator.api.mcp_relay import Exchange, Relay, conversing, passed_on, require_scope, unknown_tool
 from orchestrator.api.mcp_search import CALL_TOOL, called
 from orchestrator.api.mcp_shapes import project_of, relayed
 from orchestrator.api.mcp_short import IDLE_SECONDS, ShortWay
+from orchestrator.api.mcp_tasks_extension import OFFERED, Tasks
 from orchestrator.api.mcp_tools import OWN_SERVER, own_tools
 from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
@@ -99,6 +99,7 @@ class _Face(Server[Any]):
             resources=ResourcesCapability(subscribe=True, list_changed=True),
             completions=CompletionsCapability(),
             logging=None if modern else LoggingCapability(),
+            extensions=OFFERED if modern else None,
         )
 
 
@@ -124,6 +125,7 @@ class McpDoor:
         self._short = ShortWay(server, self._manager, self._schema_with_headers)
         self._lists = ToolLists(container.catalogue, container.gate)
         self._rounds = Rounds()
+        self._tasks = Tasks(container)
         self._changes = Changes(container)
         self._levels: dict[str, str] = {}
         self._streams: set[asyncio.Task[Any]] = set()
@@ -148,6 +150,7 @@ class McpDoor:
                 yield self
         finally:
             self._rounds.close()
+            await self._tasks.aclose()
             telling.cancel()
             with suppress(asyncio.CancelledError):
                 await telling
@@ -226,6 +229,8 @@ class McpDoor:
             self._changes.join(exchange)
             session_id = ctx.request.headers.get("mcp-session-id", "")  # type: ignore[union-attr]
             self._short.join(session_id, _owner(exchange.caller), ctx.session._connection)
+        if exchange.modern and (of_tasks := self._tasks.methods.get(ctx.method)):
+            return self._for_era(await of_tasks(exchange), modern=True)
         handler = self._methods.get(ctx.method)
         if handler is None or not (exchange.modern or ctx.session.client_params):
             return await call_next(ctx)
@@ -285,11 +290,12 @@ class McpDoor:
         own = own_tools(exchange.endpoint).get(name)
         if own is not None:
             require_scope(caller, own.scope)
-            return await self._run_own(exchange, own, arguments, on_progress)
+            given = self._tasks.arguments(exchange, name, arguments)
+            return await self._tasks.own(exchange, name, await self._run_own(exchange, own, given, on_progress))
         require_scope(caller, Scope.MCPS_EXECUTE)
         offered = await self._container.catalogue.find(caller, name, exchange.endpoint)
         if offered is None:
-            raise _unknown(name)
+            raise unknown_tool(name)
         project_id = caller.project_id
         if offered.entry.reads_project:
             project_id, arguments = project_of(caller, arguments)
@@ -297,20 +303,21 @@ class McpDoor:
         async def run(behind: Behind | None) -> dict[str, Any]:
             call = ToolCall(
                 caller, Door.MCP, offered.entry, offered.tool.name, arguments, project_id=project_id,
-                request_id=exchange.request_id, endpoint=exchange.endpoint.name, behind=behind, more=_more(exchange),
+                request_id=exchange.request_id, endpoint=exchange.endpoint.name, behind=behind, more=more_of(exchange),
                 unlisted=offered.unlisted,
             )  # fmt: skip
-            return (await self._container.tool_calls.call(call, on_progress=on_progress)).to_wire()
+            answer = await self._container.tool_calls.call(call, on_progress=on_progress)
+            return self._tasks.handed_on(exchange, offered.entry, answer.to_wire())
 
         try:
-            if offered.entry.transport == "builtin" and not await self._container.consent.would_ask(
-                caller, offered.entry, offered.tool.name, project_id
-            ):
+            entry, late = offered.entry, self._tasks.late(exchange, offered, arguments)
+            asks = late is not None or entry.transport != "builtin"
+            if not asks and not await self._container.consent.would_ask(caller, entry, offered.tool.name, project_id):
                 return await run(None)
-            return await conversing(self._rounds, exchange, ("tools/call", name, orjson.dumps(arguments)), run)
+            return await conversing(self._rounds, exchange, ("tools/call", name, orjson.dumps(arguments)), run, late)
         except NotFound as error:
             if error.field == "tool":
-                raise _unknown(name) from error
+                raise unknown_tool(name) from error
             raise
 
     async def _run_own(
@@ -343,7 +350,8 @@ class McpDoor:
 
     async def _listen(self, ctx: Context, params: SubscriptionsListenRequestParams) -> SubscriptionsListenResult:
         exchange = self._exchange(ctx)
-        return await self._changes.listen(ctx, params, exchange.caller, exchange.endpoint)
+        async with self._tasks.noticing(exchange) as ctx:
+            return await self._changes.listen(ctx, params, exchange.caller, exchange.endpoint)
 
     def _schema_with_headers(self, name: str) -> Mapping[str, Any] | None:
         """The schema of a tool whose arguments clients repeat in headers; the SDK compares them."""
@@ -376,16 +384,6 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return again
-
-
-def _more(exchange: Exchange) -> dict[str, Any]:
-    """All further parameters of a call, for the server behind us."""
-    told = without_answer(exchange, exchange.forwarded).items()
-    return {key: value for key, value in told if key not in ("name", "arguments")}
-
-
-def _unknown(name: str) -> MCPError:
-    return MCPError(INVALID_PARAMS, f"Unknown tool: {name[:200]}", {"code": "not_found", "field": "name"})
 
 
 class _Endpoint:

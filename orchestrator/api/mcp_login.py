@@ -39,8 +39,7 @@ def was_asked(exchange: Exchange) -> bool:
     return str(exchange.params.get("requestState", "")).startswith(_STATE)
 
 
-def without_answer(exchange: Exchange, params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters for the server behind us, which asked nothing."""
-    if not was_asked(exchange):
-        return params
-    return {key: value for key, value in params.items() if key not in ("requestState", "inputResponses")}
+def more_of(exchange: Exchange) -> dict[str, Any]:
+    """All further parameters of a call, for the server behind us; which asked for no log-in and gets no answer."""
+    ours = {"name", "arguments"} | ({"requestState", "inputResponses"} if was_asked(exchange) else set())
+    return {key: value for key, value in exchange.forwarded.items() if key not in ours}

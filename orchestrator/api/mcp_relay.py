@@ -12,7 +12,7 @@ from mcp import MCPError
 from mcp_types import INVALID_PARAMS, PROTOCOL_VERSION_META_KEY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from orchestrator.api.mcp_conversation import Context, Direct, Rounds, is_ours
+from orchestrator.api.mcp_conversation import Context, Direct, Late, Rounds, is_ours
 from orchestrator.api.mcp_credentials import REFUSED
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
@@ -30,6 +30,8 @@ _RESERVED = PROTOCOL_VERSION_META_KEY.rpartition("/")[0] + "/"
 SHORT = "orchestrator.short"
 """Set in the scope of a request that goes the short way."""
 _NOT_FORWARDED = frozenset({"progressToken"})
+_NOT_OURS = frozenset({"_meta", "task"})
+"""``task`` asks for a task as revision 2025-11-25 tried them out; this gateway offers the extension instead."""
 
 Asking = Callable[[Behind], Awaitable[dict[str, Any]]]
 
@@ -82,11 +84,13 @@ class Exchange:
     @property
     def forwarded(self) -> dict[str, Any]:
         """All parameters, for a server behind us."""
-        rest = {key: value for key, value in self.params.items() if key != "_meta"}
+        rest = {key: value for key, value in self.params.items() if key not in _NOT_OURS}
         return rest | ({"_meta": self.meta} if self.meta else {})
 
 
-async def conversing(rounds: Rounds, exchange: Exchange, about: object, run: Asking) -> dict[str, Any]:
+async def conversing(
+    rounds: Rounds, exchange: Exchange, about: object, run: Asking, late: Late | None = None
+) -> dict[str, Any]:
     """Do something during which the client may be asked, however its era is asked. ``about`` is what it asked for."""
     if not exchange.modern:
         return await run(Behind(Direct(exchange.ctx, exchange.level), exchange.lane))
@@ -97,8 +101,9 @@ async def conversing(rounds: Rounds, exchange: Exchange, about: object, run: Ask
     owner = (exchange.caller.user_id, exchange.endpoint.name, about)
     state = exchange.params.get("requestState")
     if is_ours(state):
-        return await rounds.go_on(exchange.ctx, owner, str(state), exchange.params.get("inputResponses") or {})
-    return await rounds.begin(exchange.ctx, owner, on)
+        answers = exchange.params.get("inputResponses") or {}
+        return await rounds.go_on(exchange.ctx, owner, str(state), answers, late)
+    return await rounds.begin(exchange.ctx, owner, on, late)
 
 
 class Relay:
@@ -212,3 +217,8 @@ def passed_on(error: OrchestratorError, secrets: tuple[str, ...] = ()) -> MCPErr
     for secret in secrets:
         message = message.replace(secret, "***")
     return MCPError(code, message[:2000], data)
+
+
+def unknown_tool(name: str) -> MCPError:
+    """The error for a tool that nothing offers here."""
+    return MCPError(INVALID_PARAMS, f"Unknown tool: {name[:200]}", {"code": "not_found", "field": "name"})

@@ -1,7 +1,7 @@
 """The client side of one MCP connection, in wire form: nothing is lost, and whoever is behind a call can be asked.
 
 Used by ``session``. The SDK negotiates the era, correlates and carries; its typed models, which drop fields they do not
-know, stay out of the way. Four inner methods of the SDK's session are relied upon: its version is pinned exactly, and
+know, stay out of the way. A few inner parts of the SDK's session are relied upon: its version is pinned exactly, and
 the tests of both eras fail when one of them changes.
 """
 
@@ -16,6 +16,12 @@ import structlog
 from mcp import ClientSession, MCPError
 from mcp.client._probe import negotiate_auto
 from mcp.shared.dispatcher import CallOptions
+from mcp.shared.inbound import (
+    MCP_NAME_HEADER,
+    encode_header_value,
+    find_invalid_x_mcp_header,
+    x_mcp_header_map,
+)
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
@@ -31,6 +37,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.direct_http import DirectHttp, Listener, Redirected, Resumable
+from orchestrator.mcp.tasks import METHODS as TASK_METHODS
+from orchestrator.mcp.tasks import is_task, takes_tasks, taking_tasks, well_formed
 
 log = structlog.get_logger(__name__)
 
@@ -144,12 +152,18 @@ class RelaySession(ClientSession):
             meta[CLIENT_INFO_META_KEY] = behind.info or meta[CLIENT_INFO_META_KEY]
             if behind.log_level is not None:
                 meta[LOG_LEVEL_META_KEY] = behind.log_level
+        if self.modern:
+            _mind_tasks(data, options, polled=behind is None or not behind.answers_rounds)
         if on_progress is not None:
             options["on_progress"] = cast("Any", on_progress)
         with self._speaking_for(behind):
             result = await self._send(method, data["params"] or None, options, behind)
+        if is_task(result) and _may_be_task(data, result):
+            return result
         with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
-            wire_methods.validate_server_result(method, self.protocol_version or _UNKNOWN_VERSION, result)
+            # What does not say which kind of result it is, is the usual one.
+            whole = {"resultType": "complete", **result} if self.modern else result
+            wire_methods.validate_server_result(method, self.protocol_version or _UNKNOWN_VERSION, whole)
         return result
 
     async def _send(
@@ -172,6 +186,7 @@ class RelaySession(ClientSession):
             direct.close()
             return await self._dispatcher.send_raw_request(method, params, options)
         except Resumable as broken:
+            await asyncio.sleep(broken.seconds)
             options["resumption_token"] = broken.event_id
             return await self._dispatcher.send_raw_request(method, params, options)
 
@@ -179,6 +194,20 @@ class RelaySession(ClientSession):
         with anyio.move_on_after(_CANCEL_SECONDS, shield=True), suppress(MCPError, anyio.ClosedResourceError):
             params = {"requestId": request_id, "reason": "cancelled"}
             await self._dispatcher.notify("notifications/cancelled", params)
+
+    def mirrors(self, tool: Mapping[str, Any]) -> bool:
+        """Learn which arguments of a tool are repeated in headers; False for a tool whose schema wants that wrongly.
+
+        The protocol has clients drop such a tool.
+        """
+        if not self.modern:
+            return True
+        schema = tool.get("inputSchema")
+        if (reason := find_invalid_x_mcp_header(schema)) is not None:
+            log.warning("mcp_tool_dropped", tool=str(tool.get("name"))[:200], why=reason)
+            return False
+        self._x_mcp_header_maps[str(tool["name"])] = x_mcp_header_map(schema)
+        return True
 
     @contextmanager
     def _speaking_for(self, behind: Conversation | None) -> Iterator[None]:
@@ -231,6 +260,23 @@ class RelaySession(ClientSession):
 
 def _went_wrong(task: asyncio.Task[Any]) -> bool:
     return not task.done() or task.cancelled() or task.exception() is not None
+
+
+def _mind_tasks(data: dict[str, Any], options: CallOptions, *, polled: bool) -> None:
+    """What the tasks extension wants of a request: the task's id in a header, and ``polled`` calls may become tasks."""
+    method, params = data["method"], data["params"]
+    if method in TASK_METHODS:
+        options.setdefault("headers", {})[MCP_NAME_HEADER] = encode_header_value(str(params.get("taskId")))
+    if polled and (method == "tools/call" or method in TASK_METHODS):
+        meta = params["_meta"]
+        meta[CLIENT_CAPABILITIES_META_KEY] = taking_tasks(meta[CLIENT_CAPABILITIES_META_KEY])
+
+
+def _may_be_task(data: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+    """Whether a task was to be expected and can be followed; anything else is judged as a result of its method."""
+    meta = data["params"].get("_meta") or {}
+    declared = takes_tasks(meta.get(CLIENT_CAPABILITIES_META_KEY))
+    return data["method"] == "tools/call" and declared and well_formed(result)
 
 
 @asynccontextmanager

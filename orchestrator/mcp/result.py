@@ -42,9 +42,14 @@ class ToolResult:
         """Whether this is no answer yet: the server asks the client something first and wants to be called again."""
         return self.extra.get("resultType") == "input_required"
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is no answer yet: input is needed, or the server made a task of the call."""
+        return self.needs_input or self.extra.get("resultType") == "task"
+
     def to_wire(self) -> dict[str, Any]:
         """The ``CallToolResult`` in wire names, unknown fields included."""
-        if self.needs_input:
+        if self.is_unfinished:
             return self.extra | ({"_meta": self.meta} if self.meta is not None else {})
         wire: dict[str, Any] = {**self.extra, "content": self.content, "isError": self.is_error}
         if self.structured is not None:

@@ -1,12 +1,12 @@
 """Questions in the middle of a call, across the eras of the protocol.
 
 A modern server answers a call with ``input_required`` and is called again with the answers. A client of the same era
-does that round itself; for every other client it is done here. Used by the supervisor.
+does that round itself; for every other client it is done here, and so is following a task. Used by the supervisor.
 """
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from mcp import MCPError
 from mcp_types import METHOD_NOT_FOUND
@@ -14,24 +14,11 @@ from mcp_types import METHOD_NOT_FOUND
 from orchestrator.core.errors import ServerMisbehaved
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.relay import Conversation
+from orchestrator.mcp.task_polling import Asked, finished
+from orchestrator.mcp.tasks import is_task, takes_tasks
 
 _MAX_ROUNDS = 10
 _MAX_QUESTIONS = 20
-
-
-class _Asked(Protocol):
-    """A session."""
-
-    async def request(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        behind: Conversation | None = None,
-        on_progress: ProgressFn | None = None,
-        during: str = "",
-    ) -> Mapping[str, Any]:
-        """One request."""
 
 
 class Patient:
@@ -83,7 +70,7 @@ class Patient:
 
 
 async def answered(
-    session: _Asked,
+    session: Asked,
     method: str,
     params: Mapping[str, Any] | None,
     *,
@@ -95,6 +82,10 @@ async def answered(
     told = dict(params or {})
     for _ in range(_MAX_ROUNDS):
         wire = await session.request(method, told, behind=behind, on_progress=on_progress, during=during)
+        if is_task(wire):
+            if behind is not None and behind.answers_rounds and takes_tasks(behind.capabilities):
+                return wire
+            return await finished(session, wire, behind=behind, on_progress=on_progress, during=during or method)
         if wire.get("resultType") != "input_required" or (behind is not None and behind.answers_rounds):
             return wire
         if behind is None:

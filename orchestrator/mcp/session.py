@@ -269,22 +269,19 @@ class Session:
             return ()
         found: dict[str, ToolInfo] = {}
         cursor: str | None = None
-        mirrored = False
         for _ in range(_MAX_PAGES):
             page = await self.request("tools/list", None if cursor is None else {"cursor": cursor})
             self._tools_ttl = _ttl(page.get("ttlMs"))
             for wire in page.get("tools", ()):
+                if "x-mcp-header" in str(wire) and not self._live().mirrors(wire):
+                    continue
                 tool = ToolInfo.from_wire(wire)
                 found.setdefault(tool.name, tool)
-                mirrored = mirrored or '"x-mcp-header"' in str(wire).replace("'", '"')
             cursor = page.get("nextCursor")
             if not cursor or len(found) > _MAX_TOOLS:
                 break
         if cursor:
             raise ServerMisbehaved(f"The tool list of MCP server {self.definition.name!r} does not end.")
-        if mirrored:
-            # The SDK mirrors such arguments into headers, but only for tools it has listed itself.
-            await self._live().list_tools()
         return tuple(found.values())
 
     async def subscribe(self, uri: str) -> None:

@@ -91,7 +91,7 @@ class Supervisor:
             wire = await answered(session, "tools/call", params, behind=patient, on_progress=on_progress, during=tool)
             self._breaker.answered()
             result = ToolResult.from_wire(wire)
-            if info is not None and info.output_schema is not None and not result.is_error and not result.needs_input:
+            if info is not None and info.output_schema is not None and not result.is_error and not result.is_unfinished:
                 await check_structured(info, result.structured)
             return result
 

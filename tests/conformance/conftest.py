@@ -5,11 +5,13 @@ neither registry answers the tests are skipped and say so.
 """
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from tests.console.conftest import node, npm
 from tests.serving import free_port, serve_asgi
 
 ROOT = Path(__file__).parents[2]
+TASK_SERVER = ROOT / "tests" / "mcp" / "servers" / "tasks.py"
 _UNREACHABLE = re.compile(r"ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|NewConnectionError|ConnectTimeout|ReadTimeout")
 
 
@@ -64,7 +67,21 @@ def everything(everything_source: Path) -> Iterator[str]:
     """The everything-server on loopback."""
     port = free_port()
     command = [sys.executable, "-m", "mcp_everything_server", "--port", str(port), "--log-level", "ERROR"]
-    server = subprocess.Popen(command, cwd=everything_source, stderr=subprocess.DEVNULL)
+    with _serving(command, port, everything_source) as url:
+        yield url
+
+
+@pytest.fixture
+def task_server() -> Iterator[str]:
+    """Our server of the tasks extension, with the suite's fixtures: the everything-server has none of them."""
+    port = free_port()
+    with _serving([sys.executable, str(TASK_SERVER), "http", str(port)], port, ROOT) as url:
+        yield url
+
+
+@contextmanager
+def _serving(command: list[str], port: int, folder: Path) -> Iterator[str]:
+    server = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, server)
         yield f"http://127.0.0.1:{port}/mcp"
@@ -100,8 +117,8 @@ class _WithToken:
 
 
 @pytest.fixture
-async def gateway(settings: Any, everything: str) -> AsyncIterator[str]:
-    """Our gateway with the everything-server behind an endpoint that leaves names as they are."""
+async def gateway(settings: Any, everything: str, task_server: str) -> AsyncIterator[str]:
+    """Our gateway with both servers behind an endpoint that leaves names as they are."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         container = app.state.container
@@ -109,20 +126,22 @@ async def gateway(settings: Any, everything: str) -> AsyncIterator[str]:
         async with container.database.session() as session:
             session.add(User(id=caller.user_id, email="suite@example.org", is_admin=True))
         _, token = await container.api_tokens.create(caller, "suite", ALL_SCOPES)
-        values = {"name": "everything", "transport": "streamable_http", "url": everything}
-        entry = await container.registry.create(caller, values)
-        await container.registry.probe(entry)
-        face = {"name": "plain", "servers": [str(entry.id)], "prefix": False}
+        servers = []
+        for name, url in (("everything", everything), ("tasks", task_server)):
+            values = {"name": name, "transport": "streamable_http", "url": url}
+            servers.append(await container.registry.create(caller, values))
+            await container.registry.probe(servers[-1])
+        face = {"name": "plain", "servers": [str(entry.id) for entry in servers], "prefix": False}
         await container.endpoints.create(caller, face)
         # The lifespan is entered above, before the token can be made: the server must not enter it again.
         async with serve_asgi(_WithToken(app, "/mcp/plain", token), lifespan="off") as url:
             yield f"{url}/mcp"
 
 
-async def run_suite(suite: Path, url: str, revision: str) -> str:
-    """What the suite says of a server at the requirements of one revision."""
+async def run_suite(suite: Path, *arguments: str, **environment: str) -> str:
+    """What the suite says."""
     process = await asyncio.create_subprocess_exec(
-        node(), suite, "server", "--url", url, "--requirements", revision,
+        node(), suite, *arguments, env={**os.environ, **environment},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

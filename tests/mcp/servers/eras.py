@@ -100,6 +100,14 @@ async def ask(ctx: Context) -> str | InputRequiredResult:
 
 
 @server.tool()
+async def ask_late(seconds: float, ctx: Context) -> str:
+    """Work a while, then ask the user for a name; in the older era only."""
+    await asyncio.sleep(seconds)
+    answer = await ctx.session.elicit_form(QUESTION.message, QUESTION.requested_schema, ctx.request_id)
+    return f"{answer.action} {answer.content}"
+
+
+@server.tool()
 async def think(ctx: Context) -> str | InputRequiredResult:
     """Ask the client's model."""
     if not modern(ctx):
