@@ -35,11 +35,12 @@ class Redirected(Exception):
 
 
 class Resumable(Exception):
-    """The stream of an answer broke off; the server may go on with it from this event."""
+    """The stream of an answer broke off; the server may go on with it from this event, after so many seconds."""
 
-    def __init__(self, event_id: str) -> None:
+    def __init__(self, event_id: str, seconds: float) -> None:
         super().__init__(event_id)
         self.event_id = event_id
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class DirectHttp:
             for reply in replies:
                 reply.cancel()
         if events.last_id is not None:
-            raise Resumable(events.last_id)
+            raise Resumable(events.last_id, events.retry_seconds)
         raise MCPError(CONNECTION_CLOSED, "the stream ended without an answer")
 
     async def _reply(self, question: Mapping[str, Any], head: bytes, listener: Listener) -> None:
@@ -217,6 +218,7 @@ class _Events:
 
     def __init__(self, max_bytes: int) -> None:
         self.last_id: str | None = None
+        self.retry_seconds = 0.0
         self._max_bytes = max_bytes
         self._line: list[bytes] = []
         self._block: list[bytes] = []
@@ -257,6 +259,8 @@ class _Events:
                 kind = value
             elif name == b"id":
                 self.last_id = value.decode("utf-8", "replace")
+            elif name == b"retry" and value.isdigit() and len(value) <= 9:
+                self.retry_seconds = int(value) / 1000
         self._block.clear()
         self._size = 0
         return b"\n".join(data) or None if kind == b"message" else None
