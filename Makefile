@@ -80,5 +80,5 @@ openapi: setup-run ## write docs/reference/openapi.json from the code
 	@$(PY) -m orchestrator openapi docs/reference/openapi.json
 
 clean: ## remove what was built and cached; keeps .venv and your data
-	rm -rf ui/dist ui/node_modules tests/browser/node_modules .setup .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf ui/dist ui/node_modules tests/*/node_modules .setup .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find orchestrator tests benchmarks alembic -name __pycache__ -type d -prune -exec rm -rf {} +

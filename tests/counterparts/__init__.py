@@ -1,0 +1,1 @@
+"""MCP servers and clients of others, tried with our gateway."""

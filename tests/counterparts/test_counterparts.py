@@ -1,0 +1,153 @@
+"""Clients of others use servers of others through the gateway, by prefixed names and by the servers' own."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import fastmcp
+import httpx2
+import mcp_types as types
+import orjson
+import pytest
+from fastmcp.client.transports import StreamableHttpTransport
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.console.conftest import node
+from tests.counterparts.conftest import PACKAGES, House
+
+pytestmark = [pytest.mark.xdist_group("counterparts"), pytest.mark.timeout(300)]
+
+ELICITS = "everything__trigger-elicitation-request"
+LONG = "everything__trigger-long-running-operation"
+
+
+@asynccontextmanager
+async def sdk(house: House, url: str, mode: str, **more: Any) -> AsyncIterator[Client]:
+    """The official SDK's client."""
+    headers = {"Authorization": f"Bearer {house.token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode, **more) as client,
+    ):
+        yield client
+
+
+def text(result: Any) -> str:
+    return "".join(getattr(part, "text", "") for part in result.content)
+
+
+async def uses_every_server(client: Any, house: House, *, prefixed: bool) -> None:
+    """List, and call a tool of each. Both clients from Python have these methods."""
+    listed = await client.list_tools()
+    names = {tool.name for tool in getattr(listed, "tools", listed)}
+    for server, (tool, arguments, told) in house.calls.items():
+        name = f"{server}__{tool}" if prefixed else tool
+        assert name in names
+        assert told in text(await client.call_tool(name, arguments))
+
+
+async def accepted(*_: Any) -> types.ElicitResult:
+    return types.ElicitResult(action="accept", content={"name": "Ada"})
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"], ids=["modern", "legacy"])
+async def test_the_sdks_client_uses_every_server_over_stdio(over_stdio: House, mode: str) -> None:
+    async with sdk(over_stdio, over_stdio.everything, mode, elicitation_callback=accepted) as client:
+        await uses_every_server(client, over_stdio, prefixed=True)
+        told: list[float] = []
+
+        async def hear(done: float, total: float | None, message: str | None) -> None:
+            told.append(done)
+
+        await client.call_tool(LONG, {"duration": 0.2, "steps": 2}, progress_callback=hear)
+        assert told == [1, 2]
+        # The server shows this tool to none but clients that can be asked, so it was not there to be approved.
+        assert "not approved yet" in text(await client.call_tool(ELICITS, {}))
+        resource = (await client.list_resources()).resources[0]
+        assert (await client.read_resource(resource.uri)).contents
+        prompt = await client.get_prompt("everything__args-prompt", {"city": "Oslo"})
+        assert "Oslo" in str(prompt.messages[0].content)
+    async with sdk(over_stdio, over_stdio.plain, mode) as client:
+        await uses_every_server(client, over_stdio, prefixed=False)
+
+
+async def test_fastmcps_client_and_the_inspector_use_every_server_over_stdio(over_stdio: House) -> None:
+    await _fastmcp(over_stdio)
+    await _inspector(over_stdio)
+
+
+async def _fastmcp(house: House) -> None:
+    headers = {"Authorization": f"Bearer {house.token}"}
+    told: list[float] = []
+
+    async def hear(done: float, total: float | None, message: str | None) -> None:
+        told.append(done)
+
+    async def answer(message: str, kind: Any, params: Any, context: Any) -> Any:
+        return kind(name="Ada") if kind is not None else {}
+
+    transport = StreamableHttpTransport(house.everything, headers=headers)
+    async with fastmcp.Client(transport, elicitation_handler=answer) as client:
+        await uses_every_server(client, house, prefixed=True)
+        await client.call_tool(LONG, {"duration": 0.2, "steps": 2}, progress_handler=hear)
+        assert told == [1, 2]
+        resource = (await client.list_resources())[0]
+        assert await client.read_resource(resource.uri)
+        prompt = await client.get_prompt("everything__args-prompt", {"city": "Oslo"})
+        assert "Oslo" in str(prompt.messages[0].content)
+    async with fastmcp.Client(StreamableHttpTransport(house.plain, headers=headers)) as client:
+        await uses_every_server(client, house, prefixed=False)
+
+
+async def _inspector(house: House) -> None:
+    """Every server in one era, and one in each of the others: each look is a process of its own."""
+    eras = {"auto": list(house.calls), "legacy": ["everything"], "modern": ["git"]}
+    for era, servers in eras.items():
+        listed = await _inspect(house, house.everything, era, "tools/list")
+        names = {tool["name"] for tool in listed["tools"]}
+        for server in servers:
+            tool, arguments, told = house.calls[server]
+            assert f"{server}__{tool}" in names
+            given = [f"{key}={_argument(value)}" for key, value in arguments.items()]
+            more = ["--tool-name", f"{server}__{tool}", *(part for one in given for part in ("--tool-arg", one))]
+            assert told in str(await _inspect(house, house.everything, era, "tools/call", *more))
+    plain = await _inspect(house, house.plain, "auto", "tools/list")
+    assert {tool for tool, _, _ in house.calls.values()} <= {tool["name"] for tool in plain["tools"]}
+
+
+def _argument(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+async def _inspect(house: House, url: str, era: str, method: str, *more: str) -> dict[str, Any]:
+    """What the Inspector's command line says."""
+    command = [
+        str(node()), str(PACKAGES / "inspector" / "clients" / "launcher" / "build" / "index.js"),
+        "--cli", url, "--transport", "http", "--protocol-era", era, "--method", method,
+        "--header", f"Authorization: Bearer {house.token}", "--format", "json", *more,
+    ]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "PATH": f"{node().parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    try:
+        said, complained = await asyncio.wait_for(process.communicate(), 90)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, (said + complained).decode()[-2000:]
+    told: dict[str, Any] = orjson.loads(said)
+    return told.get("result", told)
+
+
+async def test_clients_use_every_server_over_http(over_http: House) -> None:
+    headers = {"Authorization": f"Bearer {over_http.token}"}
+    for url, prefixed in ((over_http.everything, True), (over_http.plain, False)):
+        for mode in ("auto", "legacy"):
+            async with sdk(over_http, url, mode) as client:
+                await uses_every_server(client, over_http, prefixed=prefixed)
+        async with fastmcp.Client(StreamableHttpTransport(url, headers=headers)) as client:
+            await uses_every_server(client, over_http, prefixed=prefixed)
