@@ -7,6 +7,7 @@ them in order.
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 
@@ -27,6 +28,7 @@ from orchestrator.mcp.builtin_graph import graph_server
 from orchestrator.mcp.limits import Limits
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.models.database import Database
+from orchestrator.sandbox.starter import Starter
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.accounts import Accounts
 from orchestrator.services.agent_face import AgentFaces
@@ -222,12 +224,15 @@ def build_container(settings: Settings) -> Container:
     followed = FollowedProjects(database, views, updates, settings.roots, most=settings.follow_projects)
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
+    starter = Starter(hidden=(settings.data_dir, Path(".env")), projects=(mirrors.root, worktrees.root))
     reach = Limits(allow_private_urls=settings.allow_private_urls)
-    pool = ServerPool((code_server(), graph_server(questions), diagnostics_server()), limits=reach)
+    builtins = (code_server(), graph_server(questions), diagnostics_server())
+    pool = ServerPool(builtins, starter=starter, limits=reach)
     registry = McpRegistry(
         database,
         pool,
         secretbox,
+        starter,
         credentials=McpCredentials(database, secretbox),
         connections=McpConnections(
             database, secretbox, base_url=settings.base_url, allow_private=settings.allow_private_urls

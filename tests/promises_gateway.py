@@ -181,6 +181,24 @@ GATEWAY = (
         _GATE + "rest.py::test_resources_prompts_and_completions_are_there_over_rest",
     ),
     _promise(
+        "servers.sandbox", _SOURCE + " 8",
+        "A local server sees and reaches only what its entry grants, and takes no more than its limits.",
+        "sandbox/test_enclosed.py::test_what_is_nobodys_business_is_not_there",
+        "sandbox/test_enclosed.py::test_our_data_is_invisible_even_in_a_folder_that_was_granted",
+        "sandbox/test_enclosed.py::test_nothing_outside_can_be_written",
+        "sandbox/test_enclosed.py::test_the_network_is_what_was_asked_for",
+        "sandbox/test_enclosed.py::test_it_has_no_privileges_and_can_gain_none",
+        "sandbox/test_enclosed.py::test_a_memory_bomb_ends_only_itself",
+        "sandbox/test_enclosed.py::test_a_fork_bomb_is_bounded_and_ends_with_its_program",
+        "mcp/test_sandboxed_servers.py::test_a_git_server_works_on_the_folder_it_was_granted_and_sees_no_other",
+    ),
+    _promise(
+        "servers.no_sandbox", _SOURCE + " 8",
+        "Where no sandbox can be made, an entry is refused or says that it runs without.",
+        "mcp/test_sandboxed_servers.py::test_where_no_sandbox_can_be_made_required_refuses_and_preferred_says_so",
+        "api/test_mcps.py::test_an_entry_tells_its_sandbox_and_refuses_folders_that_are_not_to_be_granted",
+    ),
+    _promise(
         "servers.no_orphans", _SOURCE + " 5",
         "Nothing a local server started outlives it, not even what left its session.",
         "sandbox/test_enclosed.py::test_nothing_it_started_outlives_it_not_even_what_left_its_session",
@@ -196,6 +214,7 @@ GATEWAY = (
         "A slow start is not the call's time, and a silent server does not hold it up.",
         "mcp/test_sandboxed_servers.py::test_starting_a_server_is_not_the_calls_time",
         "mcp/test_sandboxed_servers.py::test_a_server_that_ignores_what_it_does_not_know_starts_soon",
+        "mcp/test_sandboxed_servers.py::test_who_listens_hears_when_a_server_that_was_not_waited_for_is_ready",
     ),
     _promise(
         "door.short_way", _SOURCE + ", measured", "A plain call takes a short way, and is refused as on the long one.",

@@ -53,7 +53,9 @@ async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep
     container.targets.refresh()
     registry = container.registry
     found = [await registry.find(entry.id) for entry in entries]
-    return ImportOut(items=[ServerOut.of(entry, registry.secret_names(entry)) for entry in found])
+    return ImportOut(
+        items=[ServerOut.of(entry, registry.secret_names(entry), await registry.sandboxing(entry)) for entry in found]
+    )
 
 
 @router.get("/mcps/export", summary="Export as mcp.json or server.json")

@@ -100,5 +100,6 @@ def _standings(listing: Listing) -> list[dict[str, Any]]:
         {"server": one.server, "status": one.status, "tools": one.tools}
         | ({"quarantined": one.quarantined} if one.quarantined else {})
         | ({"error": one.error} if one.error else {})
+        | ({"note": one.note} if one.note else {})
         for one in listing.servers
     ]

@@ -52,6 +52,30 @@ class OAuthIn(BaseModel):
     )
 
 
+class FolderShape(BaseModel):
+    """A folder that a local server may see."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(
+        min_length=1, max_length=4096, description="Absolute path without links, or `projects`: their repositories."
+    )
+    access: Literal["ro", "rw"] = Field("ro", description="Whether it may read (ro) or also write (rw).")
+
+
+class LimitsShape(BaseModel):
+    """What a local server may take; absent: as usual. Most hold for each of its processes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    memory_mib: int = Field(2048, ge=32, le=1_048_576, description="Memory of a process, in MiB.")
+    processes: int = Field(256, ge=4, le=65_536, description="Processes and threads, all together.")
+    open_files: int = Field(1024, ge=32, le=1_048_576, description="Open files of a process.")
+    file_mib: int = Field(1024, ge=1, le=1_048_576, description="Size of a file it writes, in MiB.")
+    scratch_mib: int = Field(256, ge=1, le=1_048_576, description="Its own /tmp, and its own home, in MiB each.")
+    cpu_seconds: int | None = Field(None, ge=1, le=31_536_000, description="Processor time of a process.")
+
+
 class _Settings(BaseModel):
     """What may be set and changed alike."""
 
@@ -76,6 +100,20 @@ class _Settings(BaseModel):
         default_factory=list, max_length=64, description="HTTP: names of headers that each user sets for themselves."
     )
     oauth: OAuthIn | None = Field(None, description="HTTP: log in with OAuth instead of setting a header.")
+    sandbox: Literal["preferred", "required", "off"] | None = Field(
+        None,
+        description="stdio: without a sandbox where the kernel refuses (preferred), never, or always (off). "
+        "Null: preferred, but off for docker and its like.",
+    )
+    network: Literal["none", "loopback", "full"] | None = Field(
+        None,
+        description="stdio, in a sandbox: no network, one of its own, or the machine's. "
+        "Null: none, but full for programs that download what they run (npx, uvx).",
+    )
+    folders: list[FolderShape] = Field(
+        default_factory=list, max_length=64, description="stdio, in a sandbox: folders of yours that it may see."
+    )
+    limits: LimitsShape = Field(default_factory=LimitsShape, description="stdio, in a sandbox: what it may take.")
     capabilities: list[Tag | CapabilityIn] = Field(
         default_factory=list,
         max_length=200,
@@ -174,6 +212,12 @@ class ServerOut(BaseModel):
     timeout_seconds: float = Field(description="Time limit of a call.")
     max_concurrency: int = Field(description="Calls at once.")
     priority: int = Field(description="Weight among equals.")
+    sandbox: str = Field(description="stdio: preferred, required or off.")
+    network: str = Field(description="stdio: none, loopback or full.")
+    folders: list[FolderShape] = Field(description="stdio: folders it may see.")
+    limits: LimitsShape = Field(description="stdio: what it may take.")
+    sandboxed: bool | None = Field(description="Whether it runs in a sandbox here; null: it is no local process.")
+    sandbox_note: str | None = Field(description="Why it does not.")
     health: Health = Field(description="What the last probe said.")
     health_error: str | None = Field(description="Why it is unhealthy.")
     latency_ms: float | None = Field(description="How long the last probe took.")
@@ -182,15 +226,24 @@ class ServerOut(BaseModel):
     probed_at: datetime | None = Field(description="When it was last probed.")
 
     @classmethod
-    def of(cls, entry: ServerEntry, secret_names: tuple[list[str], list[str]]) -> "ServerOut":
+    def of(
+        cls,
+        entry: ServerEntry,
+        secret_names: tuple[list[str], list[str]],
+        sandboxing: tuple[bool | None, str | None],
+    ) -> "ServerOut":
         """From a registry entry."""
         same = ("id", "target_id", "name", "description", "transport", "project_id", "command", "url", "enabled",
                 "can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds",
                 "max_concurrency", "priority", "health", "health_error", "latency_ms", "protocol_version",
-                "probed_at")  # fmt: skip
+                "probed_at", "sandbox", "network")  # fmt: skip
         return cls(
             **{name: getattr(entry, name) for name in same},
             shared=entry.owner_id is None,
+            folders=[FolderShape.model_validate(folder) for folder in entry.folders],
+            limits=LimitsShape.model_validate(dict(entry.limits)),
+            sandboxed=sandboxing[0],
+            sandbox_note=sandboxing[1],
             args=list(entry.args),
             env_names=secret_names[0],
             header_names=secret_names[1],

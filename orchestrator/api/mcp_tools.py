@@ -79,6 +79,7 @@ class ServerStanding(BaseModel):
     tools: int = Field(description="How many of its tools are listed.")
     quarantined: int = Field(0, description="How many are held back until their definitions are approved.")
     error: dict[str, Any] | None = Field(description="What is wrong with it.")
+    note: str | None = Field(description="What to know of it, for example that it runs without a sandbox.")
 
 
 class ServerStandings(BaseModel):

@@ -33,7 +33,8 @@ Executor = Annotated[Caller, require(Scope.MCPS_EXECUTE)]
 
 
 async def _out(container: Container, caller: Caller, entry: ServerEntry) -> ServerOut:
-    return ServerOut.of(await _shown(container, caller, entry), container.registry.secret_names(entry))
+    sandboxing = await container.registry.sandboxing(entry)
+    return ServerOut.of(await _shown(container, caller, entry), container.registry.secret_names(entry), sandboxing)
 
 
 async def _shown(container: Container, caller: Caller, entry: ServerEntry) -> ServerEntry:

@@ -113,7 +113,8 @@ async def register_space(body: SpaceServerIn, caller: Registrar, container: Cont
     await container.registry.probe(entry, caller.user_id)
     container.targets.refresh()
     entry = await container.registry.find(entry.id)
-    return ServerOut.of(entry, container.registry.secret_names(entry))
+    registry = container.registry
+    return ServerOut.of(entry, registry.secret_names(entry), await registry.sandboxing(entry))
 
 
 @router.get("/user/spaces", summary="List your Spaces")

@@ -1,6 +1,7 @@
 """The demo's MCP servers: two third-party ones, registered over REST as programs and called once. Used by ``demo``.
 
-They come from ``requirements-demo.txt`` and run with the interpreter of the demo itself.
+They come from ``requirements-demo.txt`` and run with the interpreter of the demo itself, in a sandbox that shows them
+the repositories of projects.
 """
 
 import importlib.util
@@ -52,7 +53,7 @@ async def register_servers(api: Api, out: Console, step: Step) -> None:
 
 async def _register(api: Api, name: str, arguments: list[str]) -> None:
     """Register a program, or bring what an earlier run registered up to date."""
-    program = {"command": sys.executable, "args": arguments}
+    program = {"command": sys.executable, "args": arguments, "folders": [{"path": "projects"}]}
     known = [row async for row in api.every("/mcps") if row["name"] == name and not row["shared"]]
     if not known:
         await api.post("/mcps", {"name": name, "transport": "stdio", "description": "From PyPI.", **program})

@@ -16,6 +16,7 @@ from orchestrator.core.errors import InvalidInput, TooLarge
 from orchestrator.mcp.definition import DEFAULT_TIMEOUT_SECONDS, ServerDefinition, Transport, check
 from orchestrator.mcp.env_file import variables_of
 from orchestrator.mcp.placeholders import Inputs
+from orchestrator.sandbox.wish import OPEN, Wish
 
 MAX_BYTES = 1024 * 1024
 MAX_SERVERS = 500
@@ -24,12 +25,13 @@ _STDIO = frozenset({"stdio", "local"})
 _HTTP = frozenset({"http", "streamable_http", "streamable-http", "streamableHttp", "remote"})
 _FIELDS = frozenset(
     {"type", "transport", "command", "args", "env", "url", "serverUrl", "headers", "timeout", "timeout_seconds",
-     "envFile", "disabled", "enabled", "capabilities", "description"}
+     "envFile", "disabled", "enabled", "capabilities", "description",
+     "sandbox", "network", "folders", "limits"}
 )  # fmt: skip
 _FLAGS = frozenset({"can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle"})
 # Fields of other clients that mean nothing here: read and kept out, so that their files import without edits.
 _IGNORED = frozenset({"alwaysAllow", "autoApprove", "disabledTools", "gallery", "version", "cwd", "dev", "name",
-                      "tools", "trust", "oauth", "auth", "icon", "tags", "metadata", "$schema", "sandbox",
+                      "tools", "trust", "oauth", "auth", "icon", "tags", "metadata", "$schema",
                       "sandboxEnabled", "headersHelper", "alwaysLoad"})  # fmt: skip
 _NO_ID = UUID(int=0)
 
@@ -50,6 +52,7 @@ class ServerEntry:
     capabilities: tuple[str, ...] = ()
     description: str = ""
     flags: Mapping[str, bool] = field(default_factory=dict)
+    sandbox: Wish = OPEN
 
     def definition(self, id: UUID) -> ServerDefinition:
         """The entry as the pool wants it."""
@@ -63,6 +66,7 @@ class ServerEntry:
             url=self.url,
             headers=self.headers,
             timeout_seconds=self.timeout_seconds,
+            sandbox=self.sandbox,
         )
 
 
@@ -150,10 +154,11 @@ class _Reader:
         self._refuse_unknown(raw)
         transport = self._transport(raw)
         stdio = transport == "stdio"
+        command = self._text(raw, "command") if stdio else None
         return ServerEntry(
             name=name,
             transport=transport,
-            command=self._text(raw, "command") if stdio else None,
+            command=command,
             args=self._texts(raw, "args") if stdio else (),
             env={**self._env_file(raw), **self._mapping(raw, "env")} if stdio else {},
             url=None if stdio else self._text(raw, "url" if "url" in raw else "serverUrl"),
@@ -162,6 +167,7 @@ class _Reader:
             enabled=self._flag(raw, "enabled", True) and not self._flag(raw, "disabled", False),
             capabilities=self._texts(raw, "capabilities"),
             description=self._text(raw, "description") if "description" in raw else "",
+            sandbox=self._sandbox(raw, command) if stdio else OPEN,
             flags={flag: self._flag(raw, flag, False) for flag in sorted(_FLAGS) if flag in raw},
         )
 
@@ -220,6 +226,24 @@ class _Reader:
         if not isinstance(value, bool):
             raise self._wrong(key, "true or false is expected.")
         return value
+
+    def _sandbox(self, raw: Mapping[str, Any], command: str | None) -> Wish:
+        folders, limits = raw.get("folders", []), raw.get("limits", {})
+        if not isinstance(folders, list):
+            raise self._wrong("folders", "A list of paths, or of objects with path and access, is expected.")
+        if not isinstance(limits, Mapping):
+            raise self._wrong("limits", "An object of numbers is expected.")
+        granted = [one if isinstance(one, Mapping) else {"path": one} for one in folders]
+        granted = [
+            {**one, "path": self._filled(one.get("path"), f"folders[{i}].path")} for i, one in enumerate(granted)
+        ]
+        # VS Code's sandbox is an object of rules for its own: passed over, as all that is of other clients.
+        given = {
+            name: self._text(raw, name)
+            for name in ("sandbox", "network")
+            if name in raw and not isinstance(raw[name], Mapping)
+        }
+        return Wish.of(**given, folders=granted, limits=limits, command=command, prefix=f"{self._place}.")
 
     def _timeout(self, raw: Mapping[str, Any]) -> float:
         key = "timeout_seconds" if "timeout_seconds" in raw else "timeout"

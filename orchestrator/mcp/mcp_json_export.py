@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from orchestrator.mcp.definition import DEFAULT_TIMEOUT_SECONDS, ServerDefinition
+from orchestrator.sandbox.wish import Wish
 
 Dialect = Literal["claude", "cursor", "vscode"]
 
@@ -45,6 +46,8 @@ def _entry(one: ServerDefinition, dialect: Dialect, secret: Callable[..., str]) 
         values: dict[str, Any] = {"type": "stdio", "command": one.command, "args": list(one.args)}
         if one.env:
             values["env"] = {name: secret(one, name, value, header=False) for name, value in one.env.items()}
+        if dialect == "claude":
+            values |= _sandbox_fields(one.sandbox, Wish.of(command=one.command))
     else:
         # Cursor finds out by itself which of the two it is.
         kind = {} if dialect == "cursor" else {"type": "sse" if one.transport == "sse" else "http"}
@@ -54,6 +57,13 @@ def _entry(one: ServerDefinition, dialect: Dialect, secret: Callable[..., str]) 
     if dialect == "claude" and one.timeout_seconds != DEFAULT_TIMEOUT_SECONDS:
         values["timeout"] = round(one.timeout_seconds * 1000)
     return values
+
+
+def _sandbox_fields(wish: Wish, usual: Wish) -> dict[str, Any]:
+    """What differs from the usual sandbox: fields of ours, which other clients pass over."""
+    fields: dict[str, tuple[Any, Any]] = {"sandbox": (wish.mode, usual.mode), "network": (wish.network, usual.network),
+              "folders": (wish.folder_values(), []), "limits": (wish.limit_values(), {})}  # fmt: skip
+    return {name: value for name, (value, plain) in fields.items() if value != plain}
 
 
 def _variable(text: str) -> str:

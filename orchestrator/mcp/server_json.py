@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.core.errors import InvalidInput
 from orchestrator.mcp.mcp_json import ServerEntry, check_entry, parse_mcp_json
 from orchestrator.mcp.placeholders import Inputs
+from orchestrator.sandbox.wish import Wish
 
 _RUNTIMES = {"npm": "npx", "pypi": "uvx", "oci": "docker", "nuget": "dnx"}
 _HINTS = {"npm": {"npx", "bunx"}, "pypi": {"uvx"}, "oci": {"docker", "podman"}, "nuget": {"dnx"}}
@@ -135,7 +136,8 @@ def _package(document: Mapping[str, Any], base: Mapping[str, Any], inputs: _Aske
         else:
             env = _named(package, "environmentVariables", place, inputs)
             command, *args = _command_line(kind, package, place, env, inputs)
-            return ServerEntry(**base, transport="stdio", command=command, args=tuple(args), env=env)
+            sandbox = Wish.of(command=command)
+            return ServerEntry(**base, transport="stdio", command=command, args=tuple(args), env=env, sandbox=sandbox)
     message = "; ".join(refused[:10]) or "the document has neither remotes nor packages"
     raise InvalidInput(message, field="packages" if refused else "remotes")
 

@@ -158,7 +158,13 @@ class Session:
             return ServerMisbehaved(f"MCP server {name!r} {self._stdio.misbehaved}.{said}")
         if self._client is None and self._stdio is not None and self._stdio.rubbish_lines:
             return ServerMisbehaved(f"MCP server {name!r} {why} and wrote no JSON-RPC to its stdout.{said}")
-        return ServerUnreachable(f"MCP server {name!r} {why}.{said}")
+        return ServerUnreachable(f"MCP server {name!r} {why}.{said}{self._enclosed_hint()}")
+
+    def _enclosed_hint(self) -> str:
+        """What to do where a server could not even be greeted, perhaps for want of what its sandbox does not show."""
+        if self._client is not None or self.started is None or not self.started.enclosed:
+            return ""
+        return " It runs in a sandbox: what it needs beside its own program is granted in folders and network."
 
     def tail(self) -> str:
         """The last words of a local server, without the secrets of its entry."""

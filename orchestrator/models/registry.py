@@ -49,6 +49,10 @@ class McpServer(Identified, Stamped, Base):
     timeout_seconds: Mapped[float] = mapped_column(default=60.0, server_default="60")
     max_concurrency: Mapped[int] = mapped_column(default=32, server_default="32")
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    sandbox: Mapped[str] = mapped_column(default="preferred", server_default="preferred")
+    network: Mapped[str] = mapped_column(default="none", server_default="none")
+    folders: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     health: Mapped[Health] = mapped_column(default=Health.UNKNOWN, server_default=Health.UNKNOWN.value)
     health_error: Mapped[str | None]
     latency_ms: Mapped[float | None]

@@ -17,7 +17,7 @@ import structlog
 from orchestrator.core.child_process import end_child
 from orchestrator.core.errors import InvalidInput, NotConfigured
 from orchestrator.sandbox import trees
-from orchestrator.sandbox.wish import PROJECTS, Folder, Wish
+from orchestrator.sandbox.wish import PROJECTS, Folder, Wish, is_too_much
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +112,7 @@ class Starter:
         }
         if any(one.path == PROJECTS for one in wish.folders):
             shown |= self._project_folders()
+        shown |= {path for path in trees.named(command) if self._may_show(path, wish)}
         paths = dict(sorted((dict.fromkeys(shown, "ro") | granted).items()))
         words = ["enclosed=1", f"network={wish.network}", f"home={HOME}", *wish.limits.words()]
         words += [f"{how}={path}" for path, how in paths.items()]
@@ -120,6 +121,17 @@ class Starter:
         ours = {"HOME": HOME, "TMPDIR": "/tmp"}  # noqa: S108 - a place of its own inside
         words += [f"env={name}={value}" for name, value in ours.items() if _inherited(environment, name)]
         return self._launched([*words, *([f"cwd={cwd}"] if cwd else [])], command)
+
+    def _may_show(self, path: str, wish: Wish) -> bool:
+        """Whether what an argument names is shown for reading: whoever wrote the entry meant it, but not too much.
+
+        Nothing in a folder that the program writes: it could put a link in its place.
+        """
+        real = os.path.realpath(path)
+        home = os.path.realpath(os.path.expanduser("~"))
+        writable = [one.path for one in wish.folders if one.writable]
+        inside = any(_within(place, folder) for folder in writable for place in (path, real))
+        return not (inside or is_too_much(path) or is_too_much(real) or self._is_hidden(path) or _within(home, real))
 
     def _project_folders(self) -> set[str]:
         """They are ours: made where they are not there yet, so that a server sees what comes later."""

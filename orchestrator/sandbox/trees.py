@@ -71,6 +71,13 @@ def needed(command: Sequence[str], environment: Mapping[str, str]) -> Sight:
     return finder.sight
 
 
+def named(command: Sequence[str]) -> set[str]:
+    """The files and folders that its arguments name: ``/path`` or ``--option=/path``."""
+    words = (word.partition("=")[2] if word.startswith("-") else word for word in command[1:])
+    paths = (word for word in words if word.startswith("/") and os.path.exists(word))
+    return {"/" + os.path.normpath(path).lstrip("/") for path in paths}
+
+
 def _is_program(path: str) -> bool:
     return os.path.isfile(path) and (path.endswith(_SCRIPTS) or os.access(path, os.X_OK))
 

@@ -15,6 +15,8 @@ Network = Literal["none", "loopback", "full"]
 
 _MEBIBYTE = 1024 * 1024
 _NEVER = frozenset({"/", "/dev", "/etc", "/home", "/proc", "/root", "/run", "/sys", "/usr", "/var"})
+_DOWNLOADERS = frozenset({"bunx", "deno", "dnx", "npm", "npx", "pipx", "pnpm", "pnpx", "uv", "uvx", "yarn"})
+_ELSEWHERE = frozenset({"docker", "nerdctl", "podman"})
 MAX_FOLDERS = 64
 PROJECTS = "projects"
 """In the place of a path: the repositories of the service's projects, for reading."""
@@ -82,14 +84,17 @@ class Wish:
     @classmethod
     def of(
         cls,
-        sandbox: str = "preferred",
-        network: str = "none",
+        sandbox: str | None = None,
+        network: str | None = None,
         folders: Sequence[Mapping[str, Any]] = (),
         limits: Mapping[str, Any] | None = None,
         *,
+        command: str | None = None,
         prefix: str = "",
     ) -> Self:
-        """From what stands in an entry; InvalidInput names the field at fault."""
+        """From what stands in an entry, the rest as ``command`` needs it; InvalidInput names the field at fault."""
+        usual_sandbox, usual_network = _usual(command or "")
+        sandbox, network = sandbox or usual_sandbox, network or usual_network
         if sandbox not in get_args(Mode):
             raise InvalidInput(f"One of {', '.join(get_args(Mode))} is expected.", field=f"{prefix}sandbox")
         if network not in get_args(Network):
@@ -114,6 +119,19 @@ OPEN = Wish(mode="off", network="full")
 """No sandbox: the program is only kept, so that nothing of it is left behind."""
 
 
+def _usual(command: str) -> tuple[Mode, Network]:
+    """Programs that download what they run ask for a network by that; those of containers bring a sandbox along."""
+    name = PurePosixPath(command).name
+    if name in _ELSEWHERE:
+        return "off", "full"
+    return "preferred", "full" if name in _DOWNLOADERS else "none"
+
+
+def is_too_much(path: str) -> bool:
+    """Whether a path shows more than one program has to do with."""
+    return path in _NEVER or path.startswith(("/proc/", "/sys/", "/dev/"))
+
+
 def _folder(given: Mapping[str, Any], place: str) -> Folder:
     path, access = given.get("path"), given.get("access", "ro")
     if access not in ("ro", "rw"):
@@ -127,7 +145,7 @@ def _folder(given: Mapping[str, Any], place: str) -> Folder:
     clean = str(PurePosixPath(path))
     if ".." in PurePosixPath(clean).parts:
         raise InvalidInput("A path without .. is expected.", field=f"{place}.path")
-    if clean in _NEVER or clean.startswith(("/proc/", "/sys/", "/dev/")):
+    if is_too_much(clean):
         raise InvalidInput(f"{clean} is too much to grant.", field=f"{place}.path")
     return Folder(clean, access == "rw")
 

@@ -16,6 +16,7 @@ from orchestrator.mcp import mcp_json
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.services.entry_rules import check_oauth, check_own_names
 from orchestrator.services.server_entry import ServerEntry
+from orchestrator.services.server_sandbox import columns_of, wish_of
 
 
 def row_of(
@@ -49,6 +50,7 @@ def row_of(
             "url": definition.url,
             "timeout_seconds": definition.timeout_seconds,
             "max_concurrency": definition.max_concurrency,
+            **columns_of(wish_of(values)),
             "secrets_encrypted": secretbox.encrypt(json.dumps(secrets)) if any(secrets.values()) else None,
         }
     )
@@ -98,6 +100,7 @@ def imported_values(found: mcp_json.ServerEntry) -> dict[str, Any]:
         | {
             "description": found.description,
             "capabilities": list(found.capabilities),
+            **(columns_of(found.sandbox) if found.transport == "stdio" else {}),
         }
     )
 
@@ -106,9 +109,10 @@ def values_of(entry: ServerEntry) -> dict[str, Any]:
     """What an entry says, as the registry takes it; without its secrets."""
     names = ("name", "transport", "description", "project_id", "command", "url", "enabled", "can_run_on_user_space",
              "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds", "max_concurrency",
-             "priority")  # fmt: skip
+             "priority", "sandbox", "network", "limits")  # fmt: skip
     return {name: getattr(entry, name) for name in names} | {
         "args": list(entry.args),
+        "folders": list(entry.folders),
         "user_env": list(entry.user_env),
         "user_headers": list(entry.user_headers),
         "oauth": dict(entry.oauth) if entry.oauth else None,

@@ -53,6 +53,7 @@ class Standing:
     tools: int
     quarantined: int = 0
     error: Mapping[str, Any] | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -109,7 +110,7 @@ class McpCatalogue:
         for of_found, of_shown, listing in known.listings:
             if _said_same(of_found, found) and _shown_same(of_shown, shown):
                 return listing
-        made = self._listing(known, found, shown)
+        made = self._listing(known, found, shown, [await self._note(entry) for entry in entries])
         # Those of what servers said before would keep all of its tools in memory.
         others = [one for one in known.listings if _said_same(one[0], found)]
         known.listings = [(found, shown, made), *others[: _MOST_LISTINGS - 1]]
@@ -124,14 +125,16 @@ class McpCatalogue:
             found[index] = answer
         return [one for one in found if one is not None]
 
-    def _listing(self, known: _Known, found: list[_Now], shown: list[Sequence[ToolInfo]]) -> Listing:
+    def _listing(
+        self, known: _Known, found: list[_Now], shown: list[Sequence[ToolInfo]], notes: list[str | None]
+    ) -> Listing:
         parts = list(zip(known.labels.items(), found, shown, strict=True))
         offered = _offered(known.endpoint, ((label, entry, now.tools) for (label, entry), now, _ in parts))
         if not offered.keys() <= known.tools.keys():
             known.tools = {**known.tools, **offered}
         standings = (
-            Standing(label, entry.id, now.status, len(left), now.quarantined, now.error)
-            for (label, entry), now, left in parts
+            Standing(label, entry.id, now.status, len(left), now.quarantined, now.error, note)
+            for ((label, entry), now, left), note in zip(parts, notes, strict=True)
         )
         # Names are given before anything is hidden: the same tool has the same name for everybody.
         hidden = {
@@ -189,6 +192,11 @@ class McpCatalogue:
             self._tables.clear()
         self._tables[key] = shared
         return shared
+
+    async def _note(self, entry: ServerEntry) -> str | None:
+        """What whoever sees the server should know: that it was to run in a sandbox and does not."""
+        sandboxed, why = await self._registry.sandboxing(entry)
+        return f"runs without a sandbox: {why}" if sandboxed is False and entry.sandbox != "off" else None
 
     async def _at_hand(self, caller: Caller, entry: ServerEntry) -> _Now | None:
         """What is known of a server without asking it; None where it has to be asked."""

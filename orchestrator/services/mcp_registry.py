@@ -30,6 +30,7 @@ from orchestrator.mcp.pool import Probe, ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
+from orchestrator.sandbox.starter import Starter
 from orchestrator.services import tool_pins
 from orchestrator.services.entry_rows import imported_values, row_of, values_of
 from orchestrator.services.entry_rules import kept_client_secret
@@ -37,6 +38,7 @@ from orchestrator.services.mcp_connections import ConnectionBearer, McpConnectio
 from orchestrator.services.mcp_credentials import McpCredentials
 from orchestrator.services.public_urls import check_url
 from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
+from orchestrator.services.server_sandbox import sandboxing, stored_wish, wish_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ class McpRegistry:
         database: Database,
         pool: ServerPool,
         secretbox: SecretBox,
+        starter: Starter,
         *,
         credentials: McpCredentials,
         connections: McpConnections,
@@ -65,6 +68,7 @@ class McpRegistry:
         self._secretbox = secretbox
         self.credentials = credentials
         self.connections = connections
+        self._starter = starter
         self._allow_stdio = allow_stdio
         self._allow_private_urls = allow_private_urls
         self._trust_first_sight = trust_first_sight
@@ -127,6 +131,7 @@ class McpRegistry:
         self._may_write(caller, values.get("transport"), shared)
         identifier = new_id()
         await self._may_reach(values.get("url"))
+        await self._may_grant(values)
         row = self._new_row(identifier, values, None if shared else caller.user_id)
         try:
             async with self._database.transaction() as connection:
@@ -144,6 +149,7 @@ class McpRegistry:
         for one in found:
             self._may_write(caller, one.transport, shared)
             await self._may_reach(one.url, f"mcpServers.{one.name}.url")
+            await self._may_grant(imported_values(one), f"mcpServers.{one.name}.")
             rows.append(self._new_row(new_id(), imported_values(one), None if shared else caller.user_id))
         try:
             async with self._database.transaction() as connection:
@@ -179,6 +185,7 @@ class McpRegistry:
         if entry.transport == "builtin":
             raise Conflict("a built-in server cannot be changed")
         await self._may_reach(values.get("url"))
+        await self._may_grant(values)
         env, headers = self._secrets(entry)
         whole = values_of(entry) | {"env": env, "headers": headers} | dict(values)
         if (oauth := whole["oauth"]) is not None:
@@ -252,6 +259,7 @@ class McpRegistry:
             credential=credential,
             connection=connection,
             bearer=bearer,
+            sandbox=stored_wish(entry),
         )
 
     def _pins(self, entry: ServerEntry) -> Pins | None:
@@ -291,6 +299,10 @@ class McpRegistry:
         """The names, never the values, of its environment variables and headers."""
         env, headers = self._secrets(entry)
         return sorted(env), sorted(headers)
+
+    async def sandboxing(self, entry: ServerEntry) -> tuple[bool | None, str | None]:
+        """Whether its server runs in a sandbox, None where it is no process of ours; and why it does not."""
+        return await sandboxing(entry, self._starter)
 
     async def probe(self, entry: ServerEntry, user_id: UUID | None = None) -> Probe:
         """Ask a server how it is and store what it said: health, latency, version and tools.
@@ -398,6 +410,11 @@ class McpRegistry:
     async def _may_reach(self, url: str | None, field: str = "url") -> None:
         if url:
             await check_url(url, field, allow_private=self._allow_private_urls)
+
+    async def _may_grant(self, values: Mapping[str, Any], prefix: str = "") -> None:
+        """Folders that are there and are not ours. Who may register a program at all is an admin: see _may_write."""
+        for folder in wish_of(values).folders:
+            await asyncio.to_thread(self._starter.check_folder, folder, f"{prefix}folders")
 
     def _row(self, identifier: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
         taken = [entry.name for entry in self._builtins]

@@ -56,6 +56,10 @@ class ServerEntry:
     timeout_seconds: float = 60.0
     max_concurrency: int = 32
     priority: int = 0
+    sandbox: str = "preferred"
+    network: str = "none"
+    folders: tuple[Mapping[str, Any], ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
     health: Health = Health.UNKNOWN
     health_error: str | None = None
     latency_ms: float | None = None
@@ -133,7 +137,7 @@ def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: Serv
         "id", "name", "transport", "description", "owner_id", "project_id", "command", "url", "secrets_encrypted",
         "enabled", "can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds",
         "max_concurrency", "priority", "health_error", "latency_ms", "protocol_version", "server_info", "probed_at",
-        "oauth",
+        "oauth", "sandbox", "network", "limits",
     )  # fmt: skip
     seen = tuple(ToolInfo.from_wire(tool) for tool in row["tools"])
     if before is not None and before.seen == seen:
@@ -144,6 +148,7 @@ def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: Serv
         args=tuple(row["args"]),
         user_env=tuple(row["user_env"]),
         user_headers=tuple(row["user_headers"]),
+        folders=tuple(row["folders"]),
         declared=tuple(row["capabilities"]),
         task_types=frozenset(row["task_types"]),
         tools=seen if pins is None else sort_tools(seen, pins).trusted,

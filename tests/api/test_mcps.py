@@ -251,3 +251,22 @@ async def test_what_cannot_be_registered_names_its_field(client: httpx.AsyncClie
     assert refused(await client.post("/mcps", json={"name": "code", "url": url}), 409, "conflict", "name")
     metadata = {"name": "one", "url": "http://169.254.169.254/mcp"}
     assert refused(await client.post("/mcps", json=metadata), 422, "invalid_input", "url")
+
+
+async def test_an_entry_tells_its_sandbox_and_refuses_folders_that_are_not_to_be_granted(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    folder = {"path": str(tmp_path), "access": "rw"}
+    given = {**TIME, "network": "loopback", "folders": [folder], "limits": {"memory_mib": 512}}
+    entry = await made(client, given)
+    assert (entry["sandbox"], entry["network"], entry["folders"]) == ("preferred", "loopback", [folder])
+    assert (entry["limits"]["memory_mib"], entry["limits"]["processes"]) == (512, 256)
+    assert entry["sandboxed"] is True or "kernel" in entry["sandbox_note"]
+    path = f"/mcps/{entry['id']}"
+    changed = (await client.patch(path, json={"sandbox": "off"})).json()
+    assert (changed["sandboxed"], changed["sandbox_note"], changed["folders"]) == (False, "its entry says so", [folder])
+    for wrong in ("/", "relative", "/proc/1", str(tmp_path / "absent"), "/srv/../etc"):
+        answer = await client.patch(path, json={"folders": [{"path": wrong}]})
+        assert answer.status_code == 422, wrong
+        assert answer.json()["field"].startswith("folders"), wrong
+    assert refused(await client.patch(path, json={"limits": {"memory_mib": 1}}), 422, "invalid_input")

@@ -12,6 +12,7 @@ from orchestrator.core.errors import InvalidInput
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.mcp_json import parse_mcp_json
 from orchestrator.mcp.mcp_json_export import Dialect, export_mcp_json
+from orchestrator.sandbox.wish import OPEN, Folder, Limits, Wish
 
 # Claude Code: code.claude.com/docs/en/mcp. ${VAR} and ${VAR:-default} in command, args, env, url and headers.
 CLAUDE = {
@@ -129,7 +130,9 @@ _SECRETS = st.integers(0, 10**8).map(lambda number: f"s3cret-{number}")
 
 
 def _local(name: str, **more: Any) -> ServerDefinition:
-    return ServerDefinition.build(id=uuid4(), name=name, transport="stdio", **{"command": "x", **more})
+    return ServerDefinition.build(
+        id=uuid4(), name=name, transport="stdio", **{"command": "x", "sandbox": Wish(), **more}
+    )
 
 
 def _remote(name: str, **more: Any) -> ServerDefinition:
@@ -162,6 +165,18 @@ def _asked(document: dict[str, Any], known: dict[str, dict[str, str]]) -> dict[s
         places = {one["name"]: one["field"].split(".", 3)[2:] for one in missing.details["inputs"]}
         return {name: known[kind][place].removeprefix("Bearer ") for name, (kind, place) in places.items()}
     return {}
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [OPEN, Wish("required", "loopback", (Folder("/srv/a"), Folder("/srv/b", writable=True)), Limits(memory_mib=64))],
+)
+@pytest.mark.parametrize("command", ["x", "npx", "docker"])
+def test_a_sandbox_that_is_not_the_usual_one_is_exported_and_read_back(wish: Wish, command: str) -> None:
+    one = _local("one", command=command, sandbox=wish)
+    (again,) = parse_mcp_json(export_mcp_json([one], "claude"))
+    assert again.sandbox == wish
+    assert "sandbox" not in json.dumps(export_mcp_json([one], "cursor"))
 
 
 def test_each_dialect_has_its_own_placeholders() -> None:

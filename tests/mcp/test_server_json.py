@@ -11,10 +11,13 @@ from orchestrator.core.errors import Conflict, InvalidInput
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.server_json import read_servers
 from orchestrator.mcp.server_json_export import SCHEMA, export_server_json
+from orchestrator.sandbox.wish import Wish
 
 
 def _local(name: str, **more: Any) -> ServerDefinition:
-    return ServerDefinition.build(id=uuid4(), name=name, transport="stdio", **{"command": "x", **more})
+    return ServerDefinition.build(
+        id=uuid4(), name=name, transport="stdio", **{"command": "x", "sandbox": Wish(), **more}
+    )
 
 
 def _remote(name: str, **more: Any) -> ServerDefinition:

@@ -115,8 +115,11 @@ async def worker(settings: Settings, service: Service) -> AsyncIterator[LightWor
 
 
 def local_server(name: str, *args: str, **more: Any) -> dict[str, Any]:
-    """What registers a Python program as a stdio server."""
-    return {"name": name, "transport": "stdio", "command": sys.executable, "args": list(args), **more}
+    """What registers a Python program as a stdio server, granted the folders of the files named beside its script."""
+    files = [Path(arg) for arg in args if arg.startswith("/") and not arg.endswith(".py")]
+    folders = [{"path": str(folder), "access": "rw"} for folder in sorted({file.parent for file in files})]
+    program = {"transport": "stdio", "command": sys.executable, "args": list(args), "folders": folders}
+    return {"name": name, **program, **more}
 
 
 async def register(container: Container, caller: Caller, *, shared: bool = False, **values: Any) -> Any:

@@ -69,8 +69,9 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 async def run(starter: Starter, script: str, *args: str, wish: Wish | None = None, **env: str) -> Ran:
-    """Run a Python script in the sandbox to its end."""
-    process = await spawn(starter, [PYTHON, "-c", script, *args], wish, env)
+    """Run a Python script in the sandbox to its end. Its arguments are put in: those of a command line are shown."""
+    whole = f"import sys; sys.argv[1:] = {list(args)!r}\n{script}"
+    process = await spawn(starter, [PYTHON, "-c", whole], wish, env)
     try:
         async with asyncio.timeout(60):
             out, err = await process.communicate()
