@@ -7,7 +7,6 @@ them in order.
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cryptography.fernet import Fernet
 
@@ -224,10 +223,9 @@ def build_container(settings: Settings) -> Container:
     followed = FollowedProjects(database, views, updates, settings.roots, most=settings.follow_projects)
     limits = _query_limits(settings)
     questions = PreparedQuestions(queries, limits)
-    starter = Starter(hidden=(settings.data_dir, Path(".env")), projects=(mirrors.root, worktrees.root))
-    reach = Limits(allow_private_urls=settings.allow_private_urls)
+    starter = Starter(hidden=(settings.data_dir, ".env"), projects=(mirrors.root, worktrees.root))
     builtins = (code_server(), graph_server(questions), diagnostics_server())
-    pool = ServerPool(builtins, starter=starter, limits=reach)
+    pool = ServerPool(builtins, starter=starter, limits=Limits(allow_private_urls=settings.allow_private_urls))
     registry = McpRegistry(
         database,
         pool,

@@ -162,9 +162,8 @@ class Session:
 
     def _enclosed_hint(self) -> str:
         """What to do where a server could not even be greeted, perhaps for want of what its sandbox does not show."""
-        if self._client is not None or self.started is None or not self.started.enclosed:
-            return ""
-        return " It runs in a sandbox: what it needs beside its own program is granted in folders and network."
+        enclosed = self._client is None and self.started is not None and self.started.enclosed
+        return " It runs in a sandbox: what else it needs is granted in folders and network." if enclosed else ""
 
     def tail(self) -> str:
         """The last words of a local server, without the secrets of its entry."""

@@ -52,7 +52,7 @@ class Starter:
     ``projects`` are those of our folders that an entry may be granted by that word.
     """
 
-    def __init__(self, hidden: Iterable[Path] = (), projects: Iterable[Path] = ()) -> None:
+    def __init__(self, hidden: Iterable[Path | str] = (), projects: Iterable[Path] = ()) -> None:
         self._hidden = tuple(os.path.realpath(path) for path in hidden)
         self._projects = tuple(os.path.abspath(path) for path in projects)
         self._verdict: Verdict | None = None
