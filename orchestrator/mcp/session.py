@@ -50,6 +50,7 @@ class Session:
         self.definition = definition
         self.why: str | None = None
         self.answered = False
+        self.expired = False
         self.ended = False
         self.closing = False
         self.opened_at = time.monotonic()
@@ -340,6 +341,7 @@ class Session:
         except MCPError as error:
             ours = translate(error, self.definition, self.tail(), during=what)
             if isinstance(ours, SessionExpired):
+                self.expired = True
                 self._mark_ended("says that the session has expired")
             elif self.ended and isinstance(ours, ServerUnreachable):
                 raise self.death() from error

@@ -308,6 +308,8 @@ class Supervisor:
             return
         self._session = None
         if not session.closing:
+            if session.expired and session.answered:
+                self._breaker.answered()  # it is there, and forgot us: what was missed before counts no more
             self._breaker.failed(session.death(), at_once=session.answered)
         self._dispose(session)
 
