@@ -65,3 +65,31 @@ export function useDeleteServer(id: string) {
     },
   });
 }
+
+/** How the caller's own calls reach a server that wants OAuth. */
+export function useConnection(id: string, wanted: boolean) {
+  return useQuery({
+    queryKey: [...SERVERS, id, "connection"],
+    enabled: wanted,
+    queryFn: () =>
+      unwrap(api.GET("/api/v1/mcps/{server_id}/connection", { params: { path: { server_id: id } } })),
+  });
+}
+
+/** Begin the log-in at the server's own authorization server; the browser leaves for it. */
+export function useConnect(id: string) {
+  return useMutation({
+    mutationFn: () =>
+      unwrap(api.POST("/api/v1/mcps/{server_id}/connect", { params: { path: { server_id: id } } })),
+    onSuccess: ({ url }) => window.location.assign(url),
+  });
+}
+
+export function useDisconnect(id: string) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: () =>
+      unwrap(api.DELETE("/api/v1/mcps/{server_id}/connect", { params: { path: { server_id: id } } })),
+    onSettled: () => cache.invalidateQueries({ queryKey: SERVERS }),
+  });
+}

@@ -22,6 +22,9 @@ const TONES: Record<string, Tone> = {
   degraded: "warn",
   awaiting_consent: "warn",
   awaiting_input: "warn",
+  connected: "good",
+  needs_login: "warn",
+  expired: "warn",
 };
 
 interface Props {

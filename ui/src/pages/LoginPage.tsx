@@ -1,8 +1,9 @@
 import { Button, Divider, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { Link, Navigate, useSearchParams } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { asProblem, Problem } from "../api/problem.ts";
 import { useLogin, useProfile } from "../api/session.ts";
+import { GoTo } from "../components/GoTo.tsx";
 import { OutsideLogins } from "../components/OutsideLogins.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { AuthFrame } from "../layout/AuthFrame.tsx";
@@ -17,7 +18,7 @@ export function LoginPage() {
   const [password, setPassword] = useState("");
   const next = safeNext(params.get("next"));
   const here = params.has("next") ? `?${new URLSearchParams({ next })}` : "";
-  if (profile.data) return <Navigate to={next} replace />;
+  if (profile.data) return <GoTo path={next} />;
   const fields = login.error ? asProblem(login.error).fields : {};
   return (
     <AuthFrame

@@ -1,8 +1,9 @@
 import { Button, Divider, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
-import { Link, Navigate, useSearchParams } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { asProblem } from "../api/problem.ts";
 import { useProfile, useRegister } from "../api/session.ts";
+import { GoTo } from "../components/GoTo.tsx";
 import { OutsideLogins } from "../components/OutsideLogins.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { AuthFrame } from "../layout/AuthFrame.tsx";
@@ -16,7 +17,7 @@ export function RegisterPage() {
   const [form, setForm] = useState({ display_name: "", email: "", password: "" });
   const next = safeNext(params.get("next"));
   const here = params.has("next") ? `?${new URLSearchParams({ next })}` : "";
-  if (profile.data) return <Navigate to={next} replace />;
+  if (profile.data) return <GoTo path={next} />;
   const fields = register.error ? asProblem(register.error).fields : {};
   const bind = (name: keyof typeof form) => ({
     value: form[name],

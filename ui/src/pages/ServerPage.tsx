@@ -11,6 +11,7 @@ import { PageHeader } from "../components/PageHeader.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
 import { TimeAgo } from "../components/TimeAgo.tsx";
+import { Connection } from "./server/Connection.tsx";
 import { HeldBack } from "./server/HeldBack.tsx";
 import { ToolList } from "./server/ToolList.tsx";
 
@@ -78,9 +79,18 @@ function Shown({ server }: { server: McpServer }) {
               "Probed",
               server.transport === "builtin" ? "in process" : <TimeAgo key="at" at={server.probed_at} />,
             ],
+            ...(server.sandboxed === null
+              ? []
+              : [
+                  ["Sandbox", server.sandboxed ? server.sandbox : `none: ${server.sandbox_note}`] as [
+                    string,
+                    string,
+                  ],
+                ]),
             ["Capabilities", <CapabilityTags key="tags" capabilities={server.capabilities} />],
           ]}
         />
+        <Connection server={server} />
         {server.transport !== "builtin" && <HeldBack serverId={server.id} />}
         <ToolList serverId={server.id} />
       </Stack>

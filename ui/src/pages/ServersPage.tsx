@@ -1,7 +1,8 @@
-import { Button, Skeleton, Table } from "@mantine/core";
+import { Button, Skeleton, Table, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlugConnected, IconPlus } from "@tabler/icons-react";
-import { Link, useNavigate } from "react-router";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import { Problem } from "../api/problem.ts";
 import { useServers } from "../api/servers.ts";
 import type { McpServer } from "../api/types.ts";
 import { CapabilityTags } from "../components/CapabilityTags.tsx";
@@ -30,6 +31,7 @@ export function ServersPage() {
           </Button>
         }
       />
+      <LoggedIn />
       <ImportServers opened={adding} onClose={add.close} />
       <ProblemAlert error={servers.error} onRetry={() => void servers.refetch()} />
       {servers.isPending && <Skeleton height={180} radius="md" />}
@@ -50,6 +52,20 @@ export function ServersPage() {
         </Panel>
       )}
     </>
+  );
+}
+
+/** How a log-in at a server's own authorization server ended; it sends people back here. */
+function LoggedIn() {
+  const [params] = useSearchParams();
+  const failed = params.get("error");
+  if (failed)
+    return <ProblemAlert error={new Problem(0, { code: failed, detail: "The log-in was not finished." })} />;
+  if (!params.has("connected")) return null;
+  return (
+    <Text size="sm" role="status" mb="sm">
+      You are logged in there now; its tools are yours to use.
+    </Text>
   );
 }
 
