@@ -49,10 +49,7 @@ class Session:
     ) -> None:
         self.definition = definition
         self.why: str | None = None
-        self.answered = False
-        self.expired = False
-        self.ended = False
-        self.closing = False
+        self.answered = self.expired = self.ended = self.closing = False
         self.opened_at = time.monotonic()
         self._start_seconds = start_seconds
         self._on_end = on_end
