@@ -16,8 +16,9 @@ from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
-from orchestrator.core.errors import CredentialsNeeded, InvalidInput
+from orchestrator.core.errors import CredentialsNeeded, InvalidInput, NotFound
 from orchestrator.core.ids import new_id
 from orchestrator.core.routing import Health
 from orchestrator.core.secretbox import SecretBox
@@ -172,8 +173,11 @@ class McpCredentials:
         made = insert(McpCredential).values(id=new_id(), user_id=user_id, server_id=server_id, **values)
         stamped = {**values, "updated_at": datetime.now(UTC)}
         made = made.on_conflict_do_update(index_elements=["user_id", "server_id"], set_=stamped)
-        async with self._database.transaction() as connection:
-            await connection.execute(made)
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(made)
+        except IntegrityError as error:  # built in, or deleted a moment ago
+            raise NotFound("no such MCP server that keeps credentials", field="server_id") from error
         self.forget(user_id)
 
     def _own(self, entry: ServerEntry) -> tuple[dict[str, str], dict[str, str]]:

@@ -257,7 +257,7 @@ async def test_an_entry_tells_its_sandbox_and_refuses_folders_that_are_not_to_be
     client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     folder = {"path": str(tmp_path), "access": "rw"}
-    given = {**TIME, "network": "loopback", "folders": [folder], "limits": {"memory_mib": 512}}
+    given = {**TIME, "sandbox": "preferred", "network": "loopback", "folders": [folder], "limits": {"memory_mib": 512}}
     entry = await made(client, given)
     assert (entry["sandbox"], entry["network"], entry["folders"]) == ("preferred", "loopback", [folder])
     assert (entry["limits"]["memory_mib"], entry["limits"]["processes"]) == (512, 256)

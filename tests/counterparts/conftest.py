@@ -98,9 +98,21 @@ async def over_stdio(
             "fetch": [sys.executable, "-m", "mcp_server_fetch", "--ignore-robots-txt", "--allow-private-ips"],
         }
         env = {"memory": {"MEMORY_FILE_PATH": str(repository.parent / "memory.json")}}
+        # In their sandboxes, but for what their work is: a page to fetch, a file to remember in.
+        granted: dict[str, dict[str, Any]] = {
+            "fetch": {"network": "full"},
+            "memory": {"folders": [{"path": str(repository.parent), "access": "rw"}]},
+        }
         entries = [
             await register(
-                service.container, ada, name=name, transport="stdio", command=command, args=args, env=env.get(name, {})
+                service.container,
+                ada,
+                name=name,
+                transport="stdio",
+                command=command,
+                args=args,
+                env=env.get(name, {}),
+                **granted.get(name, {}),
             )
             for name, (command, *args) in commands.items()
         ]
