@@ -64,7 +64,7 @@ class Asked:
 class RefusedAtClient(OAuthRefused):
     """A request that its own client made wrongly: the browser takes the error to ``location``."""
 
-    def __init__(self, message: str, error: str, location: str) -> None:
+    def __init__(self, message: str, error: str = "invalid_request", location: str = "/") -> None:
         super().__init__(message, details={"error": error})
         self.location = location
 
