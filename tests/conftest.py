@@ -24,6 +24,7 @@ from orchestrator.config import Settings
 from orchestrator.embedded.folder import Lock
 from orchestrator.embedded.pair import Embedded, start_embedded
 from orchestrator.embedded.processes import end_everything_below
+from tests.launches import LAUNCHES
 
 _ROOT = Path(__file__).parents[1]
 _PREFIX = "orchestrator-test-"
@@ -34,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nothing of the developer's own environment reaches a test."""
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_launches() -> Iterator[None]:
+    """Query servers and indexers are forked from a process that has imported them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orchestrator.kg.query.daemons._start", LAUNCHES.start)
+        yield
+    LAUNCHES.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """One lock per project and purpose, held across processes. Used by mirrors and worktrees.
 
 An flock on a file: the kernel lets go of it when its holder dies, so nothing stays locked after kill -9. Whoever gets
-the lock of a file that was removed meanwhile begins again with the file that is there now, so two never hold it.
+the lock of a file that was removed meanwhile begins again with the file that is there now. A file is removed as the
+last thing a holder does: the next one may hold its successor from then on, so two never hold it at once.
 """
 
 import asyncio
@@ -16,8 +17,19 @@ from orchestrator.core.errors import TimedOut
 _FIRST_WAIT, _LONGEST_WAIT = 0.005, 0.1
 
 
+class Hold:
+    """A lock while it is held."""
+
+    def __init__(self) -> None:
+        self.ends_for_good = False
+
+    def end_for_good(self) -> None:
+        """Remove the lock file at the end of the hold, because what it guards is gone."""
+        self.ends_for_good = True
+
+
 @asynccontextmanager
-async def held(path: Path, timeout: float = 120.0) -> AsyncIterator[None]:
+async def held(path: Path, timeout: float = 120.0) -> AsyncIterator[Hold]:
     """Hold the lock file for the body; TimedOut when another holder keeps it longer than ``timeout`` seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
@@ -28,14 +40,16 @@ async def held(path: Path, timeout: float = 120.0) -> AsyncIterator[None]:
             await _wait(handle, end)
             if not _is_there(path, handle):
                 continue
-            yield
+            hold = Hold()
+            yield hold
+            if hold.ends_for_good:
+                _remove(path)
             return
         finally:
             os.close(handle)
 
 
-def remove(path: Path) -> None:
-    """Remove a lock file that the caller holds, because what it guards is gone for good."""
+def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 

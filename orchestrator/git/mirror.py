@@ -17,7 +17,7 @@ from orchestrator.git import tree
 from orchestrator.git.address import pinned_settings, refuse_link_local
 from orchestrator.git.credential import Credential, Login, login_for
 from orchestrator.git.local import remove_tree
-from orchestrator.git.lock import held, remove
+from orchestrator.git.lock import held
 from orchestrator.git.program import run_git
 from orchestrator.git.progress import OnProgress, watch
 from orchestrator.git.templates import Author, import_stream
@@ -171,14 +171,14 @@ class Mirrors:
 
     async def delete(self, project_id: UUID) -> None:
         """Remove the mirror; quiet when there is none. Its worktrees are removed by Worktrees."""
-        async with held(self.lock_path(project_id, "mirror")):
+        async with held(self.lock_path(project_id, "mirror")) as hold:
             await self._sweep(project_id)
             path = self.path(project_id)
             if path.is_dir():
                 doomed = self._temporary(project_id)
                 path.rename(doomed)
                 await remove_tree(doomed)
-            remove(self.lock_path(project_id, "mirror"))
+            hold.end_for_good()
 
     async def _source_of(
         self, location: str, credential: Credential | None, on_progress: OnProgress | None, timeout: float

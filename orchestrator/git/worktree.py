@@ -17,7 +17,7 @@ from uuid import UUID
 
 from orchestrator.core.errors import Conflict, InvalidInput, RepositoryFailed, TooLarge
 from orchestrator.git.local import remove_tree
-from orchestrator.git.lock import held, remove
+from orchestrator.git.lock import Hold, held
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.program import run_git
 from orchestrator.git.tree import FileEntry, check_commit
@@ -102,12 +102,12 @@ class Worktrees:
 
     async def delete(self, project_id: UUID) -> None:
         """Delete everything of a project here: its work trees and shared checkouts."""
-        async with self._held(project_id):
+        async with self._held(project_id) as hold:
             await remove_tree(self.root / str(project_id))
             mirror = self._mirrors.path(project_id)
             if mirror.is_dir():
                 await run_git("worktree", "prune", "--expire", "now", cwd=mirror)
-            remove(self._mirrors.lock_path(project_id, "worktrees"))
+            hold.end_for_good()
 
     async def is_dirty(self, worktree: Worktree) -> bool:
         """Whether anything in it is not committed, new files included."""
@@ -134,7 +134,7 @@ class Worktrees:
             raise InvalidInput("A work tree's name has letters, digits, '-', '_' and single dots.", field="name")
         return self.root / str(project_id) / name
 
-    def _held(self, project_id: UUID) -> AbstractAsyncContextManager[None]:
+    def _held(self, project_id: UUID) -> AbstractAsyncContextManager[Hold]:
         return held(self._mirrors.lock_path(project_id, "worktrees"))
 
     async def _measured(self, project_id: UUID, commit: str) -> tuple[FileEntry, ...]:

@@ -6,10 +6,10 @@ the tests of both eras fail when one of them changes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import anyio
 import structlog
@@ -53,6 +53,7 @@ _UNKNOWN_VERSION = "2025-11-25"
 _SILENCE_SECONDS = 1.5
 _CANCEL_SECONDS = 2.0
 
+Result = TypeVar("Result")
 OnChange = Callable[[str, Mapping[str, Any]], None]
 """Told the method and the parameters of a notice that belongs to no call."""
 
@@ -114,21 +115,25 @@ class RelaySession(ClientSession):
 
         Some servers ignore what they do not know. One that is merely slow reads this question first.
         """
-        asked = asyncio.ensure_future(super().send_discover(version))
+        asked = _asking(super().send_discover(version))
         try:
             await asyncio.wait({asked}, timeout=_SILENCE_SECONDS if self._impatient else None)
             if not asked.done() and self._greeting is None:
-                self._greeting = asyncio.ensure_future(super().initialize())
+                self._greeting = _asking(super().initialize())
                 await asyncio.wait({asked, self._greeting}, return_when=asyncio.FIRST_COMPLETED)
             if not asked.done() and self._greeting is not None and not _went_wrong(self._greeting):
                 raise MCPError(METHOD_NOT_FOUND, "It answers the older greeting.", "server/discover")
             answer = await asked
         finally:
             asked.cancel()
+        self.end_greeting()
+        return answer
+
+    def end_greeting(self) -> None:
+        """Wait no longer for the older era's answer."""
         if self._greeting is not None:
             self._greeting.cancel()
             self._greeting = None
-        return answer
 
     async def initialize(self) -> InitializeResult:
         """The greeting of the older era, the one under way if there is one."""
@@ -258,6 +263,13 @@ class RelaySession(ClientSession):
                 log.warning("mcp_notice_lost", method=method[:100], exc_info=True)
 
 
+def _asking(question: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    """The question as a task whose outcome is looked at even where whoever waited for it has gone."""
+    task = asyncio.get_running_loop().create_task(question)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
 def _went_wrong(task: asyncio.Task[Any]) -> bool:
     return not task.done() or task.cancelled() or task.exception() is not None
 
@@ -299,5 +311,8 @@ async def connected(
             read, write, capabilities, on_change, direct=getattr(transport, "direct", None), impatient=impatient
         ) as session,
     ):
-        await (session.initialize() if prefer_legacy else negotiate_auto(session))
+        try:
+            await (session.initialize() if prefer_legacy else negotiate_auto(session))
+        finally:
+            session.end_greeting()
         yield session

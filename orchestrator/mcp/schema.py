@@ -1,11 +1,13 @@
 """Checks arguments and results against a tool's JSON schema (2020-12), which a stranger wrote.
 
 Used by the pool before and after a call. Compiled validators are cached. Nothing is fetched, regular expressions run in
-linear time, and every check has a budget of steps, so that a hostile schema costs milliseconds and never hangs.
+linear time, and every check has a budget of steps: a few on the event loop, what takes more in a thread, and even there
+a hostile schema comes to its end soon.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -23,6 +25,9 @@ from orchestrator.mcp.result import ToolInfo
 
 MAX_SCHEMA_BYTES = 1024 * 1024
 MAX_STEPS = 50_000
+_STEPS_AT_LEAST = 10_000
+_STEPS_AT_ONCE = 500
+"""A step takes some 40 microseconds. Usual arguments take a dozen."""
 _SMALL_BYTES = 64 * 1024
 
 _steps: ContextVar[list[int]] = ContextVar("schema_steps")
@@ -117,17 +122,16 @@ def _dialect(schema: Any, schema_json: bytes) -> Any:
 
 @lru_cache(maxsize=2048)
 def _compiled(schema_json: bytes) -> Any:
-    """A validator for the schema, or ServerMisbehaved (not cached) when it is none."""
+    """A validator for the schema; what it raises is not cached: ServerMisbehaved where it is none, _TooCostlyError."""
     if len(schema_json) > MAX_SCHEMA_BYTES:
         raise ServerMisbehaved(f"A tool's schema has {len(schema_json)} bytes; the limit is {MAX_SCHEMA_BYTES}.")
     schema = orjson.loads(schema_json)
     kind = _dialect(schema, schema_json)
-    with _Budget(MAX_STEPS):
-        try:
-            kind.check_schema(schema, format_checker=_NO_FORMATS)
-        except (SchemaError, RecursionError, _TooCostlyError) as error:
-            message = getattr(error, "message", "it is too complicated")
-            raise ServerMisbehaved(f"A tool's schema is not valid: {message[:300]}") from error
+    try:
+        kind.check_schema(schema, format_checker=_NO_FORMATS)
+    except (SchemaError, RecursionError) as error:
+        message = getattr(error, "message", "it is too complicated")
+        raise ServerMisbehaved(f"A tool's schema is not valid: {message[:300]}") from error
     # An empty registry: a reference out of the document is an error, never a request.
     return kind(schema, registry=Registry())
 
@@ -145,27 +149,35 @@ class _Budget:
         _steps.reset(self._token)
 
 
-def _complaint(schema_json: bytes, value: Any, size: int) -> ValidationError | None:
-    validator = _compiled(schema_json)
-    with _Budget(min(MAX_STEPS + 4 * size, 20 * MAX_STEPS)):
+def _complaint(schema_json: bytes, value: Any, *, compiling: int, checking: int) -> ValidationError | None:
+    """The first complaint within these budgets of steps. Raises ServerMisbehaved, _TooCostlyError."""
+    with _Budget(compiling):
+        validator = _compiled(schema_json)
+    with _Budget(checking):
         try:
             error: ValidationError | None = next(validator.iter_errors(value), None)
             return error if error is None else best_match([error])
         except Unresolvable as missing:
             raise ServerMisbehaved(f"A tool's schema refers to what it does not hold: {missing}") from missing
-        except (RecursionError, _TooCostlyError) as costly:
-            raise ServerMisbehaved("A tool's schema takes too many steps to check.") from costly
+        except RecursionError as deep:
+            raise ServerMisbehaved("A tool's schema is nested too deeply.") from deep
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as broken:
             # A schema whose keywords hold the wrong types can pass the metaschema by way of references.
             raise ServerMisbehaved(f"A tool's schema cannot be applied: {broken}") from broken
 
 
 async def _check(schema_json: bytes, value: Any) -> ValidationError | None:
-    """Check here and now what is small; the rest in a thread, so that the event loop goes on."""
+    """Check here and now what is quickly done; the rest in a thread, so that the event loop goes on."""
     size = len(orjson.dumps(value))
     if size + len(schema_json) < _SMALL_BYTES:
-        return _complaint(schema_json, value, size)
-    return await asyncio.to_thread(_complaint, schema_json, value, size)
+        with suppress(_TooCostlyError):
+            return _complaint(schema_json, value, compiling=_STEPS_AT_ONCE, checking=_STEPS_AT_ONCE)
+    # What honest schemas take grows with them and with the value, not with the ways through them.
+    steps = min(_STEPS_AT_LEAST + 4 * size + len(schema_json) // 16, 20 * MAX_STEPS)
+    try:
+        return await asyncio.to_thread(_complaint, schema_json, value, compiling=MAX_STEPS, checking=steps)
+    except _TooCostlyError as costly:
+        raise ServerMisbehaved("A tool's schema takes too many steps to check.") from costly
 
 
 async def check_arguments(tool: ToolInfo, arguments: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from orchestrator.core.caller import ALL_SCOPES, Caller
 from orchestrator.core.ids import new_id
 from orchestrator.main import create_app
 from orchestrator.models import User
-from tests.console.conftest import node, npm
+from tests.console.conftest import node, npm_or_skip
 from tests.serving import free_port, serve_asgi
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +34,7 @@ _UNREACHABLE = re.compile(r"ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|NewConnec
 @pytest.fixture(scope="session")
 def suite() -> Path:
     """The suite's command line program."""
-    try:
-        npm("tests/conformance")
-    except AssertionError as error:
-        pytest.skip(f"npm does not answer: {str(error)[-300:]}")
-    return (
-        ROOT / "tests" / "conformance" / "node_modules" / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
-    )
+    return npm_or_skip("tests/conformance") / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
 
 
 @pytest.fixture(scope="session")

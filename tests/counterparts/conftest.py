@@ -17,7 +17,7 @@ from mcp_server_git.server import create_server as git_server
 from mcp_server_time.server import create_server as time_server
 
 from orchestrator.core.caller import Caller
-from tests.console.conftest import node, npm
+from tests.console.conftest import node, npm_or_skip
 from tests.mcp_door.conftest import Service, ada, container, register, service, token
 from tests.serving import serve_asgi
 
@@ -48,10 +48,7 @@ class House:
 @pytest.fixture(scope="session")
 def packages() -> Path:
     """The npm packages."""
-    try:
-        npm("tests/counterparts")
-    except AssertionError as error:
-        pytest.skip(f"npm does not answer: {str(error)[-300:]}")
+    npm_or_skip("tests/counterparts")
     return PACKAGES
 
 

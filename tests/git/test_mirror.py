@@ -13,7 +13,7 @@ from orchestrator.core.errors import Conflict, InvalidInput, NotFound, Repositor
 from orchestrator.git.address import pinned_settings
 from orchestrator.git.credential import Credential
 from orchestrator.git.diff import commit_all, push_branch
-from orchestrator.git.lock import held, remove
+from orchestrator.git.lock import held
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.templates import TEMPLATES, Author, template_files
 from orchestrator.git.url import parse_repository_url
@@ -297,12 +297,11 @@ async def test_a_deleted_project_leaves_no_lock_and_two_never_hold_a_removed_one
 
     async def hold_and_remove() -> None:
         nonlocal holders
-        async with held(lock):
+        async with held(lock) as hold:
             holders += 1
-            assert holders == 1
-            await asyncio.sleep(0)
-            remove(lock)
+            hold.end_for_good()
             await asyncio.sleep(0.01)
+            assert holders == 1
             holders -= 1
 
     await asyncio.gather(*(hold_and_remove() for _ in range(8)))

@@ -50,7 +50,9 @@ def run(tmp_path: Path) -> Run:
         root, traces = tmp_path / "tree", tmp_path / "traces"
         write_tree(root, tree)
         traces.mkdir(exist_ok=True)
-        plain = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **variables}
+        # Plugins of ours have no part in this, and take seconds to load.
+        settings = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        plain = {"PATH": os.environ["PATH"], **settings, **variables}
         environment = plain | tracing_environment(traces, root, plain)
         done = subprocess.run(
             [python, *command],
@@ -169,7 +171,7 @@ def test_nothing_is_written_by_programs_that_do_not_touch_the_tree(run: Run) -> 
 
 
 def test_workers_of_xdist_are_traced(run: Run) -> None:
-    tests = covered(run(*_PYTEST, "-n", "1"))
+    tests = covered(run(*_PYTEST, "-p", "xdist", "-n", "1"))
     assert {"Cart.add", "price"} <= tests["test_add"]
 
 

@@ -1,9 +1,7 @@
 """Pools that are closed, definitions of the fixture servers, and HTTP servers in child processes."""
 
 import asyncio
-import os
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +15,8 @@ from orchestrator.mcp.builtin_diagnostics import diagnostics_server
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.supervisor import Limits
+from tests.launches import LAUNCHES, Program
+from tests.serving import listens
 
 SERVERS = Path(__file__).parent / "servers"
 NOBODY = CallContext()
@@ -87,33 +87,24 @@ class HttpServer:
             self.port = probe.getsockname()[1]
         self._args, self._environment = args, environment
         self.form, self.era = "sse", "modern"
-        self.process: subprocess.Popen[bytes] | None = None
+        self._program: Program | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/mcp"
 
     def start(self) -> None:
-        command = [sys.executable, str(SERVERS / "over_http.py"), str(self.port), *self._args]
-        self.process = subprocess.Popen(command, env=os.environ | self._environment, stdout=subprocess.DEVNULL)
+        self._program = LAUNCHES.run(
+            SERVERS / "over_http.py", str(self.port), *self._args, environment=self._environment
+        )
 
     async def ready(self) -> None:
-        async with asyncio.timeout(30):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    await writer.wait_closed()
-                    return
+        await listens(self.port)
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(10)
-            self.process = None
+        if self._program is not None:
+            self._program.kill()
+            self._program = None
 
     def definition(self, **fields: object) -> ServerDefinition:
         return ServerDefinition.build(id=uuid4(), name="over-http", transport="streamable_http", url=self.url, **fields)

@@ -1,6 +1,7 @@
 """Servers that lie, hang, flood, die and print rubbish cost one clear error each and nothing else."""
 
 import asyncio
+import gc
 import json
 import time
 from pathlib import Path
@@ -95,6 +96,23 @@ async def test_a_server_that_never_answers_its_greeting_is_given_up(make_pool) -
     error = await _refusal(make_pool(start_seconds=0.5), hostile("silent"))
     assert isinstance(error, ServerUnreachable)
     assert "within 0.5 s" in error.message
+
+
+async def test_a_start_that_is_given_up_between_two_greetings_leaves_nothing_that_is_told_elsewhere(
+    make_pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second greeting fails when the connection closes; nobody waits for it, so asyncio would complain later."""
+    monkeypatch.setattr("orchestrator.mcp.relay._SILENCE_SECONDS", 0.05)
+    loop, told = asyncio.get_running_loop(), []
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+    try:
+        await _refusal(make_pool(start_seconds=0.5), hostile("silent"))
+        gc.collect()
+        await asyncio.sleep(0)
+    finally:
+        loop.set_exception_handler(handler)
+    assert told == []
 
 
 async def test_rubbish_instead_of_an_answer_is_reported_as_such(make_pool) -> None:

@@ -1,5 +1,6 @@
 """Schemas that strangers wrote: right answers for honest ones, quick refusals for hostile ones."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -64,6 +65,17 @@ async def test_a_hostile_schema_is_misbehaviour_at_once(schema: dict[str, Any]) 
     began = time.monotonic()
     assert isinstance(await _refusal(schema, {"a": [1]}), ServerMisbehaved)
     assert time.monotonic() - began < 5
+
+
+async def test_the_event_loop_goes_on_while_a_hostile_schema_is_looked_at() -> None:
+    schema = {"$ref": "#/$defs/a0", "$defs": _FORKS | {"a40": False}}
+    checking = asyncio.create_task(_refusal(schema, {"a": [1]}))
+    turns = 0
+    while not checking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert isinstance(checking.result(), ServerMisbehaved)
+    assert turns > 10
 
 
 async def test_a_catastrophic_pattern_costs_nothing() -> None:

@@ -1,14 +1,11 @@
 """Any client era against any server era and transport: every feature either works or says clearly why it cannot."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import mcp_types as types
 import pytest
 from mcp import Client, MCPError
@@ -16,8 +13,9 @@ from mcp.shared.exceptions import MCPDeprecationWarning
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
+from tests.launches import LAUNCHES
 from tests.mcp_door.conftest import Connect, approve_all, local_server, register, until
-from tests.serving import free_port
+from tests.serving import free_port, listens
 
 ERAS = Path(__file__).parents[1] / "mcp" / "servers" / "eras.py"
 BEHIND = [("modern", "stdio"), ("legacy", "stdio"), ("modern", "http"), ("legacy", "http"), ("legacy", "sse")]
@@ -32,27 +30,15 @@ async def behind(request: pytest.FixtureRequest, container: Container, ada: Call
         yield era, transport
         return
     port = free_port()
-    server = subprocess.Popen([sys.executable, str(ERAS), era, transport, str(port)])
+    server = LAUNCHES.run(ERAS, era, transport, str(port))
     try:
-        await asyncio.to_thread(_wait_for, port, server)
+        await listens(port)
         path = "sse" if transport == "sse" else "mcp"
         kind = "sse" if transport == "sse" else "streamable_http"
         await register(container, ada, name="eras", transport=kind, url=f"http://127.0.0.1:{port}/{path}")
         yield era, transport
     finally:
         server.kill()  # asked to stop, it would wait for us to hang up
-        server.wait(10)
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(500):
-        assert server.poll() is None
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/", timeout=5)
-        except httpx.TransportError:
-            continue
-        return
-    pytest.fail("the server does not listen")
 
 
 async def _named(_: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
@@ -70,12 +56,21 @@ def _text(result: Any) -> str:
     return "".join(part.text for part in result.content)
 
 
-async def test_what_is_listed_can_be_used(behind: tuple[str, str], connect: Connect) -> None:
+async def test_every_feature_works_or_says_why_it_cannot(
+    behind: tuple[str, str], connect: Connect, container: Container, ada: Caller, tmp_path: Path
+) -> None:
+    """All over one server: to start one, and a gateway before it, costs more than to use them."""
     async with connect() as client:
         await _tools_and_errors(client)
         await _progress(client)
         await _resources(client)
         await _prompts_and_completions(client)
+        await _cancellation(client, tmp_path / "mark")
+        await _nobody_to_ask(client)
+    async with connect(elicitation_callback=_named, sampling_callback=_thought) as client:
+        assert _text(await client.call_tool("eras__ask", {})) == "accept {'name': 'Ada'}"
+        assert _text(await client.call_tool("eras__think", {})) == "brain: so it is"
+    await _changes(connect, container, ada)
 
 
 async def _tools_and_errors(client: Client) -> None:
@@ -120,33 +115,20 @@ async def _prompts_and_completions(client: Client) -> None:
     assert (await client.complete(ref, {"name": "name", "value": "A"})).completion.values == ["Ada"]
 
 
-async def test_a_cancelled_call_is_cancelled_where_it_runs(
-    behind: tuple[str, str], connect: Connect, tmp_path: Path
-) -> None:
-    mark = tmp_path / "mark"
-    async with connect() as client:
-        call = asyncio.create_task(client.call_tool("eras__nap", {"mark": str(mark)}))
-        await until(mark.exists)
-        call.cancel()
-        await until(lambda: mark.read_text() == "cancelled")
+async def _cancellation(client: Client, mark: Path) -> None:
+    """A cancelled call is cancelled where it runs."""
+    call = asyncio.create_task(client.call_tool("eras__nap", {"mark": str(mark)}))
+    await until(mark.exists)
+    call.cancel()
+    await until(lambda: mark.read_text() == "cancelled")
 
 
-async def test_a_person_is_asked_in_the_middle_of_a_call(behind: tuple[str, str], connect: Connect) -> None:
-    async with connect(elicitation_callback=_named) as client:
-        assert _text(await client.call_tool("eras__ask", {})) == "accept {'name': 'Ada'}"
-
-
-async def test_the_clients_model_is_asked_in_the_middle_of_a_call(behind: tuple[str, str], connect: Connect) -> None:
-    async with connect(sampling_callback=_thought) as client:
-        assert _text(await client.call_tool("eras__think", {})) == "brain: so it is"
-
-
-async def test_a_client_that_cannot_be_asked_is_told_so(behind: tuple[str, str], connect: Connect) -> None:
-    async with connect() as client:
-        try:
-            told = _text(await client.call_tool("eras__ask", {}))
-        except MCPError as error:
-            told = error.message
+async def _nobody_to_ask(client: Client) -> None:
+    """A client that cannot be asked is told so."""
+    try:
+        told = _text(await client.call_tool("eras__ask", {}))
+    except MCPError as error:
+        told = error.message
     assert told
     assert not told.startswith("accept")
 
@@ -180,9 +162,8 @@ async def _listening(stack: AsyncExitStack, client: Client, heard: _Heard, uris:
     stack.callback(task.cancel)
 
 
-async def test_changes_are_announced_to_who_wants_to_know(
-    behind: tuple[str, str], connect: Connect, container: Container, ada: Caller
-) -> None:
+async def _changes(connect: Connect, container: Container, ada: Caller) -> None:
+    """Changes are announced to who wants to know."""
     heard = _Heard()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(message_handler=heard.message))

@@ -1,8 +1,6 @@
 """Calls that become tasks: ours, calls that take long, and tasks of servers behind us; followed, answered, stopped."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,9 +22,10 @@ from orchestrator.jobs.light import LightWorker
 from orchestrator.main import create_app
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.models.task_store import NewTask
+from tests.launches import LAUNCHES
 from tests.mcp_door.conftest import Connect, Service, local_server, make_caller, make_token, register
-from tests.mcp_door.test_eras import ERAS, _wait_for
-from tests.serving import free_port, serve_asgi
+from tests.mcp_door.test_eras import ERAS
+from tests.serving import free_port, listens, serve_asgi
 
 TASKS = Path(__file__).parents[1] / "mcp" / "servers" / "tasks.py"
 EXTENSION = "io.modelcontextprotocol/tasks"
@@ -283,16 +282,15 @@ async def test_a_question_of_a_call_kept_as_a_task_is_answered_through_it(
 async def two_servers(container: Container, ada: Caller) -> AsyncIterator[None]:
     """Two servers that give out the same ids, over HTTP."""
     ports = free_port(), free_port()
-    running = [subprocess.Popen([sys.executable, str(TASKS), "http", str(port)]) for port in ports]
+    running = [LAUNCHES.run(TASKS, "http", str(port)) for port in ports]
     try:
-        for name, port, server in zip(("one", "two"), ports, running, strict=True):
-            await asyncio.to_thread(_wait_for, port, server)
+        for name, port in zip(("one", "two"), ports, strict=True):
+            await listens(port)
             await register(container, ada, name=name, transport="streamable_http", url=f"http://127.0.0.1:{port}/mcp")
         yield
     finally:
         for server in running:
             server.kill()
-            server.wait(10)
 
 
 @pytest.mark.usefixtures("two_servers")

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from orchestrator.kg.facts import Skipped, SourceFile
 from orchestrator.kg.indexing.languages import language_of
+from orchestrator.kg.indexing.wanted import NEVER
 
 MAX_HASHED = 256 * 1024 * 1024
 _LONGEST_LINE = 200_000
-_NEVER = frozenset(
-    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".mypy_cache", ".ruff_cache"}
-)
 _LFS = b"version https://git-lfs.github.com/spec/"
 _HEAD = 200
 
@@ -36,14 +34,9 @@ def list_files(root: Path) -> list[str]:
     found: list[str] = []
     for folder, folders, names in os.walk(root, followlinks=False):
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
-        folders[:] = sorted(name for name in folders if name not in _NEVER and name not in linked)
+        folders[:] = sorted(name for name in folders if name not in NEVER and name not in linked)
         found += [os.path.relpath(Path(folder) / name, root) for name in [*names, *linked]]
     return sorted(found)
-
-
-def is_wanted(path: str) -> bool:
-    """Whether ``list_files`` would list the path, if it were there."""
-    return _NEVER.isdisjoint(path.split("/")[:-1])
 
 
 def read_files(root: Path, paths: Sequence[str]) -> Iterator[Read | Skipped]:

@@ -17,13 +17,12 @@ from typing import Any
 
 from orchestrator.core.errors import Conflict, InvalidInput, OrchestratorError, Unavailable
 from orchestrator.kg.indexing.live import LiveGraph
-from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.query.stay import leave_behind
 from orchestrator.kg.query.wire import pack, unpack
 from orchestrator.kg.snapshot import current_snapshot
 from orchestrator.kg.traces.ledger import Run
 
-SOCKET = "indexer"
 _REQUEST_SECONDS = 10.0
 _LARGEST_REQUEST = 64 * 1024 * 1024  # all paths of a large tree
 _REFRESH_SECONDS = 10.0
@@ -132,7 +131,7 @@ def main(arguments: list[str]) -> int:
         Indexer(folder, project_iri, listener, idle_seconds).serve()
         return 0
 
-    return leave_behind(socket_path(folder, SOCKET), serve)
+    return leave_behind(socket_path(folder, INDEXER), serve)
 
 
 if __name__ == "__main__":

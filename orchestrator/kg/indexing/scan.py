@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.core.errors import InvalidInput
-from orchestrator.kg.indexing.files import is_wanted, list_files
+from orchestrator.kg.indexing.files import list_files
+from orchestrator.kg.indexing.wanted import is_wanted
 
 _SETTLED_NS = 50_000_000
 _Stamp = tuple[int, int, int, int]

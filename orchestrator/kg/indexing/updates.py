@@ -16,9 +16,8 @@ from typing import Any
 from msgspec.structs import asdict
 
 from orchestrator.core.errors import NotFound, Unavailable
-from orchestrator.kg.indexing.indexer import SOCKET
 from orchestrator.kg.query.daemons import Launches, WentAwayError, exchange
-from orchestrator.kg.query.runtime_dir import socket_path
+from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.snapshot import current_snapshot, split_view, view_folder
 from orchestrator.kg.traces.ledger import Run
 
@@ -101,7 +100,7 @@ class GraphUpdates:
     async def stop(self, folder: Path) -> None:
         """End the folder's indexer, if one runs; an update under way finishes first."""
         with suppress(FileNotFoundError, ConnectionRefusedError, WentAwayError):
-            reader, writer = await asyncio.open_unix_connection(str(socket_path(folder, SOCKET)))
+            reader, writer = await asyncio.open_unix_connection(str(socket_path(folder, INDEXER)))
             await exchange(reader, writer, {"op": "stop"}, self._seconds)
 
     async def stop_below(self, root: Path) -> None:
@@ -129,7 +128,7 @@ class GraphUpdates:
         raise AssertionError("the last try returns or raises")
 
     async def _connect(self, folder: Path, project_iri: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        path = socket_path(folder, SOCKET)
+        path = socket_path(folder, INDEXER)
         deadline = time.monotonic() + self._seconds
         limits = (str(self._idle_seconds), str(self._memory_bytes))
         command = [sys.executable, "-m", "orchestrator.kg.indexing.indexer", os.fspath(folder), project_iri, *limits]

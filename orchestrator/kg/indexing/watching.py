@@ -10,7 +10,7 @@ from pathlib import Path
 import watchfiles
 
 from orchestrator.core.errors import Unavailable
-from orchestrator.kg.indexing.files import is_wanted
+from orchestrator.kg.indexing.wanted import is_wanted
 
 _STEP_MS = 10
 _LONGEST_BATCH_MS = 200

@@ -1,4 +1,4 @@
-"""Where the sockets of query servers live: a short, private folder of this user on this host.
+"""Where the sockets of query servers and indexers live: a short, private folder of this user on this host.
 
 A unix socket path may have about 100 bytes, so it cannot lie below the graph's own folder. Client and server use this.
 """
@@ -15,6 +15,8 @@ from orchestrator.core.errors import NotConfigured
 # Child processes are started here, so that ``-m orchestrator…`` finds this very code wherever the service was started.
 CODE_ROOT = Path(next(iter(orchestrator.__path__))).resolve().parent
 
+INDEXER = "indexer"
+"""Stands in for a snapshot in the socket path of a folder's indexer."""
 
 # What a socket path of about 100 bytes leaves for the folder around ours.
 _LONGEST_BASE = 36

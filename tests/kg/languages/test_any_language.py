@@ -91,7 +91,7 @@ def test_links_after_an_edit_are_those_of_a_new_reading(language: str) -> None:
     graph = Reading(facts, {path: families.link(path) for path in tree})
     told = {path: graph.told(path) for path in tree}
     chance = Random(language)
-    for _ in range(60):
+    for _ in range(30):
         path = chance.choice(sorted(path for path in tree if not path.endswith((".toml", ".mod"))))
         lines = tree[path].splitlines(keepends=True)
         at = chance.randrange(len(lines))
