@@ -19,11 +19,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.report import Row, row
-from orchestrator.kg.indexing.indexer import SOCKET
+from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
-from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.rdf.terms import literal
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 
@@ -107,7 +106,7 @@ def _new_function(text: str, run: int) -> str:
 def _pid(out: Path) -> int:
     """The indexer's process, as the kernel names who listens."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(socket_path(out, SOCKET)))
+        connection.connect(str(socket_path(out, INDEXER)))
         return int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), "little")
 
 

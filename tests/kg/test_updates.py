@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import NotFound
-from orchestrator.kg.indexing.indexer import SOCKET
+from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.kg.query.export import export_graph
-from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.snapshot import view_folder
 from tests.kg.conftest import PROJECT, Build
@@ -39,7 +38,7 @@ def indexer_pid(folder: Path) -> int | None:
     """The process behind the indexer's socket, as the kernel names it."""
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(str(socket_path(folder, SOCKET)))
+            connection.connect(str(socket_path(folder, INDEXER)))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         return int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 4), "little")

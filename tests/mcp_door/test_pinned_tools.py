@@ -21,8 +21,8 @@ from orchestrator.mcp.builtin import CallContext
 from orchestrator.services.agent_surroundings import PooledTools
 from orchestrator.services.task_service import TaskRequest
 from tests.mcp_door.conftest import Connect, Service, local_server, make_caller, make_token, until
-from tests.mcp_door.test_eras import _Heard, _wait_for
-from tests.serving import free_port
+from tests.mcp_door.test_eras import _Heard
+from tests.serving import free_port, listens
 
 PROGRAM = Path(__file__).parents[1] / "mcp" / "servers" / "rug_pull.py"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -102,7 +102,7 @@ async def rug(transport: str, api: httpx.AsyncClient, container: Container, tmp_
     port = free_port()
     server = subprocess.Popen([sys.executable, str(PROGRAM), str(made.file), str(port)])
     try:
-        _wait_for(port, server)
+        await listens(port)
         await made.register({"name": "rug", "transport": "streamable_http", "url": f"http://127.0.0.1:{port}/mcp"})
         yield made
     finally:
