@@ -19,10 +19,10 @@ from pathlib import Path
 import psutil
 
 from benchmarks.report import Row, row
-from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
+from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.rdf.terms import literal
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 

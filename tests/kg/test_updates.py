@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import NotFound
-from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.kg.query.export import export_graph
+from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 from orchestrator.kg.snapshot import view_folder
 from tests.kg.conftest import PROJECT, Build
