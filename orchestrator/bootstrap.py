@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
 
-from orchestrator.agents.catalogue import Catalogue
-from orchestrator.agents.llm_config import Endpoint
+from orchestrator.bootstrap_agents import agent_catalogue, watch_limits
 from orchestrator.config import Settings
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.eventlog.wake import Wake
@@ -185,7 +184,7 @@ class Container:
         """Runs agents."""
         return AgentExecutor(
             self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
-            AgentFaces(self.endpoints, self.catalogue), self.questions,
+            AgentFaces(self.endpoints, self.catalogue), self.questions, watch_limits(self.settings),
         )  # fmt: skip
 
     def graph_builder(self) -> GraphBuilder:
@@ -240,8 +239,9 @@ def build_container(settings: Settings) -> Container:
         trust_first_sight=settings.trust_first_sight,
     )
     agents = AgentService(
-        database, access, secretbox, Catalogue(_endpoint(settings)), allow_private_urls=settings.allow_private_urls
-    )
+        database, access, secretbox, agent_catalogue(settings, starter), allow_private_urls=settings.allow_private_urls,
+        allow_programs=settings.allow_stdio_servers,
+    )  # fmt: skip
     targets = TargetDirectory(database, registry, agents.targets)
     blobs = BlobStore(settings.data_dir / "blobs")
     slots = FreedSlots(database, writer)
@@ -340,10 +340,6 @@ def build_container(settings: Settings) -> Container:
         documents.aclose,
     ]
     return container
-
-
-def _endpoint(settings: Settings) -> Endpoint:
-    return Endpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key.get_secret_value())
 
 
 def _embeddings(settings: Settings) -> Embeddings | None:

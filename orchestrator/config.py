@@ -3,6 +3,7 @@
 ``DATABASE_URL`` and ``REDIS_URL`` empty means: start the embedded ones under ``DATA_DIR``.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -66,6 +67,18 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(SecretStr(""), description="Key for that endpoint.")
     llm_model: str = Field("", description="Model name llm agents use unless theirs says otherwise.")
 
+    agent_secrets: str = Field(
+        "",
+        description="Comma-separated names of variables of the service's environment, such as ANTHROPIC_API_KEY, that "
+        "ready-made coding agents are given, each only those it knows.",
+    )
+    stall_seconds: float = Field(
+        900.0, ge=0, description="An agent nothing is heard of for so long is ended as stalled. 0: never."
+    )
+    loop_repeats: int = Field(
+        10, ge=0, description="An agent that makes the same tool calls so often in a row is ended as looping. 0: never."
+    )
+
     embeddings_url: str = Field(
         "",
         description="OpenAI-compatible endpoint whose /embeddings let tools be found by meaning too; empty: by words.",
@@ -80,7 +93,7 @@ class Settings(BaseSettings):
         10.0, gt=0, description="A tool call that takes longer becomes a task, for MCP clients that know tasks."
     )
     allow_stdio_servers: bool = Field(
-        True, description="Whether admins of the service may register MCP servers that are local processes."
+        True, description="Whether admins of the service may register MCP servers and agents that are local processes."
     )
     trust_first_sight: bool = Field(
         True,
@@ -103,6 +116,8 @@ class Settings(BaseSettings):
     )
 
     light_workers: int = Field(1, ge=0, description="Light worker processes that `up` starts.")
+    agent_workers: int = Field(1, ge=0, description="Agent worker processes that `up` starts.")
+    agent_concurrency: int = Field(64, ge=1, description="Agents one agent worker runs at once.")
     heavy_workers: int = Field(1, ge=0, description="Heavy worker processes that `up` starts.")
     light_concurrency: int = Field(256, ge=1, description="Tool calls one light worker runs at once.")
     lease_seconds: float = Field(10.0, gt=0.5, description="How long an attempt's lease lasts without a heartbeat.")
@@ -140,6 +155,12 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """``project_roots`` as resolved paths."""
         return tuple(Path(part).expanduser().resolve() for part in self.project_roots.split(":") if part.strip())
+
+    @cached_property
+    def passed_on(self) -> dict[str, str]:
+        """What ``agent_secrets`` names, as far as it is set."""
+        names = [name.strip() for name in self.agent_secrets.split(",")]
+        return {name: os.environ[name] for name in names if os.environ.get(name)}
 
     @cached_property
     def base_url(self) -> str:

@@ -1,4 +1,4 @@
-"""Starts worker processes: light (one event loop), heavy (RQ, a forked process per attempt), monitor (loops).
+"""Starts worker processes: light and agents (one event loop), heavy (RQ, a process per attempt), monitor (loops).
 
 Called by the command line with its settings. Signals end each in order: nothing new is taken, what runs gets a grace.
 """
@@ -6,6 +6,7 @@ Called by the command line with its settings. Signals end each in order: nothing
 import asyncio
 import os
 import signal
+from importlib import import_module
 from typing import Protocol
 
 from orchestrator.bootstrap import build_container
@@ -13,7 +14,7 @@ from orchestrator.config import Settings
 from orchestrator.jobqueue.forking import work_until_asked_to_stop
 from orchestrator.jobqueue.queues import HEAVY_QUEUES
 from orchestrator.jobs import runner
-from orchestrator.jobs.light import LightWorker
+from orchestrator.jobs.light import AgentWorker, LightWorker
 from orchestrator.jobs.monitor import Monitor
 from orchestrator.logs import configure_logging
 
@@ -29,6 +30,12 @@ def run_light(settings: Settings) -> None:
     asyncio.run(_serve(settings, LightWorker))
 
 
+def run_agents(settings: Settings) -> None:
+    """Run a worker for agents until a signal. Its first program should not wait for the protocol's shapes to load."""
+    import_module("orchestrator.agents.acp.session")
+    asyncio.run(_serve(settings, AgentWorker))
+
+
 def run_monitor(settings: Settings) -> None:
     """Run a monitor until a signal."""
     asyncio.run(_serve(settings, Monitor))
@@ -41,7 +48,7 @@ def run_heavy(settings: Settings) -> None:
     work_until_asked_to_stop(settings.redis_url, HEAVY_QUEUES, runner.worker_id("heavy"))
 
 
-async def _serve(settings: Settings, make: type[LightWorker] | type[Monitor]) -> None:
+async def _serve(settings: Settings, make: type[LightWorker] | type[AgentWorker] | type[Monitor]) -> None:
     configure_logging(settings.log_level, as_json=settings.log_json)
     container = build_container(settings)
     try:

@@ -5,6 +5,7 @@ reason, and so does a test named here that does not exist. Add the promise with 
 """
 
 from tests.promise import promise as _promise
+from tests.promises_agents import AGENTS_THAT_CHANGE_CODE
 from tests.promises_gateway import GATEWAY
 from tests.promises_graph import GRAPH
 
@@ -356,4 +357,5 @@ HOUSE = (
 
 PROMISES = (
     *RUNNING, *ACCOUNTS, *PROJECTS, *SERVERS, *ROUTING, *TASKS, *GRAPH, *AGENTS, *SPACES, *HOUSE, *GATEWAY,
+    *AGENTS_THAT_CHANGE_CODE,
 )  # fmt: skip

@@ -16,11 +16,13 @@ from orchestrator.core.events import EventKind
 
 
 class AgentKind(StrEnum):
-    """How an agent works: by code alone, by questions to the graph, or by a language model with tools."""
+    """How an agent works: as a program of its own, by code, by the graph, by a model with tools, by a script."""
 
+    ACP = "acp"
     CODEMOD = "codemod"
     GRAPH_ANALYST = "graph-analyst"
     LLM = "llm"
+    SCRIPTED = "scripted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,49 @@ class Graph(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer a person may give. ``kind``: ``allow_once``, ``allow_always``, ``reject_once``, ``reject_always``."""
+
+    id: str
+    name: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What an agent wants to do and may need leave for. ``tool`` is its kind of work: ``edit``, ``execute``, …
+
+    ``paths`` are relative to the workspace where they lie in it; ``command`` is what would be run.
+    """
+
+    tool: str
+    title: str
+    paths: tuple[str, ...] = ()
+    command: str = ""
+    details: Any = None
+
+
+class People(Protocol):
+    """The people behind a run: rules speak for them first, then they are asked; what they say meanwhile is heard."""
+
+    async def permit(self, action: Action, choices: Sequence[Choice]) -> Choice | None:
+        """The choice that a rule or a person made; None when nobody agreed in time."""
+        ...
+
+    async def forbids(self, action: Action) -> str | None:
+        """Why a rule forbids this, or None; nobody is asked."""
+        ...
+
+    async def ask(self, question: str, choices: Sequence[Choice] = ()) -> str | None:
+        """A person's answer, the id of a choice where there are some; None when nobody answered in time."""
+        ...
+
+    async def said(self) -> Sequence[str]:
+        """What people told the running agent since this was last asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class AgentContext:
     """All an agent is given for one run. ``workspace``: its own worktree, or a checkout to read."""
 
@@ -118,6 +163,11 @@ class AgentContext:
     notes: str = ""
     """What a model should know of its surroundings, such as placeholders that tools understand."""
     limits: AgentLimits = AgentLimits()
+    people: People | None = None
+    readable: tuple[Path, ...] = ()
+    """Folders beside the workspace that a program of its own may read: where the worktree's git data is."""
+    earlier_session: str = ""
+    """The session of an earlier attempt, for agents that can take one up again."""
 
     def require_workspace(self) -> Path:
         """The files to work on, or NotFound when the task has no project."""

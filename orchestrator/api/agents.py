@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
 from orchestrator.api.task_models import TaskAccepted
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import InvalidInput
 from orchestrator.services.agent_service import AgentEntry, request_for, start
 
 router = APIRouter(tags=["agents"])
@@ -55,6 +56,33 @@ class LlmConfigIn(BaseModel):
     max_tokens: int = Field(1_000_000, ge=1, le=1_000_000_000, description="Tokens in and out per run.")
 
 
+class ProgramIn(BaseModel):
+    """How an agent that is a program of its own is started. Only an admin of the service may say so."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command: str = Field(min_length=1, max_length=1000, pattern=NO_NUL, description="The program, by name or path.")
+    args: list[Annotated[str, Field(max_length=4000, pattern=NO_NUL)]] = Field(
+        default_factory=list, max_length=100, description="Its arguments."
+    )
+    env: dict[Tag, Annotated[str, Field(max_length=10_000, pattern=NO_NUL)]] = Field(
+        default_factory=dict, max_length=100, description="Variables it gets; a secret belongs into `api_key`."
+    )
+    key_env: str = Field("", max_length=100, pattern=NO_NUL, description="The variable in which it gets `api_key`.")
+    sandbox: Literal["preferred", "required", "off"] | None = Field(None, description="Default: preferred.")
+    network: Literal["none", "loopback", "full"] | None = Field(None, description="Default: none.")
+    folders: list[dict[str, Any]] = Field(
+        default_factory=list, max_length=64, description="Folders it may see: `path`, and `access` ro or rw."
+    )
+    limits: dict[str, Any] = Field(default_factory=dict, max_length=16, description="Limits, as MCP servers have them.")
+    unruled: Literal["ask", "allow", "deny"] = Field(
+        "ask", description="What becomes of a permission request that no rule speaks of."
+    )
+    files: bool = Field(True, description="Whether it may read and write files of its worktree through us.")
+    terminals: bool = Field(True, description="Whether it may have us run commands in its worktree.")
+    mode: str = Field("", max_length=100, pattern=NO_NUL, description="Session mode to choose, where it has it.")
+
+
 class AgentIn(BaseModel):
     """An agent of one's own. What is left out comes from the template, if one is named."""
 
@@ -65,8 +93,11 @@ class AgentIn(BaseModel):
         None, max_length=100, pattern=NO_NUL, description="Template to start from; GET /agents/templates."
     )
     description: str | None = Field(None, max_length=2000, pattern=NO_NUL, description="What it is for.")
-    kind: Literal["llm"] | None = Field(None, description="How it works; default: the template's, else llm.")
-    config: LlmConfigIn | None = Field(None, description="How it works in detail.")
+    kind: Literal["llm", "acp"] | None = Field(
+        None, description="How it works; default: acp with a `program`, else the template's, else llm."
+    )
+    config: LlmConfigIn | None = Field(None, description="How a language model agent works in detail.")
+    program: ProgramIn | None = Field(None, description="How an acp agent is started.")
     capabilities: list[Tag] | None = Field(None, max_length=50, description="What it can do, beside language_model.")
     project_id: UUID | None = Field(None, description="Only for tasks of this project.")
     enabled: bool | None = Field(None, description="Whether tasks may go to it; default true.")
@@ -81,6 +112,7 @@ class AgentChange(BaseModel):
     name: Name = Field("", description="Its name.", validate_default=False)
     description: str = Field("", max_length=2000, pattern=NO_NUL, description="What it is for.")
     config: LlmConfigIn = Field(default_factory=LlmConfigIn, description="Fields named here replace the stored ones.")
+    program: ProgramIn | None = Field(None, description="How an acp agent is started, as a whole.")
     capabilities: list[Tag] = Field(default_factory=list, max_length=50, description="What it can do.")
     project_id: UUID | None = Field(None, description="Only for tasks of this project; null: any.")
     enabled: bool = Field(True, description="Whether tasks may go to it.")
@@ -92,7 +124,7 @@ class AgentOut(BaseModel):
 
     id: str = Field(description="Its id; as a task's preferred_target it asks for this agent.")
     name: str = Field(description="Its name.")
-    kind: str = Field(description="codemod, graph-analyst or llm.")
+    kind: str = Field(description="acp, codemod, graph-analyst, llm or scripted.")
     description: str = Field(description="What it is for.")
     capabilities: list[dict[str, Any]] = Field(description="What it can do: name, version, parameters.")
     task_types: list[str] = Field(description="Task types it takes; empty: any that its capabilities fit.")
@@ -178,6 +210,18 @@ class RunAgentIn(BaseModel):
     )
 
 
+def _values(body: AgentIn | AgentChange) -> dict[str, Any]:
+    """What was given, with a program where the service has the configuration of every kind."""
+    values = body.model_dump(exclude_unset=True)
+    program = values.pop("program", None)
+    if program is None:
+        return values
+    if "config" in values:
+        raise InvalidInput("an agent has a config or a program", field="program")
+    made = {"kind": "acp"} if isinstance(body, AgentIn) else {}
+    return {**made, **values, "config": program}
+
+
 @router.get("/agents", summary="List agents")
 @router.get("/agents/list", summary="List agents (the seed's path)", operation_id="list_agents_seed")
 async def list_agents(caller: Reader, container: ContainerDep, limit: Limit = 50, offset: Offset = 0) -> AgentPage:
@@ -206,8 +250,7 @@ async def list_templates(_: Reader, container: ContainerDep) -> AgentTemplateLis
 @router.post("/agents", status_code=201, summary="Make an agent")
 async def create_agent(body: AgentIn, caller: Writer, container: ContainerDep) -> AgentOut:
     """Make an agent of one's own, from a template or from scratch."""
-    values = body.model_dump(exclude_unset=True)
-    entry = await container.agents.create(caller, values)
+    entry = await container.agents.create(caller, _values(body))
     container.targets.refresh()
     return AgentOut.of(entry)
 
@@ -229,7 +272,7 @@ async def get_agent(agent_id: AgentId, caller: Reader, container: ContainerDep) 
 @router.patch("/agents/{agent_id}", summary="Change an agent")
 async def change_agent(agent_id: AgentId, body: AgentChange, caller: Writer, container: ContainerDep) -> AgentOut:
     """Change an own agent; what is left out stays."""
-    entry = await container.agents.change(caller, agent_id, body.model_dump(exclude_unset=True))
+    entry = await container.agents.change(caller, agent_id, _values(body))
     container.targets.refresh()
     return AgentOut.of(entry)
 

@@ -59,6 +59,7 @@ class WorkerKind(StrEnum):
     """What a worker takes from the queue."""
 
     light = "light"
+    agents = "agents"
     heavy = "heavy"
 
 
@@ -108,13 +109,13 @@ def api() -> None:
 
 @app.command()
 def worker(kind: WorkerKind) -> None:
-    """Run one worker: ``light`` for tool calls, ``heavy`` for agents, graph builds and git."""
+    """Run one worker: ``light`` for tool calls, ``agents`` for agents, ``heavy`` for graph builds and git."""
     leave_with_parent()
     with quick_loading():
-        from orchestrator.worker import run_heavy, run_light  # noqa: PLC0415  heavy: only workers need all the parts
+        from orchestrator import worker as workers  # noqa: PLC0415  heavy: only workers need all the parts
 
-    run = run_light if kind is WorkerKind.light else run_heavy
-    run(read_settings())
+    runs = {"light": workers.run_light, "agents": workers.run_agents, "heavy": workers.run_heavy}
+    runs[kind](read_settings())
 
 
 @app.command()

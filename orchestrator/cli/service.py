@@ -147,7 +147,8 @@ async def _start_children(supervisor: Supervisor, settings: Settings, host: str,
 
     Each takes seconds of CPU to load. On two cores the API and one worker load side by side; the others wait.
     """
-    later = [(f"heavy worker {number + 1}", _command("worker", "heavy")) for number in range(settings.heavy_workers)]
+    later = [(f"agent worker {number + 1}", _command("worker", "agents")) for number in range(settings.agent_workers)]
+    later += [(f"heavy worker {number + 1}", _command("worker", "heavy")) for number in range(settings.heavy_workers)]
     later.append(("monitor", _command("monitor")))
     await supervisor.start("api", _command("api"))
     for number in range(settings.light_workers):

@@ -23,6 +23,8 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── RateLimited 429 (retry)     too many requests
     ├── ToolFailed 502              the tool itself reported an error
     ├── AgentFailed 502             the agent could not do its work
+    │   ├── Stalled 502             nothing was heard of it for too long
+    │   └── Looping 502             it did the same over and over
     ├── RepositoryFailed 502        git said no
     ├── ProviderFailed 502 (retry)  GitHub, Hugging Face or a language model answered wrongly
     ├── ServerUnreachable 502 (retry)  an MCP server cannot be started or reached, or died
@@ -170,6 +172,18 @@ class AgentFailed(OrchestratorError):
     """The agent could not do its work."""
 
     code, status = "agent_failed", 502
+
+
+class Stalled(AgentFailed):
+    """Nothing was heard of the agent for too long; ``details.seconds`` says how long."""
+
+    code = "stalled"
+
+
+class Looping(AgentFailed):
+    """The agent called the same tools with the same arguments over and over; ``details`` say which and how often."""
+
+    code = "looping"
 
 
 class RepositoryFailed(OrchestratorError):

@@ -20,8 +20,10 @@ from orchestrator.core.errors import (
     ConsentDenied,
     DeniedByPolicy,
     IllegalTransition,
+    Looping,
     OrchestratorError,
     ServerUnreachable,
+    Stalled,
     TimedOut,
     ToolFailed,
 )
@@ -46,6 +48,8 @@ class Reason(StrEnum):
     OK = "ok"
     TOOL_ERROR = "tool_error"
     AGENT_ERROR = "agent_error"
+    STALLED = "stalled"
+    LOOPING = "looping"
     SERVER_UNREACHABLE = "server_unreachable"
     INVALID_INPUT = "invalid_input"
     TIMEOUT = "timeout"
@@ -96,6 +100,8 @@ _REASONS: tuple[tuple[type[OrchestratorError], Reason], ...] = (
     (TimedOut, Reason.TIMEOUT),
     (ServerUnreachable, Reason.SERVER_UNREACHABLE),
     (ToolFailed, Reason.TOOL_ERROR),
+    (Stalled, Reason.STALLED),
+    (Looping, Reason.LOOPING),
     (AgentFailed, Reason.AGENT_ERROR),
     (ConsentDenied, Reason.CONSENT_DENIED),
     (DeniedByPolicy, Reason.DENIED_BY_POLICY),

@@ -148,6 +148,23 @@ _ALL = (
         example='{"symbol": "package.module.old_name", "new_name": "new_name"}',
     ),
     TaskType(
+        "code_change",
+        "Change code",
+        "A coding agent does what the prompt says in a worktree of its own and ends in a diff.",
+        ("coding",),
+        heavy=True,
+        changes_code=True,
+        example='{"prompt": "Add a docstring to every public function."}',
+    ),
+    TaskType(
+        "scripted",
+        "Follow a script",
+        "An agent that does what its script says, to check a deployment without a model.",
+        ("scripted",),
+        needs_project=False,
+        example='{"steps": [{"do": "say", "text": "hello"}]}',
+    ),
+    TaskType(
         "graph_question",
         "Question about the code",
         "A question answered from the knowledge graph, without a model.",

@@ -1,4 +1,4 @@
-"""Takes deliveries out of RQ's queues, many at a time, without a thread per job. Used by the light worker only.
+"""Takes deliveries out of RQ's queues, many at a time, without a thread per job. Used by light and agent workers.
 
 RQ's own workers run one job at a time; tool calls spend their time waiting, so one event loop carries hundreds. Queues
 are emptied in the order given. What is popped here and lost with the process is delivered again from the outbox.

@@ -15,7 +15,7 @@ from rq import Queue
 
 from orchestrator.core.errors import Unavailable
 from orchestrator.core.ids import new_id
-from orchestrator.jobqueue.queues import HEAVY_QUEUES, LIGHT_QUEUES, RUN_JOB, job_id
+from orchestrator.jobqueue.queues import AGENT_QUEUES, HEAVY_QUEUES, LIGHT_QUEUES, RUN_JOB, job_id
 
 _EPOCH = "orchestrator:epoch"
 _KEEP_FAILED = 3600
@@ -26,7 +26,7 @@ class JobSender:
 
     def __init__(self, redis_url: str) -> None:
         self._redis = Redis.from_url(redis_url, socket_connect_timeout=2, socket_timeout=10)
-        names = (*LIGHT_QUEUES, *HEAVY_QUEUES)
+        names = (*LIGHT_QUEUES, *AGENT_QUEUES, *HEAVY_QUEUES)
         self._queues = {name: Queue(name, connection=self._redis) for name in names}
 
     async def send(self, deliveries: Sequence[tuple[UUID, int, str]]) -> None:

@@ -67,7 +67,7 @@ def executor_finder(container: Container) -> Callable[[str], Executor]:
 register(
     ExecutorJob("mcp", lambda c: c.tool_executor(), "tool calls on MCP servers, light"),
     ExecutorJob("space", lambda c: c.space_executor(), "tool calls on users' own Spaces"),
-    ExecutorJob("agent", lambda c: c.agent_executor(), "agents, in a process of their own"),
+    ExecutorJob("agent", lambda c: c.agent_executor(), "agents, many on one loop; their programs are processes"),
     ExecutorJob("system:project-sync", lambda c: c.project_sync(), "clone or fetch a project's repository"),
     ExecutorJob("system:graph-builder", lambda c: c.graph_builder(), "build a project's knowledge graph"),
 )

@@ -1,4 +1,4 @@
-"""The light worker: one event loop that carries many tool calls at once over pooled sessions. Started by ``worker``.
+"""Workers with one event loop that carries many attempts at once: tool calls, or agents. Started by ``worker``.
 
 It takes no more deliveries than it has room for, so the others stay in the queue for its siblings. On shutdown it
 stops taking, gives running calls a grace, then cancels and gives their tasks back to the queue.
@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.errors import Unavailable
-from orchestrator.jobqueue.queues import LIGHT_QUEUES
+from orchestrator.jobqueue.queues import AGENT_QUEUES, LIGHT_QUEUES
 from orchestrator.jobqueue.receiver import JobReceiver
 from orchestrator.jobs.runner import make_runner, work_until
 from orchestrator.services.run_task import TaskRunner
@@ -22,14 +22,14 @@ _GRACE_SECONDS = 5.0
 _AT_ONCE = 100
 
 
-class LightWorker:
-    """Takes deliveries and runs them concurrently."""
+class LoopWorker:
+    """Takes deliveries from some queues and runs them concurrently."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, kind: str, queues: tuple[str, ...], at_once: int) -> None:
         self._runner: TaskRunner
-        self._runner, self._leases = make_runner(container, "light")
-        self._receiver = JobReceiver(container.settings.redis_url, LIGHT_QUEUES)
-        self._concurrency = container.settings.light_concurrency
+        self._runner, self._leases = make_runner(container, kind)
+        self._receiver = JobReceiver(container.settings.redis_url, queues)
+        self._concurrency = at_once
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -77,3 +77,17 @@ class LightWorker:
         except Exception:
             # The edge of a task: the others on this loop go on, and the reaper takes this attempt back.
             log.exception("attempt_broke", task_id=str(task_id))
+
+
+class LightWorker(LoopWorker):
+    """Carries tool calls over pooled sessions."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(container, "light", LIGHT_QUEUES, container.settings.light_concurrency)
+
+
+class AgentWorker(LoopWorker):
+    """Carries agents, whose programs are processes of their own."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(container, "agents", AGENT_QUEUES, container.settings.agent_concurrency)

@@ -20,11 +20,12 @@ from mcp.shared.message import SessionMessage
 from mcp_types import ErrorData, JSONRPCError, jsonrpc_message_adapter
 
 from orchestrator.core.errors import ServerUnreachable
-from orchestrator.mcp.command import minimal_environment, resolve_command
+from orchestrator.mcp.command import resolve_command
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.lines import LineSplitter, Oversized
 from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE
 from orchestrator.sandbox.ending import end, sweep
+from orchestrator.sandbox.environment import minimal_environment
 from orchestrator.sandbox.starter import Start, Starter
 
 log = structlog.get_logger(__name__)

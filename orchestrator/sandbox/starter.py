@@ -1,6 +1,6 @@
 """Makes the argument list by which a program is started: enclosed where the kernel allows it, and kept in any case.
 
-Used by MCP servers' transport and, later, by agents; one ``Starter`` for each process of ours. It asks the kernel once,
+Used by MCP servers' transport and by agents; one ``Starter`` for each process of ours. It asks the kernel once,
 by trying. It starts nothing else: whoever has the argument list starts it, with a session of its own, and ends it
 with ``ending``.
 """
@@ -73,17 +73,24 @@ class Starter:
             return self._verdict
 
     async def start(
-        self, command: Sequence[str], *, environment: Mapping[str, str], wish: Wish, cwd: str | None = None
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        wish: Wish,
+        cwd: str | None = None,
+        ours: Mapping[str, bool] | None = None,
     ) -> Start:
         """The argument list for a program, whose ``command[0]`` is an absolute path.
 
-        Raises NotConfigured where a sandbox is required and cannot be had.
+        ``ours`` are folders of the service that it works in, by path: whether it may write there. Raises NotConfigured
+        where a sandbox is required and cannot be had.
         """
         if wish.mode == "off":
             return Start(self._kept(command, cwd), False, "its entry says so")
         verdict = await self.verdict()
         if verdict.possible:
-            return Start(await asyncio.to_thread(self._enclosed, command, environment, wish, cwd), True)
+            return Start(await asyncio.to_thread(self._enclosed, command, environment, wish, cwd, ours or {}), True)
         if wish.mode == "required":
             raise NotConfigured(f"No sandbox can be made here: {verdict.reason}.", field="sandbox", hint=_HINT)
         return Start(self._kept(command, cwd), False, verdict.reason)
@@ -99,7 +106,12 @@ class Starter:
         )  # fmt: skip
 
     def _enclosed(
-        self, command: Sequence[str], environment: Mapping[str, str], wish: Wish, cwd: str | None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        wish: Wish,
+        cwd: str | None,
+        ours: Mapping[str, bool],
     ) -> tuple[str, ...]:
         sights = [trees.system(), trees.needed(command, environment)]
         if wish.network == "full":
@@ -110,6 +122,8 @@ class Starter:
         granted = {
             one.path: "folder-rw" if one.writable else "folder-ro" for one in wish.folders if one.path != PROJECTS
         }
+        for place, may_write in ours.items():
+            granted[os.path.realpath(place)] = "folder-rw" if may_write else "folder-ro"
         if any(one.path == PROJECTS for one in wish.folders):
             shown |= self._project_folders()
         shown |= {path for path in trees.named(command) if self._may_show(path, wish)}
@@ -118,8 +132,8 @@ class Starter:
         words += [f"{how}={path}" for path, how in paths.items()]
         words += [f"link={path}\n{target}" for sight in sights for path, target in sight.links.items()]
         words += [f"hide={path}" for path in self._covered(paths)]
-        ours = {"HOME": HOME, "TMPDIR": "/tmp"}  # noqa: S108 - a place of its own inside
-        words += [f"env={name}={value}" for name, value in ours.items() if _inherited(environment, name)]
+        place_of_its_own = {"HOME": HOME, "TMPDIR": "/tmp"}  # noqa: S108 - a place of its own inside
+        words += [f"env={name}={value}" for name, value in place_of_its_own.items() if _inherited(environment, name)]
         return self._launched([*words, *([f"cwd={cwd}"] if cwd else [])], command)
 
     def _may_show(self, path: str, wish: Wish) -> bool:
@@ -170,7 +184,7 @@ class Starter:
         if sys.platform != "linux":
             return Verdict(False, "sandboxes are made of Linux namespaces")
         program = (sys.executable, "-I", "-S", "-c", "pass")
-        arguments = await asyncio.to_thread(self._enclosed, program, dict(os.environ), Wish(), None)
+        arguments = await asyncio.to_thread(self._enclosed, program, dict(os.environ), Wish(), None, {})
         process = await asyncio.create_subprocess_exec(
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,

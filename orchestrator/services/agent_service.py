@@ -4,6 +4,7 @@ Used by the agent doors, the directory of targets and ``run_agent``. A custom ag
 shown. Running agents is ``run_agent``'s work.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +13,13 @@ from uuid import UUID
 
 from sqlalchemy import delete, insert, select, update
 
+from orchestrator.agents.acp.config import AcpConfig
 from orchestrator.agents.base import Agent
 from orchestrator.agents.catalogue import PREFIX, Catalogue, CustomSpec, check_config
 from orchestrator.agents.templates import TEMPLATES, AgentTemplate
 from orchestrator.core.caller import Caller
 from orchestrator.core.capabilities import Capability, parse_capability
-from orchestrator.core.errors import Conflict, InvalidInput, NotConfigured, NotFound, Unavailable
+from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound, Unavailable
 from orchestrator.core.ids import new_id
 from orchestrator.core.routing import Health, Obstacle, Route, Target, TargetType
 from orchestrator.core.secretbox import SecretBox
@@ -30,6 +32,7 @@ from orchestrator.services.task_service import TaskRequest, TaskService
 Row = Mapping[str, Any]
 
 _KEY = "api_key_encrypted"
+_KEY_IS_FOR = ("base_url", "command", "args", "key_env")
 _AT_ONCE = 32
 _MOST_OWN = 200
 
@@ -64,12 +67,14 @@ class AgentService:
         catalogue: Catalogue,
         *,
         allow_private_urls: bool = True,
+        allow_programs: bool = True,
     ) -> None:
         self._database = database
         self._access = access
         self._secretbox = secretbox
         self._catalogue = catalogue
         self._allow_private_urls = allow_private_urls
+        self._allow_programs = allow_programs
 
     @staticmethod
     def templates() -> Sequence[AgentTemplate]:
@@ -78,6 +83,7 @@ class AgentService:
 
     async def list(self, caller: Caller) -> Sequence[AgentEntry]:
         """The built-in agents, then the caller's own by name."""
+        await self._catalogue.look()
         builtins = [AgentEntry(agent) for agent in self._catalogue.builtins.values()]
         return [*builtins, *(self._entry(row) for row in await self._rows(caller.user_id))]
 
@@ -88,6 +94,7 @@ class AgentService:
     async def find(self, agent_id: str, user_id: UUID) -> AgentEntry:
         """The same for work that was routed to it already."""
         full = agent_id if agent_id.startswith(PREFIX) else PREFIX + agent_id
+        await self._catalogue.look()
         builtin = self._catalogue.builtins.get(full)
         if builtin is not None:
             return AgentEntry(builtin)
@@ -114,8 +121,8 @@ class AgentService:
         before = {name: row[name] for name in ("name", "description", "kind", "template", "project_id", "enabled")}
         config = {**stored, **(values.get("config") or {})}
         whole = {**before, "capabilities": row["capabilities"], **values, "config": config}
-        if config.get("base_url") != stored.get("base_url"):
-            # A key is for the endpoint it was given for: it does not follow the agent to another one.
+        if any(config.get(name) != stored.get(name) for name in _KEY_IS_FOR):
+            # A key is for the endpoint or program it was given for: it does not follow the agent to another one.
             sealed = ""
         await self._check(caller, whole)
         async with self._database.transaction() as connection:
@@ -134,6 +141,7 @@ class AgentService:
         async with self._database.transaction() as connection:
             counted = select(TargetStats.__table__).where(TargetStats.target_id.startswith(PREFIX))
             stats = {row["target_id"]: dict(row) for row in (await connection.execute(counted)).mappings()}
+        await self._catalogue.look()
         entries = [AgentEntry(agent) for agent in self._catalogue.builtins.values()]
         entries += [self._entry(row) for row in await self._rows(user_id)]
         return [_target(entry, user_id, stats.get(entry.id)) for entry in entries]
@@ -170,10 +178,22 @@ class AgentService:
         config = check_config(whole["kind"], whole["config"])
         for number, raw in enumerate(whole["capabilities"]):
             parse_capability(raw, f"capabilities[{number}]")
-        if config.base_url:
+        if isinstance(config, AcpConfig):
+            await self._may_start(caller, config)
+        elif config.base_url:
             await check_url(config.base_url, "config.base_url", allow_private=self._allow_private_urls)
         if whole.get("project_id") is not None:
             await self._access.require(caller, whole["project_id"], Role.MEMBER)
+
+    async def _may_start(self, caller: Caller, config: AcpConfig) -> None:
+        """The same rule as for MCP servers that are local processes."""
+        if not (caller.is_admin and self._allow_programs):
+            raise Forbidden(
+                "an acp agent is a program on the service's machine: only an admin of the service may make one",
+                hint="use a ready-made one, or set ALLOW_STDIO_SERVERS and ask an admin",
+            )
+        for folder in config.wish("config.").folders:
+            await asyncio.to_thread(self._catalogue.starter.check_folder, folder, "config.folders")
 
     def _columns(self, whole: Mapping[str, Any], sealed: str) -> dict[str, Any]:
         key = whole.get("api_key")

@@ -28,6 +28,7 @@ from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews
 from orchestrator.services.run_task import Outcome, Work
+from orchestrator.services.watchdog import Watchdog, WatchLimits
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 _EMAIL = "agents@orchestrator.invalid"
@@ -53,6 +54,7 @@ class AgentExecutor:
         gate: CallGate,
         faces: AgentFaces,
         questions: GraphQuestions,
+        watch: WatchLimits,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -63,6 +65,7 @@ class AgentExecutor:
         self._gate = gate
         self._faces = faces
         self._questions = questions
+        self._watch = watch
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -74,7 +77,7 @@ class AgentExecutor:
         agent.check(_input(task))
         project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
         if not agent.info.changes_code:
-            return Outcome(_told(agent, await agent.run(self._context(work, entry, project))))
+            return Outcome(_told(agent, await self._run(work, entry, project)))
         if project is None:
             raise NotFound("this agent changes code: name a project", field="project_id")
         return await self._in_worktree(work, entry, project)
@@ -82,7 +85,7 @@ class AgentExecutor:
     async def _in_worktree(self, work: Work, entry: AgentEntry, project: ProjectView) -> Outcome:
         agent = entry.agent
         async with self._worktree(work, project) as worktree:
-            result = await agent.run(self._context(work, entry, project, worktree))
+            result = await self._run(work, entry, project, worktree)
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
             if diff.files:
@@ -92,6 +95,15 @@ class AgentExecutor:
         if diff.files:
             work.report.tell(EventKind.DIFF, **changed, **_shown(diff))
         return Outcome(_told(agent, result) | changed | _whole(diff))
+
+    async def _run(
+        self, work: Work, entry: AgentEntry, project: ProjectView | None, worktree: Worktree | None = None
+    ) -> AgentResult:
+        """The agent's own work, watched."""
+        watchdog = Watchdog(work.report.tell, self._watch)
+        work.report.hurry()
+        context = self._context(work, entry, project, worktree)
+        return await watchdog.watch(entry.agent.run(replace(context, tell=watchdog.tell)))
 
     @asynccontextmanager
     async def _worktree(self, work: Work, project: ProjectView) -> AsyncIterator[Worktree]:
@@ -153,6 +165,7 @@ class AgentExecutor:
                 self._offered(entry, call.project_id),
             ),
             graph=graph,
+            readable=(worktree.git_dir.parents[1],) if worktree else (),
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             limits=_limits(task),
         )  # fmt: skip

@@ -17,6 +17,13 @@ from tests.accounts.conftest import another_client, bearer, log_in, register
 KEY = "sk-of-a-user-1234567"
 
 
+OURS = (
+    *("lint-fix", "rename-symbol", "graph-analyst", "graph-translator", "llm"),
+    *("scripted", "scripted-editor", "scripted-acp"),
+)
+PROGRAMS = ("claude-code", "codex", "gemini-cli", "goose", "opencode")
+
+
 @pytest.fixture
 async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who is logged in."""
@@ -51,10 +58,11 @@ async def made(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 async def test_the_built_in_agents_are_listed_with_what_they_can_do(client: httpx.AsyncClient, path: str) -> None:
     page = (await client.get(path)).json()
     known = {agent["id"]: agent for agent in page["items"]}
-    builtins = ("lint-fix", "rename-symbol", "graph-analyst", "graph-translator", "llm")
-    assert set(known) == {f"agent:{name}" for name in builtins}
-    assert page["total"] == len(builtins)
-    assert all(agent["available"] and agent["built_in"] for agent in known.values())
+    assert set(known) == {f"agent:{name}" for name in (*OURS, *PROGRAMS)}
+    assert page["total"] == len(known)
+    assert all(agent["built_in"] for agent in known.values())
+    assert all(known[f"agent:{name}"]["available"] for name in OURS)
+    assert all(agent["available"] or "install" in agent["unavailable_reason"] for agent in known.values())
     assert known["agent:lint-fix"]["changes_code"]
 
 
@@ -119,7 +127,7 @@ async def test_agents_of_others_are_hidden(client: httpx.AsyncClient) -> None:
         assert (await other.get(f"/agents/{agent['id']}")).status_code == 404
         assert (await other.patch(f"/agents/{agent['id']}", json={"name": "x"})).status_code == 404
         assert (await other.delete(f"/agents/{agent['id']}")).status_code == 404
-        assert (await other.get("/agents")).json()["total"] == 5
+        assert (await other.get("/agents")).json()["total"] == len(OURS) + len(PROGRAMS)
         body = {"agent_id": agent["id"], "input": {"prompt": "Hi"}}
         assert (await other.post("/agents/execute", json=body)).status_code == 404
 

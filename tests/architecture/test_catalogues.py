@@ -85,10 +85,11 @@ def test_a_loop_has_a_limit_and_says_what_it_does(name: str) -> None:
 
 
 def test_every_task_goes_to_a_queue_some_worker_reads() -> None:
-    known = {*queues.HEAVY_QUEUES, *queues.LIGHT_QUEUES}
+    known = {*queues.HEAVY_QUEUES, *queues.LIGHT_QUEUES, *queues.AGENT_QUEUES}
     for heavy in (True, False):
         for priority in (-100, 0, 100):
-            assert queues.queue_for(is_heavy=heavy, priority=priority, target_id="mcp:x") in known
+            for target in ("mcp:x", "agent:x", "agent:rename-symbol", "system:project-sync"):
+                assert queues.queue_for(is_heavy=heavy, priority=priority, target_id=target) in known
 
 
 def test_every_task_type_has_words_and_an_example() -> None:

@@ -26,7 +26,7 @@ def start(tmp_path: Path) -> Iterator[_Start]:
     started: list[subprocess.Popen[str]] = []
     environment = os.environ | {
         "DATA_DIR": str(tmp_path / "data"), "HOST": "127.0.0.1", "PORT": "0", "DATABASE_URL": "", "REDIS_URL": "",
-        "LIGHT_WORKERS": "0", "HEAVY_WORKERS": "0",
+        "LIGHT_WORKERS": "0", "AGENT_WORKERS": "0", "HEAVY_WORKERS": "0",
     }  # fmt: skip
 
     def run() -> tuple[subprocess.Popen[str], str]:

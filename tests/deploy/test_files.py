@@ -17,7 +17,8 @@ _ROOT = Path(__file__).parents[2]
 def test_compose_names_every_process_and_exact_images() -> None:
     compose = yaml.safe_load((_ROOT / "compose.yaml").read_text())
     services = compose["services"]
-    assert set(services) == {"postgres", "redis", "migrate", "api", "worker-light", "worker-heavy", "monitor"}
+    workers = {"worker-light", "worker-agents", "worker-heavy"}
+    assert set(services) == {"postgres", "redis", "migrate", "api", *workers, "monitor"}
     assert all(re.search(r":\d+\.\d+(\.\d+)?$", service["image"]) for service in services.values())
     for name in ("postgres", "redis", "api"):
         assert services[name]["healthcheck"]["test"]

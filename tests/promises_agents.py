@@ -1,0 +1,29 @@
+"""What agents promise, for ``promises``."""
+
+from tests.promise import promise as _promise
+
+_ACP, _SOURCE = "agents/test_acp.py::test_", "Agents that change code"
+
+AGENTS_THAT_CHANGE_CODE = (
+    _promise(
+        "agents.acp", _SOURCE + " 1", "A coding agent is a program that speaks ACP; it is followed as it works.",
+        _ACP + "an_agents_work_is_told_while_it_happens_and_its_answer_is_the_result",
+        _ACP + "a_program_that_is_not_installed_makes_its_agent_unavailable_and_says_how_to_get_it",
+        "agents/test_acp_tasks.py::test_a_programs_changes_end_on_a_branch_of_their_own",
+        "agents/test_acp_tasks.py::test_only_an_admin_of_the_service_says_which_program_is_started",
+    ),
+    _promise(
+        "agents.acp.enclosed", _SOURCE + " 2", "A program sees its worktree and what was granted, and leaves nothing.",
+        _ACP + "no_way_leads_out_of_the_worktree",
+        _ACP + "a_command_runs_in_the_worktree_without_our_secrets",
+        _ACP + "a_cancelled_agent_is_gone_with_all_it_started",
+        _ACP + "a_misbehaving_agent_fails_clearly_and_leaves_nothing",
+        "agents/test_acp_tasks.py::test_a_program_sees_its_worktree_and_its_history_but_none_of_our_data",
+    ),
+    _promise(
+        "agents.stalls", _SOURCE + " 11", "An agent that goes silent or in circles is ended, and the task says why.",
+        "agents/test_watchdog.py::test_a_silent_agent_ends_as_stalled",
+        "agents/test_watchdog.py::test_an_agent_that_repeats_a_call_ends_as_looping",
+        "agents/test_watchdog.py::test_every_short_cycle_is_found_after_so_many_rounds",
+    ),
+)  # fmt: skip
