@@ -1,11 +1,14 @@
 """The llm agent: the real pydantic-ai and OpenAI client against a scripted endpoint on loopback."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from orchestrator.agents.base import AgentInfo, AgentKind, AgentLimits, AgentTool, ToolAnswer
@@ -267,3 +270,20 @@ def test_the_heavy_libraries_are_not_loaded_before_the_first_run() -> None:
     code = "import sys, orchestrator.agents.llm; print([m for m in ('pydantic_ai', 'openai') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_scripted_model_is_served_as_a_program(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps(["Hello.", [{"name": "look", "arguments": {"path": "a"}}]]))
+    command = [sys.executable, "-m", "orchestrator.agents.scripted.model_server", "--script", str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            url = served.stdout.readline().split()[0].partition("=")[2]
+            body = {"model": "scripted", "messages": [{"role": "user", "content": "Hi"}]}
+            said = [httpx.post(f"{url}/chat/completions", json=body).json()["choices"][0] for _ in range(3)]
+        finally:
+            served.kill()
+    assert said[0]["message"]["content"] == "Hello."
+    assert said[1]["message"]["tool_calls"][0]["function"]["name"] == "look"
+    assert said[2]["message"]["content"] == "You said: Hi"

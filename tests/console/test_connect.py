@@ -13,14 +13,14 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from orchestrator.agents.scripted.http_server import Reply, Request, Route, ScriptedServer
 from tests.console.conftest import Console
-from tests.fakes.server import FakeServer, Reply, Request, Route
 
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 
-class Program(FakeServer):
+class Program(ScriptedServer):
     """What waits for the browser on the person's own computer."""
 
     def routes(self) -> list[Route]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.fakes.server import FakeServer, Reply, Request, Route
+from orchestrator.agents.scripted.http_server import Reply, Request, Route, ScriptedServer
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Issued:
     expires_at: float
 
 
-class FakeAuthorization(FakeServer):
+class FakeAuthorization(ScriptedServer):
     """One authorization server."""
 
     def __init__(self) -> None:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.agents.scripted.http_server import Failure, Reply, Request, Route, ScriptedServer
 from tests.fakes.oauth import OAuth
-from tests.fakes.server import Failure, FakeServer, Reply, Request, Route
 
 _REPO = r"/repos/(?P<owner>[^/]+)/(?P<name>[^/]+)"
 
@@ -51,7 +51,7 @@ class FakeRepo:
         return {path: content for path, (_, content) in tree.items()}
 
 
-class FakeGitHub(FakeServer):
+class FakeGitHub(ScriptedServer):
     """GitHub's web site and API at one address."""
 
     def __init__(self) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.agents.scripted.http_server import Failure, Reply, Request, Route, ScriptedServer
 from tests.fakes.oauth import OAuth
-from tests.fakes.server import Failure, FakeServer, Reply, Request, Route
 
 _ID = r"(?P<id>[^/]+/[^/]+)"
 _TYPE = r"(?P<type>model|dataset|space)s"
@@ -48,7 +48,7 @@ class FakeHubRepo:
         return self.id.split("/")[0]
 
 
-class FakeHuggingFace(FakeServer):
+class FakeHuggingFace(ScriptedServer):
     """The Hub's site and API at one address."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tests.fakes.server import Failure, Reply, Request
+from orchestrator.agents.scripted.http_server import Failure, Reply, Request
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from cryptography.x509.oid import NameOID
 from mcp.client.auth import OAuthClientProvider
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
+from orchestrator.agents.scripted.http_server import Reply, Request, Route, ScriptedServer
 from orchestrator.core.caller import Caller
 from orchestrator.models.accounts import User
-from tests.fakes.server import FakeServer, Reply, Request, Route
 from tests.mcp_door.conftest import Service
 
 WAY_BACK = "http://127.0.0.1:43117/callback"
@@ -168,7 +168,7 @@ def official(
     return OAuthClientProvider(url, metadata, memory, open_browser, wait_for_browser, client_metadata_url=document)
 
 
-class DocumentHost(FakeServer):
+class DocumentHost(ScriptedServer):
     """A host on loopback with TLS whose /client.json describes a client. ``said`` changes what it says."""
 
     def __init__(self, folder: Path) -> None:

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from orchestrator.agents.scripted.http_server import Reply, Request, Route, ScriptedServer
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
 from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.tool_search import ToolSearch
-from tests.fakes.server import FakeServer, Reply, Request, Route
 
 MEANINGS = (("echo", "parrot"), ("wait", "patience"), ("grep", "needle"))
 
 
-class FakeEmbeddings(FakeServer):
+class FakeEmbeddings(ScriptedServer):
     """Each meaning is a direction of its own: texts that share one are near each other."""
 
     def routes(self) -> Sequence[Route]:

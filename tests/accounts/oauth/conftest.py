@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
+from orchestrator.agents.scripted.http_server import Reply, Request, Route
 from orchestrator.config import Settings
 from tests.fakes.github import FakeGitHub
 from tests.fakes.huggingface import FakeHuggingFace
-from tests.fakes.server import Reply, Request, Route
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

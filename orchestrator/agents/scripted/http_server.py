@@ -1,7 +1,7 @@
-"""A small HTTP server on loopback that the fakes of providers are made of.
+"""A small HTTP server on loopback with planned answers: what scripted providers are made of, here and in tests.
 
-A fake lists its routes; each handler gets a Request and returns a Reply. A test may make the next answers fail, hold
-answers back, and read what was asked. Nothing here knows a provider.
+A server lists its routes; each handler gets a Request and returns a Reply. The next answers may be made to fail or held
+back, and what was asked can be read. It is no part of the service, and knows no provider.
 """
 
 import base64
@@ -19,6 +19,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass(frozen=True)
 class Request:
+    """What was asked."""
+
     method: str
     path: str
     query: Mapping[str, str]
@@ -27,9 +29,11 @@ class Request:
     groups: Mapping[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
+        """The body as JSON."""
         return json.loads(self.body or b"null")
 
     def form(self) -> dict[str, str]:
+        """The body as fields of a form."""
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
     @property
@@ -50,11 +54,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
+    """What is answered; a body that is no bytes is sent as JSON."""
+
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def bytes(self) -> bytes:
+        """The body as it is sent."""
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
@@ -69,24 +76,26 @@ class Failure(Exception):
         self.reply = Reply(status, body, headers or {})
 
 
-class FakeServer:
+class ScriptedServer:
     """Runs from ``with`` to its end on a free port; ``url`` says where."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
         self.requests: list[Request] = []
         self._planned: deque[Reply] = deque()
         self._open = threading.Event()
         self._open.set()
         self.lock = threading.RLock()
         self._routes = [(method, re.compile(pattern), handler) for method, pattern, handler in self.routes()]
-        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", port), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def routes(self) -> Sequence[Route]:
+        """What it answers: method, pattern of the path, handler."""
         raise NotImplementedError
 
     def not_found(self) -> Reply:
+        """The answer to what no route knows."""
         return Reply(404, {"message": "Not Found"})
 
     def fail_next(
@@ -100,9 +109,11 @@ class FakeServer:
         self._open.clear()
 
     def release(self) -> None:
+        """Answer again."""
         self._open.set()
 
     def answer(self, request: Request) -> Reply:
+        """The planned reply, or the handler's."""
         self._open.wait(30)
         with self.lock:
             self.requests.append(request)
@@ -128,7 +139,7 @@ class FakeServer:
         self._thread.join(5)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        fake = self
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -139,7 +150,7 @@ class FakeServer:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 query = dict(parse_qsl(parts.query, keep_blank_values=True))
                 body = self.rfile.read(length)
-                reply = fake.answer(Request(self.command, parts.path, query, headers, body))
+                reply = server.answer(Request(self.command, parts.path, query, headers, body))
                 content = reply.bytes()
                 self.send_response(reply.status)
                 sent = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(content))}
@@ -152,7 +163,7 @@ class FakeServer:
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: tests read ``requests``."""
+                """Say nothing: whoever wants to know reads ``requests``."""
 
         return Handler
 
