@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
 
-from orchestrator.bootstrap_agents import agent_catalogue, watch_limits
+from orchestrator.bootstrap_agents import agent_catalogue, supervision, tool_embeddings
 from orchestrator.config import Settings
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.eventlog.wake import Wake
@@ -30,6 +30,8 @@ from orchestrator.sandbox.starter import Starter
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.accounts import Accounts
 from orchestrator.services.agent_face import AgentFaces
+from orchestrator.services.agent_questions import AgentQuestions
+from orchestrator.services.agent_rules import AgentRules
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.applications import Applications
@@ -42,7 +44,6 @@ from orchestrator.services.call_audit import CallAudit
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.call_log import CallLog
 from orchestrator.services.client_documents import ClientDocuments
-from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.github_service import GitHubService
@@ -133,6 +134,8 @@ class Container:
     endpoints: McpEndpoints
     tool_search: ToolSearch
     agents: AgentService
+    agent_rules: AgentRules
+    questions_asked: AgentQuestions
     questions: PreparedQuestions
     targets: TargetDirectory
     tasks: TaskService
@@ -184,7 +187,8 @@ class Container:
         """Runs agents."""
         return AgentExecutor(
             self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
-            AgentFaces(self.endpoints, self.catalogue), self.questions, watch_limits(self.settings),
+            AgentFaces(self.endpoints, self.catalogue), self.questions,
+            supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
         )  # fmt: skip
 
     def graph_builder(self) -> GraphBuilder:
@@ -260,8 +264,9 @@ def build_container(settings: Settings) -> Container:
     audit = CallAudit(database)
     gate = CallGate(pool, access, audit, (ApprovedTools(), consent))
     catalogue = McpCatalogue(registry, pool, gate)
-    embeddings = _embeddings(settings)
+    embeddings = tool_embeddings(settings)
     graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)
+    agent_rules = AgentRules(database, access)
     container = Container(
         settings=settings,
         database=database,
@@ -300,6 +305,8 @@ def build_container(settings: Settings) -> Container:
         endpoints=McpEndpoints(database, registry, access),
         tool_search=ToolSearch(catalogue, embeddings),
         agents=agents,
+        agent_rules=agent_rules,
+        questions_asked=AgentQuestions(database, access, wake, agent_rules),
         questions=questions,
         targets=targets,
         tasks=tasks,
@@ -340,13 +347,6 @@ def build_container(settings: Settings) -> Container:
         documents.aclose,
     ]
     return container
-
-
-def _embeddings(settings: Settings) -> Embeddings | None:
-    if not settings.embeddings_url:
-        return None
-    key = settings.embeddings_api_key.get_secret_value()
-    return Embeddings(settings.embeddings_url, settings.embeddings_model, key)
 
 
 def _graph_queries(settings: Settings) -> GraphQueries:

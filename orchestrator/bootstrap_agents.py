@@ -1,9 +1,17 @@
-"""The parts of the container that are about agents, from the settings. Used by ``bootstrap`` only."""
+"""The parts of the container that are about agents and language models, from the settings. For ``bootstrap`` only."""
 
 from orchestrator.agents.catalogue import Catalogue
 from orchestrator.agents.llm_config import Endpoint
 from orchestrator.config import Settings
+from orchestrator.eventlog.wake import Wake
+from orchestrator.models.database import Database
 from orchestrator.sandbox.starter import Starter
+from orchestrator.services.agent_questions import AgentQuestions
+from orchestrator.services.agent_rules import AgentRules
+from orchestrator.services.embeddings import Embeddings
+from orchestrator.services.stored_tokens import StoredTokens
+from orchestrator.services.supervision import Supervision
+from orchestrator.services.task_tokens import TaskTokens
 from orchestrator.services.watchdog import WatchLimits
 
 
@@ -13,6 +21,19 @@ def agent_catalogue(settings: Settings, starter: Starter) -> Catalogue:
     return Catalogue(endpoint, starter, settings.passed_on)
 
 
-def watch_limits(settings: Settings) -> WatchLimits:
-    """When an agent counts as stalled or looping."""
-    return WatchLimits(settings.stall_seconds, settings.loop_repeats)
+def tool_embeddings(settings: Settings) -> Embeddings | None:
+    """By which tools are found by meaning, if an endpoint is set."""
+    if not settings.embeddings_url:
+        return None
+    key = settings.embeddings_api_key.get_secret_value()
+    return Embeddings(settings.embeddings_url, settings.embeddings_model, key)
+
+
+def supervision(
+    settings: Settings, database: Database, wake: Wake, rules: AgentRules, questions: AgentQuestions
+) -> Supervision:
+    """What is around every agent's run."""
+    limits = WatchLimits(settings.stall_seconds, settings.loop_repeats)
+    stored = StoredTokens(database, session_days=settings.refresh_token_days)
+    tokens = TaskTokens(database, stored, settings.base_url)
+    return Supervision(database, wake, rules, questions, limits, settings.question_seconds, tokens)

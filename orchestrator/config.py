@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         description="Comma-separated names of variables of the service's environment, such as ANTHROPIC_API_KEY, that "
         "ready-made coding agents are given, each only those it knows.",
     )
+    question_seconds: float = Field(
+        1800.0, gt=0, le=7 * 86_400, description="How long a running agent waits for a person's answer."
+    )
     stall_seconds: float = Field(
         900.0, ge=0, description="An agent nothing is heard of for so long is ended as stalled. 0: never."
     )

@@ -34,8 +34,14 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
     EventKind.DIFF: ("Code was changed, in a worktree of its own.", "`files`, counts, `branch`, the clipped diff"),
     EventKind.ENDED: ("An attempt is over without success.", "`attempt`, `reason`, `error`"),
     EventKind.RETRY: ("It will be tried again.", "`after_seconds`, `next_attempt`"),
-    EventKind.WAITING: ("It waits for a person or for capacity.", "`for`: what it waits for"),
-    EventKind.ANSWERED: ("A person answered a question or gave consent.", "what was answered"),
+    EventKind.WAITING: (
+        "It waits for a person or for capacity.",
+        "`for`: what it waits for; of agents `question_id`, `question`, `choices`, `deadline`, `default`",
+    ),
+    EventKind.ANSWERED: (
+        "A person answered a question or gave consent, or nobody did in time.",
+        "`by`; of agents `question_id`, `answer`, `outcome`",
+    ),
     EventKind.CANCEL_REQUESTED: ("Somebody asked it to stop.", "`by`: the user"),
     EventKind.COMPLETED: ("It is done; the result is at `GET /tasks/{id}/result`.", "`attempt`"),
     EventKind.FAILED: ("It ended without a result.", "`reason`, `error`"),

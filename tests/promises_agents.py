@@ -2,7 +2,7 @@
 
 from tests.promise import promise as _promise
 
-_ACP, _SOURCE = "agents/test_acp.py::test_", "Agents that change code"
+_ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::test_", "Agents that change code"
 
 AGENTS_THAT_CHANGE_CODE = (
     _promise(
@@ -19,6 +19,21 @@ AGENTS_THAT_CHANGE_CODE = (
         _ACP + "a_cancelled_agent_is_gone_with_all_it_started",
         _ACP + "a_misbehaving_agent_fails_clearly_and_leaves_nothing",
         "agents/test_acp_tasks.py::test_a_program_sees_its_worktree_and_its_history_but_none_of_our_data",
+    ),
+    _promise(
+        "agents.people", _SOURCE + " 6", "A running agent asks, waits until a deadline, and goes on with the answer.",
+        _PEOPLE + "an_agent_waits_for_an_answer_and_goes_on_with_it",
+        _PEOPLE + "a_deadline_passes_and_the_refusal_is_told",
+        _PEOPLE + "waiting_for_a_person_does_not_count_towards_the_time_limit",
+        _PEOPLE + "a_tool_call_that_needs_consent_is_asked_about_while_the_agent_waits",
+        _PEOPLE + "what_is_told_to_a_running_agent_is_its_next_prompt",
+    ),
+    _promise(
+        "agents.rules", _SOURCE + " 6", "Rules allow, ask and deny what agents do, and are made of remembered answers.",
+        _PEOPLE + "a_program_is_asked_about_in_the_same_way",
+        _PEOPLE + "a_rule_answers_without_anybody_being_asked",
+        "routing/test_agent_rules.py::test_a_line_that_holds_more_than_one_command_is_allowed_by_no_pattern",
+        "routing/test_agent_rules.py::test_order_does_not_matter_and_the_strictest_level_decides",
     ),
     _promise(
         "agents.stalls", _SOURCE + " 11", "An agent that goes silent or in circles is ended, and the task says why.",

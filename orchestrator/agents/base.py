@@ -4,7 +4,8 @@ Services and the catalogue use these words; tests make contexts of their own. Wo
 through the context, so an agent knows neither git nor MCP nor RDF. Nothing here runs anything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -127,13 +128,21 @@ class Action:
     paths: tuple[str, ...] = ()
     command: str = ""
     details: Any = None
+    cost: float | None = None
+    """What the run has cost so far, where the agent tells."""
+
+
+def pick(choices: Sequence[Choice], *, allow: bool) -> Choice | None:
+    """The mildest choice that allows, or refuses, if the agent offers one."""
+    wanted = ("allow_once", "allow_always") if allow else ("reject_once", "reject_always")
+    return next((one for kind in wanted for one in choices if one.kind == kind), None)
 
 
 class People(Protocol):
     """The people behind a run: rules speak for them first, then they are asked; what they say meanwhile is heard."""
 
-    async def permit(self, action: Action, choices: Sequence[Choice]) -> Choice | None:
-        """The choice that a rule or a person made; None when nobody agreed in time."""
+    async def permit(self, action: Action, choices: Sequence[Choice], unruled: str = "ask") -> Choice | None:
+        """The choice that a rule or a person made; ``unruled`` (ask, allow, deny) counts where no rule speaks."""
         ...
 
     async def forbids(self, action: Action) -> str | None:
@@ -147,6 +156,15 @@ class People(Protocol):
     async def said(self) -> Sequence[str]:
         """What people told the running agent since this was last asked."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class McpAccess:
+    """An MCP server that a program of an agent may use over HTTP, with a token of its own."""
+
+    name: str
+    url: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +184,8 @@ class AgentContext:
     people: People | None = None
     readable: tuple[Path, ...] = ()
     """Folders beside the workspace that a program of its own may read: where the worktree's git data is."""
+    lend_mcp: Callable[[], AbstractAsyncContextManager[McpAccess]] | None = None
+    """Access to our MCP endpoint while the block runs, for programs that make calls of their own."""
     earlier_session: str = ""
     """The session of an earlier attempt, for agents that can take one up again."""
 

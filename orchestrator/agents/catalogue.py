@@ -14,8 +14,10 @@ from orchestrator.agents.acp.config import AcpConfig, Launch
 from orchestrator.agents.acp.entries import ENTRIES, AcpEntry
 from orchestrator.agents.acp.presence import Presence
 from orchestrator.agents.base import Agent, AgentInfo, AgentKind
+from orchestrator.agents.bump_dependency import BumpDependencyAgent
 from orchestrator.agents.graph_analyst import GraphAnalyst
 from orchestrator.agents.graph_translator import GraphTranslator
+from orchestrator.agents.licence_header import LicenceHeaderAgent
 from orchestrator.agents.lint_fix import LintFixAgent
 from orchestrator.agents.llm import LlmAgent
 from orchestrator.agents.llm_config import Endpoint, LlmConfig, endpoint_for
@@ -23,6 +25,7 @@ from orchestrator.agents.options import read_options
 from orchestrator.agents.rename_symbol import RenameSymbolAgent
 from orchestrator.agents.scripted.agent import ScriptedAgent
 from orchestrator.agents.scripted.input import scripted_prompt
+from orchestrator.agents.sort_imports import SortImportsAgent
 from orchestrator.core.capabilities import Capability
 from orchestrator.core.errors import InvalidInput
 from orchestrator.sandbox.starter import Starter
@@ -64,7 +67,8 @@ class Catalogue:
         self._presence = Presence()
         programs = [self._program(entry, secrets or {}) for entry in ENTRIES]
         agents: tuple[Agent, ...] = (
-            *(LintFixAgent(), RenameSymbolAgent(), GraphAnalyst()),
+            *(LintFixAgent(), SortImportsAgent(), LicenceHeaderAgent(), BumpDependencyAgent(), RenameSymbolAgent()),
+            GraphAnalyst(),
             *(GraphTranslator(endpoint), _assistant(endpoint)),
             *programs,
             *(_scripted(), _scripted(changes_code=True), self._scripted_program()),
@@ -101,7 +105,7 @@ class Catalogue:
         secrets = {config.key_env: spec.api_key} if config.key_env and spec.api_key else {}
         launch = Launch(
             spec.name, ((config.command, *config.args),), config.wish(), config.env, secrets, config.unruled,
-            config.files, config.terminals, config.mode,
+            config.files, config.terminals, config.mode, tools=config.tools,
         )  # fmt: skip
         return AcpAgent(info, launch, self.starter, self._presence)
 

@@ -61,18 +61,18 @@ class LintFixAgent:
         given = read_options(LintFixInput, context.input)
         targets = [str(inside(root, path, f"input.paths.{at}")) for at, path in enumerate(given.paths)] or ["."]
         rules = ["--select", ",".join(given.select)] if given.select else []
-        ruff = _Ruff(root, targets, context.limits.seconds)
+        ruff = Ruff(root, targets, context.limits.seconds)
         before = await ruff.count([*rules, "--no-fix"])
-        context.tell(EventKind.PROGRESS, message=f"{_total(before)} findings", done=1, total=2)
+        context.tell(EventKind.PROGRESS, message=f"{total(before)} findings", done=1, total=2)
         after = await ruff.count([*rules, "--fix", "--no-unsafe-fixes"])
-        context.tell(EventKind.PROGRESS, message=f"{_total(after)} findings are left", done=2, total=2)
+        context.tell(EventKind.PROGRESS, message=f"{total(after)} findings are left", done=2, total=2)
         for path in ruff.left_out:
             context.tell(EventKind.LOG, message=f"{path} is left out: ruff dies of it", path=path)
         return _report(before, after, ruff.left_out)
 
 
 @dataclass
-class _Ruff:
+class Ruff:
     """Ruff over a part of a project. What it dies of (code nested too deeply, for one) costs only itself."""
 
     root: Path
@@ -139,13 +139,14 @@ def _counts(done: Finished) -> dict[str, int]:
     return {str(row["code"] or row["name"]): int(row["count"]) for row in rows}
 
 
-def _total(counts: dict[str, int]) -> int:
+def total(counts: dict[str, int]) -> int:
+    """All findings."""
     return sum(counts.values())
 
 
 def _report(before: dict[str, int], after: dict[str, int], left_out: list[str]) -> AgentResult:
     fixed = {rule: count - after.get(rule, 0) for rule, count in before.items() if count > after.get(rule, 0)}
-    summary = f"Fixed {_total(fixed)} of {_total(before)} findings; {_total(after)} are left."
+    summary = f"Fixed {total(fixed)} of {total(before)} findings; {total(after)} are left."
     if not before:
         summary = "Nothing to fix: ruff has no findings."
     data: dict[str, Any] = {"found": before, "fixed": fixed, "remaining": after}

@@ -57,6 +57,11 @@ async def converse(
             result = await agent.run(
                 _prompt(given), usage_limits=limits, usage=usage, event_stream_handler=listener.listen
             )
+            while said := await _said(context):
+                result = await agent.run(
+                    said, message_history=result.all_messages(), usage_limits=limits, usage=usage,
+                    event_stream_handler=listener.listen,
+                )  # fmt: skip
     except TimeoutError as error:
         if not limit.expired():
             raise
@@ -76,6 +81,14 @@ async def converse(
         "usage": _used(usage, toolset),
     }
     return AgentResult(result.output[:_SUMMARY_CHARS], data, messages)
+
+
+async def _said(context: AgentContext) -> str:
+    """What people told the agent while it answered: its next prompt, in the same conversation."""
+    texts = list(await context.people.said()) if context.people is not None else []
+    for text in texts:
+        context.tell(EventKind.MESSAGE, role="user", text=text)
+    return "\n\n".join(texts)
 
 
 def _client(endpoint: Endpoint, seconds: float, retries: int) -> AsyncOpenAI:

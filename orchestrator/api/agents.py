@@ -80,6 +80,7 @@ class ProgramIn(BaseModel):
     )
     files: bool = Field(True, description="Whether it may read and write files of its worktree through us.")
     terminals: bool = Field(True, description="Whether it may have us run commands in its worktree.")
+    tools: bool = Field(True, description="Whether it gets our MCP endpoint, where its network reaches it.")
     mode: str = Field("", max_length=100, pattern=NO_NUL, description="Session mode to choose, where it has it.")
 
 
@@ -112,7 +113,7 @@ class AgentChange(BaseModel):
     name: Name = Field("", description="Its name.", validate_default=False)
     description: str = Field("", max_length=2000, pattern=NO_NUL, description="What it is for.")
     config: LlmConfigIn = Field(default_factory=LlmConfigIn, description="Fields named here replace the stored ones.")
-    program: ProgramIn | None = Field(None, description="How an acp agent is started, as a whole.")
+    program: ProgramIn | None = Field(None, description="How an acp agent is started; these replace the stored ones.")
     capabilities: list[Tag] = Field(default_factory=list, max_length=50, description="What it can do.")
     project_id: UUID | None = Field(None, description="Only for tasks of this project; null: any.")
     enabled: bool = Field(True, description="Whether tasks may go to it.")

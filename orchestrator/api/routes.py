@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from orchestrator.api import (
+    agent_asking,
     agents,
     applications,
     auth,
@@ -63,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     kg_traces.router,
     sparql.router,
     projects.router,
+    agent_asking.router,
     agents.router,
     auth.router,
     oauth.router,

@@ -265,7 +265,10 @@ class InputAnswer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1, max_length=20_000, description="The answer.")
+    text: str | None = Field(None, min_length=1, max_length=20_000, description="The answer in words.")
+    choice: str | None = Field(None, min_length=1, max_length=200, description="The id of one of its choices.")
+    question_id: UUID | None = Field(None, description="Which question; default: the oldest open one.")
+    remember: bool = Field(False, description="Make a rule of one's own of it, so that it is not asked again.")
 
 
 class TaskTypeOut(BaseModel):

@@ -24,6 +24,7 @@ from orchestrator.api.task_models import (
     TaskTypes,
 )
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import Conflict
 from orchestrator.core.task_types import TASK_TYPES
 
 router = APIRouter(tags=["tasks"])
@@ -156,5 +157,12 @@ async def consent_task(task_id: UUID, body: ConsentAnswer, caller: Writer, conta
 
 @router.post("/tasks/{task_id}/input", summary="Answer a task that asks")
 async def answer_task(task_id: UUID, body: InputAnswer, caller: Writer, container: ContainerDep) -> TaskOut:
-    """Answer a task that awaits input; it goes on with the answer."""
-    return TaskOut.of(await container.tasks.answer(caller, task_id, body.text))
+    """Answer a task that awaits input, or the question of a running agent; it goes on with the answer."""
+    row = await container.tasks.get(caller, task_id)
+    question = await container.questions_asked.open_of(task_id) if row["state"] == "running" else None
+    if question is None:
+        return TaskOut.of(await container.tasks.answer(caller, task_id, body.text or body.choice or ""))
+    if body.question_id not in (None, question["id"]):
+        raise Conflict("this question is not open any more", field="question_id")
+    await container.questions_asked.answer(caller, question, choice=body.choice, text=body.text, remember=body.remember)
+    return TaskOut.of(await container.tasks.get(caller, task_id))

@@ -1,6 +1,7 @@
 """Tables and the transaction. Never language models: those are called providers."""
 
 from orchestrator.models.accounts import ApiToken, Identity, RefreshToken, User
+from orchestrator.models.agent_asking import AgentMessage, AgentQuestion, AgentRuleRow
 from orchestrator.models.base import Base
 from orchestrator.models.database import Database
 from orchestrator.models.mcp_credentials import McpConnection, McpCredential, UpstreamClient
@@ -11,6 +12,9 @@ from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, Ta
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 
 __all__ = [
+    "AgentMessage",
+    "AgentQuestion",
+    "AgentRuleRow",
     "ApiToken",
     "Attempt",
     "Base",

@@ -270,7 +270,8 @@ _WRITE = text(
         UPDATE tasks t SET
             state = x.state,
             reason = CASE WHEN x.moved THEN x.reason ELSE t.reason END,
-            waiting_for = CASE WHEN x.moved THEN x.waiting_for ELSE coalesce(x.waiting_for, t.waiting_for) END,
+            waiting_for = nullif(
+                CASE WHEN x.moved THEN x.waiting_for ELSE coalesce(x.waiting_for, t.waiting_for) END, ''),
             result = CASE WHEN x.moved THEN nullif(x.result, 'null') ELSE t.result END,
             result_pointer = CASE WHEN x.moved THEN nullif(x.result_pointer, 'null') ELSE t.result_pointer END,
             error = CASE WHEN x.moved THEN nullif(x.error, 'null') ELSE t.error END,

@@ -78,15 +78,20 @@ class PooledTools:
             for name, (entry, tool) in known.items()
         ]
 
-    async def call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
-        """Call a tool; placeholders such as ``${project.path}`` in its arguments are filled."""
+    async def call(
+        self, name: str, arguments: dict[str, Any], *, confirm: str | None = None, always: bool = False
+    ) -> ToolAnswer:
+        """Call a tool; placeholders such as ``${project.path}`` in its arguments are filled.
+
+        ``confirm`` is the digest of the call that a person agreed to, ``always`` that they agree for good.
+        """
         known = (await self._find()).get(name)
         if known is None:
             raise NotFound(f"there is no tool {name[:100]!r}", field="tool")
         entry, tool = known
         made = ToolCall(
             self._caller, Door.AGENT, entry, tool.name, arguments, project_id=self._context.project_id,
-            task_id=self._context.task_id, agent=self._agent,
+            task_id=self._context.task_id, agent=self._agent, confirm=confirm, always=always,
         )  # fmt: skip
 
         async def ready() -> Ready:

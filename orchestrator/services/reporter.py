@@ -50,6 +50,15 @@ class Reporter:
         if not self._closed and (self._flusher is None or self._flusher.done()):
             self._flusher = asyncio.create_task(self._flush_later())
 
+    async def mark(self, waiting_for: str, kind: EventKind, **data: Any) -> None:
+        """Tell an event at once, with what the task now waits for: nothing any more, when empty."""
+        events = (*self.take(), NewEvent(kind, storable(data)))
+        try:
+            await self._writer.apply(Transition(self._task_id, None, events, self._generation, waiting_for=waiting_for))
+        except Unavailable:
+            self._waiting[:0] = events  # written with what comes next
+            log.warning("mark_postponed", task_id=str(self._task_id), kind=kind)
+
     def take(self) -> tuple[NewEvent, ...]:
         """Everything not yet written, for the attempt's last step."""
         taken, self._waiting = self._waiting, []

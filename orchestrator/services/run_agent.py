@@ -28,7 +28,7 @@ from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews
 from orchestrator.services.run_task import Outcome, Work
-from orchestrator.services.watchdog import Watchdog, WatchLimits
+from orchestrator.services.supervision import Supervision
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 _EMAIL = "agents@orchestrator.invalid"
@@ -54,7 +54,7 @@ class AgentExecutor:
         gate: CallGate,
         faces: AgentFaces,
         questions: GraphQuestions,
-        watch: WatchLimits,
+        supervision: Supervision,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -65,7 +65,7 @@ class AgentExecutor:
         self._gate = gate
         self._faces = faces
         self._questions = questions
-        self._watch = watch
+        self._supervision = supervision
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -99,11 +99,8 @@ class AgentExecutor:
     async def _run(
         self, work: Work, entry: AgentEntry, project: ProjectView | None, worktree: Worktree | None = None
     ) -> AgentResult:
-        """The agent's own work, watched."""
-        watchdog = Watchdog(work.report.tell, self._watch)
-        work.report.hurry()
-        context = self._context(work, entry, project, worktree)
-        return await watchdog.watch(entry.agent.run(replace(context, tell=watchdog.tell)))
+        """The agent's own work, with people and a watchdog around it."""
+        return await self._supervision.run(work, entry.agent, self._context(work, entry, project, worktree))
 
     @asynccontextmanager
     async def _worktree(self, work: Work, project: ProjectView) -> AsyncIterator[Worktree]:

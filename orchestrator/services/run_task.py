@@ -42,6 +42,8 @@ class Work:
     task: Mapping[str, Any]
     generation: int
     report: Reporter
+    more_time: Callable[[float], None] = lambda _: None
+    """Gives the attempt so many seconds more: those in which it waited for a person."""
 
     @property
     def id(self) -> UUID:
@@ -121,6 +123,12 @@ class TaskRunner:
     async def _attempt(self, work: Work, held: Held) -> Transition | None:
         """The attempt's last step, or None when the lease is lost."""
         limit = asyncio.timeout(work.task["timeout_seconds"])
+
+        def more_time(seconds: float) -> None:
+            if not limit.expired():
+                limit.reschedule((limit.when() or 0.0) + seconds)
+
+        work = replace(work, more_time=more_time)
         try:
             async with limit:
                 outcome = await self._executor_for(str(work.task["target_id"])).execute(work)

@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from orchestrator.agents.acp.agent import AcpAgent
 from orchestrator.agents.acp.session import run as run_session
 from orchestrator.agents.acp.wire import WireLimits
-from orchestrator.agents.base import Action, AgentLimits, Choice
+from orchestrator.agents.base import Action, AgentLimits, Choice, McpAccess
 from orchestrator.agents.catalogue import Catalogue
 from orchestrator.agents.llm_config import Endpoint
 from orchestrator.core.errors import AgentFailed, InvalidInput, NotConfigured, TimedOut
@@ -51,7 +52,7 @@ class Somebody:
         self._forbidden = forbidden
         self._said = list(said)
 
-    async def permit(self, action: Action, choices: Sequence[Choice]) -> Choice | None:
+    async def permit(self, action: Action, choices: Sequence[Choice], unruled: str = "ask") -> Choice | None:
         self.asked.append(action)
         return next((choice for choice in choices if choice.id == self._answer), None)
 
@@ -173,6 +174,21 @@ async def test_an_earlier_session_is_taken_up_and_its_replay_is_not_told_again(t
     result = await scripted().run(given)
     assert (result.summary, result.data["session"]) == ("on", "scripted-7")
     assert [one["resumed"] for one in told.of(EventKind.LOG) if "session" in one] == [True]
+
+
+async def test_our_mcp_endpoint_is_lent_to_a_program_whose_network_reaches_it(tree: Path) -> None:
+    lent: list[str] = []
+
+    @asynccontextmanager
+    async def lend() -> AsyncIterator[McpAccess]:
+        lent.append("begun")
+        yield McpAccess("orchestrator", "http://127.0.0.1:1/mcp", "secret")
+        lent.append("over")
+
+    given = replace(context(tree, steps=[{"do": "say", "text": "<{mcp}>"}]), lend_mcp=lend)
+    assert (await scripted(wish=Wish(mode="off", network="full")).run(given)).summary == "<http://127.0.0.1:1/mcp>"
+    assert lent == ["begun", "over"]
+    assert (await scripted(wish=Wish(mode="off", network="full"), tools=False).run(given)).summary == "<>"
 
 
 MISBEHAVING: list[tuple[Steps, str]] = [

@@ -9,10 +9,12 @@ import pytest
 
 from orchestrator.agents.acp.agent import AcpAgent
 from orchestrator.bootstrap import Container
-from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Forbidden, InvalidInput
+from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import Forbidden, InvalidInput, NotAuthenticated
 from orchestrator.core.events import EventKind
+from orchestrator.core.ids import new_id
 from orchestrator.services.task_service import TaskRequest
+from orchestrator.services.task_tokens import TaskTokens
 from tests.agents.conftest import MakeProject, RunTask
 
 PROGRAM = {
@@ -103,3 +105,17 @@ async def test_a_wrong_program_is_refused_naming_the_field(
     with pytest.raises(InvalidInput) as refused:
         await container.agents.create(replace(caller, is_admin=True), {"name": "M", "kind": "acp", "config": config})
     assert refused.value.field == field
+
+
+async def test_a_lent_token_reaches_the_projects_tools_only_and_ends_with_the_attempt(
+    container: Container, caller: Caller, make_project: MakeProject
+) -> None:
+    project = await make_project({"a.py": ""})
+    tokens = TaskTokens(container.database, container.tokens._stored, "http://127.0.0.1:1")
+    async with tokens.lent(caller.user_id, project, new_id(), 60) as access:
+        lent = await container.tokens.caller_of_bearer(access.token)
+        assert access.token not in repr(access)
+    assert (lent.user_id, lent.project_id, lent.is_admin) == (caller.user_id, project, False)
+    assert lent.scopes == {Scope.MCPS_READ, Scope.MCPS_EXECUTE, Scope.GRAPH_READ}
+    with pytest.raises(NotAuthenticated):
+        await container.tokens.caller_of_bearer(access.token)

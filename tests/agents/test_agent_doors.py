@@ -18,7 +18,8 @@ KEY = "sk-of-a-user-1234567"
 
 
 OURS = (
-    *("lint-fix", "rename-symbol", "graph-analyst", "graph-translator", "llm"),
+    *("lint-fix", "sort-imports", "licence-header", "bump-dependency", "rename-symbol"),
+    *("graph-analyst", "graph-translator", "llm"),
     *("scripted", "scripted-editor", "scripted-acp"),
 )
 PROGRAMS = ("claude-code", "codex", "gemini-cli", "goose", "opencode")

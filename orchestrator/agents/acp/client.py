@@ -31,7 +31,7 @@ from acp.schema import (
 from orchestrator.agents.acp.config import Unruled
 from orchestrator.agents.acp.files import read_text, relative, write_text
 from orchestrator.agents.acp.terminals import Terminals
-from orchestrator.agents.base import Action, Choice, People
+from orchestrator.agents.base import Action, Choice, People, pick
 from orchestrator.core.errors import DeniedByPolicy, NotFound, OrchestratorError
 
 Answer = TypeVar("Answer")
@@ -50,6 +50,7 @@ class Client:
         self._terminals = terminals
         self._files = files
         self.closing = False
+        self.cost: float | None = None
 
     def on_connect(self, conn: Any) -> None:
         """Nothing to remember of the connection."""
@@ -136,7 +137,7 @@ class Client:
 
     async def _permit(self, action: Action, choices: Sequence[Choice]) -> Choice | None:
         if self._people is not None:
-            return await self._people.permit(action, choices)
+            return await self._people.permit(action, choices, self._unruled)
         # Nobody is there: what would have to be asked is refused.
         return pick(choices, allow=self._unruled == "allow")
 
@@ -145,7 +146,7 @@ class Client:
         if self._people is None:
             return
         paths = ("/".join(await _translated(_relative(self._root, path))),) if path else ()
-        why = await self._people.forbids(Action(tool, title, paths, command))
+        why = await self._people.forbids(Action(tool, title, paths, command, cost=self.cost))
         if why is not None:
             raise _as_theirs(DeniedByPolicy(why))
 
@@ -157,7 +158,8 @@ class Client:
         places = [os.path.normpath(os.path.join(self._root, place.path)) for place in (call.locations or ())[:50]]
         paths = tuple(place.removeprefix(prefix)[:500] for place in places)
         tool = str(call.kind or "other")
-        return Action(tool, (call.title or words or tool)[:1000], paths, words[:20_000], call.raw_input)
+        title = (call.title or words or tool)[:1000]
+        return Action(tool, title, paths, words[:20_000], call.raw_input, self.cost)
 
     async def _terminal(self, identifier: str) -> Any:
         return self._need(self._terminals, "terminal").get(identifier)
@@ -167,12 +169,6 @@ class Client:
         if not part:
             raise RequestError.method_not_found(method)
         return part
-
-
-def pick(choices: Sequence[Choice], *, allow: bool) -> Choice | None:
-    """The mildest choice that allows, or refuses, if the agent offers one."""
-    wanted = ("allow_once", "allow_always") if allow else ("reject_once", "reject_always")
-    return next((one for kind in wanted for one in choices if one.kind == kind), None)
 
 
 async def _relative(root: Path, path: str) -> tuple[str, ...]:

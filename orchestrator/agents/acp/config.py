@@ -31,6 +31,7 @@ class AcpConfig(BaseModel):
     unruled: Unruled = Field("ask", description="What becomes of a permission request that no rule speaks of.")
     files: bool = Field(True, description="Whether it may read and write files of the worktree through us.")
     terminals: bool = Field(True, description="Whether it may run commands through us.")
+    tools: bool = Field(True, description="Whether it gets our MCP endpoint, where its network reaches it.")
     mode: str = Field("", max_length=100, description="The session mode to choose, where the agent has it.")
 
     @field_validator("command", "args")
@@ -67,5 +68,6 @@ class Launch:
     terminals: bool = True
     mode: str = ""
     install: str = ""
+    tools: bool = True
     folders: tuple[Path, ...] = ()
     """Folders of ours that it reads: where a scripted agent's own code is."""

@@ -6,7 +6,7 @@ or the protocol becomes AgentFailed with its last words; cancelling asks the age
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,6 +17,8 @@ from acp.interfaces import Client as TheirClient
 from acp.schema import (
     ClientCapabilities,
     FileSystemCapabilities,
+    HttpHeader,
+    HttpMcpServer,
     Implementation,
     InitializeResponse,
     PromptResponse,
@@ -114,6 +116,7 @@ class _Session:
         self._connection = ClientSideConnection(cast("TheirClient", self._client), self._wire)
         self._too_many: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._id = ""
+        self._lent = AsyncExitStack()
         self._prompting = False
 
     async def carry_out(self, prompt: str) -> AgentResult:
@@ -148,6 +151,7 @@ class _Session:
                     await self._connection.cancel(self._id)
         await self._connection.close()
         self._too_many.cancel()
+        await self._lent.aclose()
 
     async def _hello(self) -> InitializeResponse:
         hello: InitializeResponse = await self._connection.initialize(
@@ -167,18 +171,30 @@ class _Session:
 
     async def _open(self, hello: InitializeResponse) -> None:
         """A new session, or that of an earlier attempt where the agent can take it up."""
-        earlier = self._context.earlier_session
-        if earlier and await self._take_up(hello, earlier):
+        earlier, servers = self._context.earlier_session, await self._servers(hello)
+        if earlier and await self._take_up(hello, earlier, servers):
             self._id = earlier
         else:
-            self._id = (await self._connection.new_session(str(self._root), mcp_servers=[])).session_id
+            made = await self._connection.new_session(str(self._root), mcp_servers=[*servers])
+            self._id = made.session_id
         self._context.tell(
             EventKind.LOG, message=f"session {self._id[:200]}", session=self._id[:200], resumed=self._id == earlier
         )
         if self._launch.mode:
             await self._connection.set_session_mode(self._id, self._launch.mode)
 
-    async def _take_up(self, hello: InitializeResponse, earlier: str) -> bool:
+    async def _servers(self, hello: InitializeResponse) -> list[HttpMcpServer]:
+        """Our own MCP endpoint, for a program that can and may reach it."""
+        able = hello.agent_capabilities.mcp_capabilities if hello.agent_capabilities is not None else None
+        lend = self._context.lend_mcp
+        reaches = self._process.start.enclosed is False or self._launch.wish.network == "full"
+        if lend is None or not self._launch.tools or not reaches or able is None or not able.http:
+            return []
+        access = await self._lent.enter_async_context(lend())
+        header = HttpHeader(name="Authorization", value=f"Bearer {access.token}")
+        return [HttpMcpServer(type="http", name=access.name, url=access.url, headers=[header])]
+
+    async def _take_up(self, hello: InitializeResponse, earlier: str, servers: list[HttpMcpServer]) -> bool:
         """Whether the agent took up the earlier session: resumed without a replay, or loaded with one."""
         able = hello.agent_capabilities
         if able is None:
@@ -189,10 +205,10 @@ class _Session:
             return False
         try:
             if resumes:
-                await self._connection.resume_session(earlier, str(self._root), mcp_servers=[])
+                await self._connection.resume_session(earlier, str(self._root), mcp_servers=[*servers])
             else:
                 self._updates.replaying = True
-                await self._connection.load_session(str(self._root), earlier, mcp_servers=[])
+                await self._connection.load_session(str(self._root), earlier, mcp_servers=[*servers])
         except RequestError as error:
             self._context.tell(EventKind.LOG, message=f"the earlier session is gone: {str(error)[:300]}")
             return False
@@ -224,6 +240,7 @@ class _Session:
 
     def _take(self, params: Any) -> None:
         self._updates.take(params)
+        self._client.cost = self._updates.usage.get("cost")
         most = self._context.limits.tool_calls
         if self._updates.tool_calls > most and not self._too_many.done():
             text = f"The agent made more than {most} tool calls."

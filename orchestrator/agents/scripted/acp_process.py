@@ -31,6 +31,7 @@ from acp.schema import (
     Implementation,
     InitializeResponse,
     LoadSessionResponse,
+    McpCapabilities,
     NewSessionResponse,
     PermissionOption,
     PromptResponse,
@@ -57,6 +58,7 @@ class ScriptedProgram:
         self._cancelled = asyncio.Event()
         self._turns: list[list[Step]] = []
         self._calls = 0
+        self._servers: list[str] = []
 
     def on_connect(self, conn: Client) -> None:
         """Remember who we talk to."""
@@ -65,13 +67,13 @@ class ScriptedProgram:
     async def initialize(self, protocol_version: int, **kwargs: Any) -> InitializeResponse:
         """Say hello."""
         info = Implementation(name="scripted", version="1")
-        return InitializeResponse(
-            protocol_version=1, agent_capabilities=AgentCapabilities(load_session=True), agent_info=info
-        )
+        able = AgentCapabilities(load_session=True, mcp_capabilities=McpCapabilities(http=True))
+        return InitializeResponse(protocol_version=1, agent_capabilities=able, agent_info=info)
 
     async def new_session(self, cwd: str, **kwargs: Any) -> NewSessionResponse:
         """A session in a folder."""
         self._root = Path(cwd)
+        self._servers = [server.url for server in kwargs.get("mcp_servers") or ()]
         return NewSessionResponse(session_id=f"scripted-{os.getpid()}")
 
     async def load_session(self, cwd: str, session_id: str, **kwargs: Any) -> LoadSessionResponse:
@@ -113,8 +115,9 @@ class ScriptedProgram:
         return done
 
     async def _say(self, session: str, step: Step) -> bool:
+        text = step.text.replace("{mcp}", " ".join(self._servers))
         for _ in range(step.count):
-            await self._client.session_update(session, update_agent_message_text(step.text))
+            await self._client.session_update(session, update_agent_message_text(text))
         return True
 
     async def _told(self, session: str, text: str) -> bool:

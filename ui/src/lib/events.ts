@@ -24,7 +24,7 @@ const KINDS: Record<string, Words> = {
   "attempt.ended": ["Attempt ended", (data) => reason(data)],
   "task.retry": ["Will try again", (data) => reason(data)],
   "task.waiting": ["Waiting", (data) => text(data.waiting_for ?? data.for)],
-  "task.answered": ["Answered", none],
+  "task.answered": ["Answered", (data) => text(data.message ?? data.answer)],
   "task.cancel_requested": ["Cancel requested", none],
   "task.completed": ["Completed", none],
   "task.failed": ["Failed", (data) => reason(data)],

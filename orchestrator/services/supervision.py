@@ -1,0 +1,103 @@
+"""An agent's run with everything around it that is no work: people, the watchdog, tools that ask, an earlier session.
+
+Used by ``run_agent`` for every agent. The time limit is the runner's: what an agent is told is so much longer that
+waiting for a person, which does not count, cannot end it from within.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from orchestrator.agents.base import Agent, AgentContext, AgentResult, AgentTool, Choice, McpAccess, ToolAnswer
+from orchestrator.core.errors import ConsentDenied, ConsentNeeded
+from orchestrator.core.events import EventKind
+from orchestrator.eventlog.wake import Wake
+from orchestrator.models import EventRow
+from orchestrator.models.database import Database
+from orchestrator.services.agent_people import TaskPeople
+from orchestrator.services.agent_questions import AgentQuestions
+from orchestrator.services.agent_rules import AgentRules
+from orchestrator.services.agent_surroundings import PooledTools
+from orchestrator.services.run_task import Work
+from orchestrator.services.task_tokens import TaskTokens
+from orchestrator.services.watchdog import Watchdog, WatchLimits
+
+_WAITED_SECONDS = 7 * 86_400.0
+_ONCE, _ALWAYS, _NO = "once", "always", "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """``question_seconds`` is how long a question waits for its answer."""
+
+    database: Database
+    wake: Wake
+    rules: AgentRules
+    questions: AgentQuestions
+    limits: WatchLimits
+    question_seconds: float
+    tokens: TaskTokens
+
+    async def run(self, work: Work, agent: Agent, context: AgentContext) -> AgentResult:
+        """The agent's result; raises what it raises, Stalled and Looping beside."""
+        watchdog = Watchdog(work.report.tell, self.limits)
+        work.report.hurry()
+        people = TaskPeople(
+            work, agent.info.id, self.rules, self.questions, self.wake, watchdog.person_asked,
+            seconds=self.question_seconds,
+        )  # fmt: skip
+        tools = AskingTools(context.tools, people) if isinstance(context.tools, PooledTools) else context.tools
+        supervised = replace(
+            context, tell=watchdog.tell, people=people, tools=tools,
+            earlier_session=await self._earlier_session(work.id) if work.generation > 1 else "",
+            limits=replace(context.limits, seconds=context.limits.seconds + _WAITED_SECONDS),
+            lend_mcp=self._lender(work),
+        )  # fmt: skip
+        return await watchdog.watch(agent.run(supervised))
+
+    def _lender(self, work: Work) -> Callable[[], AbstractAsyncContextManager[McpAccess]] | None:
+        """How a program gets a token: narrowed to the task's project, so none without one."""
+        task = work.task
+        if task["project_id"] is None:
+            return None
+        seconds = float(task["timeout_seconds"]) + self.question_seconds
+        return lambda: self.tokens.lent(task["user_id"], task["project_id"], work.id, seconds)
+
+    async def _earlier_session(self, task_id: UUID) -> str:
+        """The session that an earlier attempt told of."""
+        table = EventRow.__table__
+        session = table.c.data["session"].astext
+        told = (table.c.task_id == task_id) & (table.c.kind == EventKind.LOG) & session.is_not(None)
+        query = select(session).where(told).order_by(table.c.seq.desc()).limit(1)
+        async with self.database.transaction() as connection:
+            return str((await connection.execute(query)).scalar() or "")
+
+
+class AskingTools:
+    """Tools whose calls a person is asked about where a rule wants that, while the agent waits."""
+
+    def __init__(self, tools: PooledTools, people: TaskPeople) -> None:
+        self._tools = tools
+        self._people = people
+
+    async def available(self) -> list[AgentTool]:
+        """Every tool that can be called now."""
+        return list(await self._tools.available())
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
+        """Call a tool, once a person agreed where one must; ConsentDenied when nobody did."""
+        try:
+            return await self._tools.call(name, arguments)
+        except ConsentNeeded as needed:
+            choices = [Choice(_ONCE, "Yes, this once", "allow_once"), Choice(_NO, "No", "reject_once")]
+            if needed.details["may_always"]:
+                choices.insert(1, Choice(_ALWAYS, "Yes, always for this tool", "allow_always"))
+            answer = await self._people.ask(str(needed.details["question"]), choices)
+            if answer not in (_ONCE, _ALWAYS):
+                raise ConsentDenied(f"nobody agreed to calling {name[:200]}", field="tool") from needed
+            digest = str(needed.details["digest"])
+            return await self._tools.call(name, arguments, confirm=digest, always=answer == _ALWAYS)
