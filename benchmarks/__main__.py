@@ -19,6 +19,7 @@ from benchmarks import (
     mcp_cycles,
     mcp_gateway,
     mcp_memory,
+    orchestrator,
     pipeline,
     reads,
     start,
@@ -46,6 +47,12 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         kg_javascript_accuracy.javascript_accuracy,
         kg_traces.tracing_cost,
         kg_traces.traced_recall,
+    ),
+    "bench-orchestrator": (
+        orchestrator.first_event,
+        orchestrator.overhead,
+        orchestrator.many_at_once,
+        orchestrator.recovery,
     ),
     "bench-mcp": (
         mcp_gateway.gateway,

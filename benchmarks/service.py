@@ -62,7 +62,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running_service(
-    folder: Path, *, light_workers: int = 2, monitor: bool = True, **settings: str
+    folder: Path, *, light_workers: int = 2, agent_workers: int = 0, monitor: bool = True, **settings: str
 ) -> AsyncIterator[Service]:
     """A service with one API, some light workers and a monitor, ready to be asked, with a user's access token."""
     pair = await start_embedded(folder)
@@ -82,6 +82,8 @@ async def running_service(
         service.spawn("api")
         for _ in range(light_workers):
             service.spawn("worker", "light")
+        for _ in range(agent_workers):
+            service.spawn("worker", "agents")
         if monitor:
             service.spawn("monitor")
         await _ready(service)
