@@ -45,6 +45,7 @@ from orchestrator.services.call_gate import CallGate
 from orchestrator.services.call_log import CallLog
 from orchestrator.services.client_documents import ClientDocuments
 from orchestrator.services.event_stream import EventStream
+from orchestrator.services.feedback import Feedback
 from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.github_service import GitHubService
 from orchestrator.services.graph_questions import PreparedQuestions
@@ -60,6 +61,7 @@ from orchestrator.services.mcp_documents import McpDocuments
 from orchestrator.services.mcp_endpoints import McpEndpoints
 from orchestrator.services.mcp_offers import McpOffers
 from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.merge_queue import MergeQueue
 from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_clients import OAuthClients
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
@@ -69,9 +71,12 @@ from orchestrator.services.probes import Probes
 from orchestrator.services.project_history import ProjectHistory
 from orchestrator.services.project_service import ProjectService
 from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.proofs import Proofs
 from orchestrator.services.reaper import Reaper
 from orchestrator.services.relay import Relay
+from orchestrator.services.reviews import Reviews
 from orchestrator.services.run_agent import AgentExecutor
+from orchestrator.services.run_merge import MergeExecutor
 from orchestrator.services.run_tool import RegistryServers, ToolExecutor
 from orchestrator.services.scratch_graphs import ScratchGraphs
 from orchestrator.services.sessions import Sessions
@@ -81,6 +86,7 @@ from orchestrator.services.space_service import SpaceService
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
 from orchestrator.services.targets import TargetDirectory
+from orchestrator.services.task_proof import TaskProofs
 from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.tokens import Tokens
@@ -91,6 +97,7 @@ from orchestrator.services.tool_rules import ToolRules
 from orchestrator.services.tool_search import ToolSearch
 from orchestrator.services.tool_trust import ToolTrust
 from orchestrator.services.traced_runs import TracedRuns
+from orchestrator.services.verifier import Verifier
 from orchestrator.services.work_graphs import WorkGraphs
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
@@ -149,6 +156,11 @@ class Container:
     work_graphs: WorkGraphs
     scratch: ScratchGraphs
     traced_runs: TracedRuns
+    verifier: Verifier
+    proofs: Proofs
+    task_proofs: TaskProofs
+    reviews: Reviews
+    merges: MergeQueue
     policy: ToolPolicy
     rules: ToolRules
     consent: ToolConsent
@@ -189,6 +201,14 @@ class Container:
             self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
             AgentFaces(self.endpoints, self.catalogue), self.questions,
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
+            Feedback(self.database),
+        )  # fmt: skip
+
+    def merge_executor(self) -> MergeExecutor:
+        """Merges changes."""
+        return MergeExecutor(
+            self.database, self.merges, self.tasks, self.views, self.mirrors, self.verifier, self.proofs, self.github,
+            self.settings.roots, github_token=lambda user_id: self.oauth.find_token(user_id, "github"),
         )  # fmt: skip
 
     def graph_builder(self) -> GraphBuilder:
@@ -267,6 +287,16 @@ def build_container(settings: Settings) -> Container:
     embeddings = tool_embeddings(settings)
     graphs = GraphService(database, access, views, tasks, queries, limits, worktree_graphs)
     agent_rules = AgentRules(database, access)
+    traced_runs = TracedRuns(access, graphs, views, followed, updates)
+    verifier = Verifier(
+        mirrors, worktrees, worktree_graphs, views, questions, traced_runs, starter, blobs,
+        seconds=settings.verify_seconds, need_sandbox=settings.criteria_need_sandbox,
+    )  # fmt: skip
+    task_proofs = TaskProofs(database, tasks, mirrors, blobs)
+    merges = MergeQueue(
+        database, writer, tasks, access, views, github_url=settings.github_url,
+        github_token=lambda user_id: oauth.find_token(user_id, "github"),
+    )  # fmt: skip
     container = Container(
         settings=settings,
         database=database,
@@ -319,7 +349,12 @@ def build_container(settings: Settings) -> Container:
         graphs=graphs,
         work_graphs=WorkGraphs(database, mirrors, views, queries),
         scratch=ScratchGraphs(graphs, access, views, queries, limits),
-        traced_runs=TracedRuns(access, graphs, views, followed, updates),
+        traced_runs=traced_runs,
+        verifier=verifier,
+        proofs=Proofs(database, verifier),
+        task_proofs=task_proofs,
+        reviews=Reviews(database, writer, tasks, task_proofs, access, agents, mirrors),
+        merges=merges,
         policy=policy,
         rules=rules,
         consent=consent,

@@ -132,6 +132,14 @@ class Settings(BaseSettings):
     task_timeout_seconds: float = Field(300.0, gt=0, description="Time limit of a light task that names none.")
     heavy_timeout_seconds: float = Field(3600.0, gt=0, description="Time limit of a heavy task that names none.")
     max_attempts: int = Field(3, ge=1, description="Attempts a task gets before it fails for good.")
+    verify_seconds: float = Field(
+        3600.0, gt=0, description="Time limit of verifying one result, all its acceptance criteria together."
+    )
+    criteria_need_sandbox: bool = Field(
+        True,
+        description="Whether commands of acceptance criteria run in a sandbox or not at all: where the kernel gives "
+        "none, such a criterion is unknown. Otherwise they may run as the service itself does.",
+    )
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Largest request body, in bytes.")
     inline_result_bytes: int = Field(
         64 * 1024, ge=0, description="Larger results go to the blob store and are read by pointer."

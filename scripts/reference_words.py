@@ -32,6 +32,23 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
         "`text`; `role`: assistant, thought or user",
     ),
     EventKind.DIFF: ("Code was changed, in a worktree of its own.", "`files`, counts, `branch`, the clipped diff"),
+    EventKind.PROOF_STARTED: (
+        "The verifier begins with its acceptance criteria.",
+        "`attempt`, `criteria`: their names",
+    ),
+    EventKind.PROOF_RESULT: (
+        "A criterion came out; the whole proof is at `GET /tasks/{id}/proof`.",
+        "`name`, `verdict`, `why`, `exit_code`, `seconds`, `commit`, the end of its `output`",
+    ),
+    EventKind.REVIEWED: (
+        "Somebody reviewed an attempt; the comments are at `GET /tasks/{id}/reviews`.",
+        "`review_id`, `by`, `agent`, `attempt`, `verdict`, `comments` (how many), `summary`",
+    ),
+    EventKind.MERGE_QUEUED: ("Its change, or the undoing of it, is in line.", "`merge_id`, `action`, `method`, `by`"),
+    EventKind.MERGE_ENDED: (
+        "The merge queue is done with it.",
+        "`merge_id`, `action`, `method`, `state`, `message`; where known `merged_commit`, `conflicts`, `pull_request`",
+    ),
     EventKind.ENDED: ("An attempt is over without success.", "`attempt`, `reason`, `error`"),
     EventKind.RETRY: ("It will be tried again.", "`after_seconds`, `next_attempt`"),
     EventKind.WAITING: (
@@ -62,7 +79,8 @@ REASONS: dict[Reason, str] = {
     Reason.CONSENT_DENIED: "A person refused the consent it needed.",
     Reason.DENIED_BY_POLICY: "A rule denies the tool call it is.",
     Reason.BUDGET_EXCEEDED: "It would have cost more than its budget allows.",
-    Reason.CRITERIA_UNMET: "Its acceptance criteria were not met.",
+    Reason.CRITERIA_UNMET: "Its acceptance criteria were not met, or could not be checked; the error says which.",
+    Reason.REJECTED: "A reviewer rejected its change.",
     Reason.CANCELLED_BY_USER: "A person stopped it.",
     Reason.PROJECT_DELETED: "Its project was deleted.",
     Reason.INTERNAL_ERROR: "A bug of ours; the log has it.",

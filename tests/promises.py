@@ -8,6 +8,7 @@ from tests.promise import promise as _promise
 from tests.promises_agents import AGENTS_THAT_CHANGE_CODE
 from tests.promises_gateway import GATEWAY
 from tests.promises_graph import GRAPH
+from tests.promises_proof import PROOF
 
 ISSUE, DESIGN, OURS = "main job", "design", "our own"
 
@@ -215,7 +216,7 @@ ROUTING = (
 TASKS = (
     _promise(
         "task.states", DESIGN + " 4", "Nothing leaves a terminal state but a retry.",
-        _STATES + "nothing_leaves_a_terminal_state_but_a_retry",
+        _STATES + "nothing_leaves_a_terminal_state_but_a_retry_and_a_review",
     ),
     _promise(
         "task.true-state", DESIGN + " 4", "Events have no gaps, one attempt runs at most, every ending has a reason.",
@@ -357,5 +358,5 @@ HOUSE = (
 
 PROMISES = (
     *RUNNING, *ACCOUNTS, *PROJECTS, *SERVERS, *ROUTING, *TASKS, *GRAPH, *AGENTS, *SPACES, *HOUSE, *GATEWAY,
-    *AGENTS_THAT_CHANGE_CODE,
+    *AGENTS_THAT_CHANGE_CODE, *PROOF,
 )  # fmt: skip

@@ -180,6 +180,8 @@ class AgentContext:
     graph: Graph | None = None
     notes: str = ""
     """What a model should know of its surroundings, such as placeholders that tools understand."""
+    feedback: str = ""
+    """What an earlier attempt at the task left to be done: criteria it did not meet, comments of its reviewers."""
     limits: AgentLimits = AgentLimits()
     people: People | None = None
     readable: tuple[Path, ...] = ()

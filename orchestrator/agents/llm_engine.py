@@ -51,7 +51,7 @@ async def converse(
     limit = asyncio.timeout(context.limits.seconds)
     try:
         async with limit, _client(endpoint, context.limits.seconds, retries) as client:
-            agent = _agent(client, endpoint, config, toolset, context.notes)
+            agent = _agent(client, endpoint, config, toolset, f"{context.notes}\n\n{context.feedback}".strip())
             limits = UsageLimits(request_limit=context.limits.requests)
             listener = _Listener(context.tell, context.limits.tokens)
             result = await agent.run(

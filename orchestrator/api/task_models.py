@@ -6,13 +6,18 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from orchestrator.api.proof_models import CriterionIn
 from orchestrator.core.capabilities import Requirement, parse_requirement
 from orchestrator.core.states import Reason, TaskState
 from orchestrator.services.task_service import TaskRequest
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.:/-]+$")]
+
+
+Criterion = Annotated[dict[str, Any], WithJsonSchema(CriterionIn.model_json_schema())]
+"""Checked by ``core.acceptance``, which knows what belongs to which kind and names the field as its caller wrote it."""
 
 
 class RequirementIn(BaseModel):
@@ -56,7 +61,9 @@ class TaskIn(BaseModel):
     budget: dict[str, Any] = Field(
         default_factory=dict, max_length=16, description="Limits on money, tokens, requests."
     )
-    acceptance: list[dict[str, Any]] = Field(default_factory=list, max_length=32, description="Acceptance criteria.")
+    acceptance: list[Criterion] = Field(
+        default_factory=list, description="What must hold of the result before the task counts as completed."
+    )
     timeout_seconds: float | None = Field(None, gt=0, le=86_400, description="Time limit of one attempt, in seconds.")
     max_attempts: int | None = Field(None, ge=1, le=10, description="Attempts before the task fails for good.")
 
@@ -229,24 +236,6 @@ class EventPage(BaseModel):
     """Stored events."""
 
     items: list[EventOut] = Field(description="In order.")
-
-
-class AttemptOut(BaseModel):
-    """One try at a task."""
-
-    attempt: int = Field(description="Number, from 1.")
-    target_id: str | None = Field(description="Who tried.")
-    worker_id: str = Field(description="On which worker.")
-    started_at: datetime = Field(description="When it began.")
-    ended_at: datetime | None = Field(description="When it ended.")
-    reason: Reason | None = Field(description="How it ended.")
-    error: dict[str, Any] | None = Field(description="What went wrong.")
-
-
-class AttemptPage(BaseModel):
-    """Every attempt at a task."""
-
-    items: list[AttemptOut] = Field(description="First to last.")
 
 
 class ConsentAnswer(BaseModel):

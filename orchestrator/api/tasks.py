@@ -8,8 +8,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, get_container, require
 from orchestrator.api.task_models import (
-    AttemptOut,
-    AttemptPage,
     ConsentAnswer,
     EventOut,
     EventPage,
@@ -107,13 +105,6 @@ async def list_tasks(
 async def task_route(task_id: UUID, caller: Reader, container: ContainerDep) -> RouteOut:
     """The stored routing decision in force, with every candidate."""
     return RouteOut.model_validate(await container.tasks.route_of(caller, task_id))
-
-
-@router.get("/tasks/{task_id}/attempts", summary="Attempts at a task")
-async def task_attempts(task_id: UUID, caller: Reader, container: ContainerDep) -> AttemptPage:
-    """Every try, first to last."""
-    rows = await container.tasks.attempts_of(caller, task_id)
-    return AttemptPage(items=[AttemptOut.model_validate({**row, "attempt": row["generation"]}) for row in rows])
 
 
 @router.get("/tasks/{task_id}/log", summary="Stored events")

@@ -46,6 +46,11 @@ def _diff(data: Data) -> str:
     return f"{files}, +{data.get('added')} −{data.get('removed')}, on {data.get('branch')}"
 
 
+def _proof(data: Data) -> str:
+    why = f": {data['why']}" if data.get("why") else ""
+    return f"{data.get('name')} {data.get('verdict')}{why}"
+
+
 def _failed(data: Data) -> str:
     error = data.get("error") or {}
     return f"{data.get('reason')}: {error.get('message', '')}"
@@ -62,6 +67,11 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "tool.returned": _returned,
     "agent.message": lambda data: str(data.get("text", "")).partition("\n")[0],
     "diff.ready": _diff,
+    "proof.started": lambda data: ", ".join(map(str, data.get("criteria") or ())),
+    "proof.result": _proof,
+    "task.reviewed": lambda data: f"{data.get('verdict')} {data.get('summary') or ''}",
+    "merge.queued": lambda data: f"{data.get('action')}, {data.get('method')}",
+    "merge.ended": lambda data: f"{data.get('state')}: {data.get('message')}",
     "task.waiting": lambda data: str(data.get("for", "")),
     "task.completed": lambda data: f"attempt {data['attempt']}" if data.get("attempt") else "",
     "task.failed": _failed,

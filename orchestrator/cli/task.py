@@ -1,4 +1,4 @@
-"""``task``: create, list, show, watch, cancel, retry, route. Client commands over HTTP.
+"""``task``: create, list, show, watch, cancel, retry, route; ``task_proof`` and ``task_review`` have more. Over HTTP.
 
 A command that waited for a task ends with code 3 when the task did not complete, so that scripts can tell.
 """
@@ -15,6 +15,8 @@ from orchestrator.cli.client_login import run
 from orchestrator.cli.client_result import result_view
 from orchestrator.cli.client_route import route_view
 from orchestrator.cli.client_screen import Json, console, print_json, show_one, show_page, when
+from orchestrator.cli.task_proof import Accept, acceptance, attempts, diff, proof, show_proofs
+from orchestrator.cli.task_review import merge, review, undo
 from orchestrator.core.states import TaskState
 
 app = typer.Typer(
@@ -39,11 +41,12 @@ def create(
     target: Target = "",
     title: str = "",
     priority: Annotated[int, typer.Option(min=-100, max=100)] = 0,
+    accept: Accept = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Watch it to its end and print the result.")] = False,
     as_json: Json = False,
 ) -> None:
     """Hand in a task."""
-    more = {"title": title, "priority": priority}
+    more = {"title": title, "priority": priority, "acceptance": acceptance(accept or ())}
 
     async def work(api: Api) -> bool:
         accepted = await api.post("/tasks", await _body(api, kind, given, project, needs, target) | more)
@@ -111,20 +114,23 @@ def list_tasks(
 
 @app.command()
 def show(task: Id, lines: Lines = 200, as_json: Json = False) -> None:
-    """One task and its whole result."""
+    """One task, its proof and its whole result."""
 
     async def work(api: Api) -> dict[str, Any]:
         row: dict[str, Any] = await api.get(f"/tasks/{task}")
         if row["result_pointer"]:
             row["result"] = await api.get(f"/tasks/{task}/result")
-        return row
+        return row | {"proof": (await api.get(f"/tasks/{task}/proof"))["items"]}
 
     row = run(work)
     if as_json:
         print_json(row)
         return
     moments = {key: when(row[key]) for key in ("created_at", "started_at", "finished_at")}
-    show_one({key: value for key, value in row.items() if key != "result"} | moments, as_json=False)
+    show_one({key: value for key, value in row.items() if key not in ("result", "proof")} | moments, as_json=False)
+    if row["proof"]:
+        console().rule("proof", style="dim")
+        show_proofs(row["proof"])
     if row["result"]:
         out = console()
         out.rule("result", style="dim")
@@ -147,6 +153,10 @@ def cancel(task: Id, as_json: Json = False) -> None:
 def retry(task: Id, as_json: Json = False) -> None:
     """Route a failed or cancelled task again."""
     show_one(run(lambda api: api.post(f"/tasks/{task}/retry")), as_json=as_json)
+
+
+for _more in (proof, attempts, diff, review, merge, undo):
+    app.command()(_more)
 
 
 async def _body(api: Api, kind: str, given: str, project: str, needs: list[str] | None, target: str) -> dict[str, Any]:

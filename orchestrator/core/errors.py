@@ -29,6 +29,8 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── ProviderFailed 502 (retry)  GitHub, Hugging Face or a language model answered wrongly
     ├── ServerUnreachable 502 (retry)  an MCP server cannot be started or reached, or died
     ├── ServerMisbehaved 502        an MCP server broke the protocol or its own schema
+    ├── CriteriaUnmet 409 (retry)   a result did not meet the task's acceptance criteria
+    │   └── CriteriaUnchecked 409   none failed, and some could not be checked
     ├── NotConfigured 503           a setting is missing; ``hint`` says which
     ├── Unavailable 503 (retry)     a part of ours is not there right now
     ├── TimedOut 504 (retry)        a time limit passed
@@ -208,6 +210,18 @@ class ServerMisbehaved(OrchestratorError):
     """An MCP server broke the protocol, its own schema or a size limit."""
 
     code, status = "server_misbehaved", 502
+
+
+class CriteriaUnmet(OrchestratorError):
+    """A result did not meet the task's acceptance criteria; ``details.proof`` says which and why."""
+
+    code, status, retry = "criteria_unmet", 409, True
+
+
+class CriteriaUnchecked(CriteriaUnmet):
+    """No criterion failed, but some could not be checked: doing the work again would not help."""
+
+    code, retry = "criteria_unchecked", False
 
 
 class NotConfigured(OrchestratorError):

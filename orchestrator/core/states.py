@@ -6,10 +6,10 @@
        └► awaiting_consent   awaiting_input ──► queued
 
 A queued task whose target turns out to be full when a worker comes for it is pending again, in line. A task that is
-asked for again (an answer, a consent, a retry) is routed again, so it may land in any of ``pending``,
-``awaiting_consent`` and ``queued``. A running task whose tool call needs a person's word awaits consent. Every state
-that is not terminal may become ``failed`` or ``cancelled``. A terminal state carries a ``Reason``; a waiting one says
-what it waits for.
+asked for again (an answer, a consent, a retry, a review that requests changes) is routed again, so it may land in any
+of ``pending``, ``awaiting_consent`` and ``queued``. What was completed may be rejected by a reviewer. A running task
+whose tool call needs a person's word awaits consent. Every state that is not terminal may become ``failed`` or
+``cancelled``. A terminal state carries a ``Reason``; a waiting one says what it waits for.
 """
 
 from enum import StrEnum
@@ -18,6 +18,7 @@ from orchestrator.core.errors import (
     AgentFailed,
     Cancelled,
     ConsentDenied,
+    CriteriaUnmet,
     DeniedByPolicy,
     IllegalTransition,
     Looping,
@@ -59,6 +60,7 @@ class Reason(StrEnum):
     DENIED_BY_POLICY = "denied_by_policy"
     BUDGET_EXCEEDED = "budget_exceeded"
     CRITERIA_UNMET = "criteria_unmet"
+    REJECTED = "rejected"
     CANCELLED_BY_USER = "cancelled_by_user"
     PROJECT_DELETED = "project_deleted"
     INTERNAL_ERROR = "internal_error"
@@ -80,11 +82,12 @@ ALLOWED: dict[TaskState, frozenset[TaskState]] = {
     )
     | _ENDS,
     TaskState.AWAITING_INPUT: _PLACED | _ENDS,
-    TaskState.COMPLETED: frozenset(),
+    TaskState.COMPLETED: _PLACED | {TaskState.FAILED},
     TaskState.FAILED: _PLACED,
     TaskState.CANCELLED: _PLACED,
 }
-"""Failed and cancelled tasks may be asked for again by a person (retry); nothing else leaves a terminal state."""
+"""Failed and cancelled tasks may be asked for again by a person (retry), and a reviewer may send back or reject what
+was completed; nothing else leaves a terminal state."""
 
 
 def check_transition(current: TaskState, target: TaskState) -> None:
@@ -105,6 +108,7 @@ _REASONS: tuple[tuple[type[OrchestratorError], Reason], ...] = (
     (AgentFailed, Reason.AGENT_ERROR),
     (ConsentDenied, Reason.CONSENT_DENIED),
     (DeniedByPolicy, Reason.DENIED_BY_POLICY),
+    (CriteriaUnmet, Reason.CRITERIA_UNMET),
 )
 
 

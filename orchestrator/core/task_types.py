@@ -4,10 +4,11 @@ Routing, the task service and the console read it. Types outside it are welcome:
 capabilities.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.acceptance import criteria
 from orchestrator.core.errors import InvalidInput
 
 
@@ -131,6 +132,14 @@ _ALL = (
         takes=frozenset({"build_graph"}),
     ),
     TaskType(
+        "merge",
+        "Merge a change",
+        "An entry of the project's merge queue, whose turn it is; made by the queue itself.",
+        ("merge",),
+        heavy=True,
+        takes=frozenset({"merge_id"}),
+    ),
+    TaskType(
         "lint_fix",
         "Fix lint findings",
         "Applies safe automatic fixes in a worktree and returns the diff.",
@@ -223,8 +232,12 @@ _ANY_TOOL = frozenset({"tool", "arguments"})
 """The input of a task that names its tool itself."""
 
 
-def check_task(task_type: str, given: Mapping[str, Any], *, has_project: bool) -> None:
-    """InvalidInput when a known type lacks the project it is about, or is given a field that it does not take."""
+def check_task(task_type: str, given: Mapping[str, Any], acceptance: Sequence[Any] = (), *, has_project: bool) -> None:
+    """InvalidInput when a known type lacks the project it is about, or is given a field that it does not take.
+
+    And when an acceptance criterion is none.
+    """
+    criteria(acceptance, has_project=has_project)
     kind = TASK_TYPES.get(task_type)
     if kind is None:
         return

@@ -5,7 +5,6 @@ too. It is read through an index of its own and changes nothing. Opens no pull r
 """
 
 import asyncio
-import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -13,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.core.errors import Conflict, InvalidInput, RepositoryFailed
-from orchestrator.git.credential import Credential, login_for
+from orchestrator.core.errors import Conflict, InvalidInput
+from orchestrator.git.credential import Credential
 from orchestrator.git.program import run_git
+from orchestrator.git.pushing import push_commit, push_to_path
 from orchestrator.git.templates import Author
-from orchestrator.git.url import parse_repository_url
+from orchestrator.git.tree import check_commit
 from orchestrator.git.worktree import Worktree
 
 ChangeStatus = Literal["added", "modified", "deleted", "renamed", "copied", "type_changed"]
@@ -32,7 +32,6 @@ _STATUS: dict[str, ChangeStatus] = {
     "C": "copied",
     "T": "type_changed",
 }
-_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _QUIET = ("--no-ext-diff", "--no-textconv", "--no-color", "--find-renames", "--ignore-submodules=none")
 
 
@@ -70,7 +69,8 @@ class Diff:
 async def diff_worktree(worktree: Worktree, *, max_bytes: int = MAX_DIFF_BYTES, timeout: float = 120.0) -> Diff:
     """Everything that differs from the base commit, ignored files aside; the text is cut at ``max_bytes``."""
     index = worktree.git_dir / f"index.diff.{secrets.token_hex(6)}"
-    await asyncio.to_thread(shutil.copyfile, worktree.git_dir / "index", index)
+    # With its time: a file that was written in the very moment of the index is only looked into when git can tell that.
+    await asyncio.to_thread(shutil.copy2, worktree.git_dir / "index", index)
     env = {**worktree.environment, "GIT_INDEX_FILE": str(index)}
     try:
         await run_git("add", "--all", cwd=worktree.path, env=env, timeout=timeout)
@@ -94,6 +94,23 @@ async def diff_worktree(worktree: Worktree, *, max_bytes: int = MAX_DIFF_BYTES, 
         )
     finally:
         index.unlink(missing_ok=True)
+    return Diff(_readable(patch.output, patch.truncated), tuple(_changes(facts.output)), patch.truncated)
+
+
+async def diff_commits(
+    git_dir: Path, old: str, new: str, *, max_bytes: int = MAX_DIFF_BYTES, timeout: float = 60.0
+) -> Diff:
+    """What differs between two commits of a mirror; the text is cut at ``max_bytes``."""
+    shown = ("diff", *_QUIET)
+    commits = (check_commit(old), check_commit(new), "--")
+    facts, patch = await asyncio.gather(
+        run_git(
+            *(*shown, "--raw", "--numstat", "-z"), *commits, cwd=git_dir, timeout=timeout, max_output=MAX_STATISTICS
+        ),
+        run_git(
+            *(*shown, "--patch"), *commits, cwd=git_dir, timeout=timeout, max_output=max_bytes, truncate=True
+        ),
+    )  # fmt: skip
     return Diff(_readable(patch.output, patch.truncated), tuple(_changes(facts.output)), patch.truncated)
 
 
@@ -171,36 +188,20 @@ async def push_branch(
     timeout: float = 120.0,
 ) -> str:
     """Push the work tree's branch, never by force, and return the remote branch's name; Conflict when it moved on."""
-    url = parse_repository_url(remote_url)
-    return await _push(worktree, url.text, remote_branch, timeout, credential)
+    branch = remote_branch or worktree.branch
+    source = f"refs/heads/{worktree.branch}"
+    await push_commit(_mirror(worktree), remote_url, source, branch, credential=credential, timeout=timeout)
+    return branch
 
 
 async def push_branch_to_path(
     worktree: Worktree, path: Path, *, remote_branch: str | None = None, timeout: float = 120.0
 ) -> str:
     """The same into a local repository the caller has checked to be allowed."""
-    return await _push(worktree, str(path), remote_branch, timeout, None)
-
-
-async def _push(
-    worktree: Worktree, location: str, remote_branch: str | None, timeout: float, credential: Credential | None
-) -> str:
     branch = remote_branch or worktree.branch
-    if not _BRANCH.fullmatch(branch) or ".." in branch or branch.endswith((".lock", "/", ".")):
-        raise InvalidInput("This is not a name for a branch.", field="remote_branch")
-    local = location.startswith("/")
-    receive = ["--receive-pack=git -c safe.directory=* receive-pack"] if local else []
-    try:
-        await run_git(
-            *("push", "--porcelain", "--no-verify", *receive, location),
-            f"refs/heads/{worktree.branch}:refs/heads/{branch}",
-            cwd=worktree.git_dir.parent.parent,
-            timeout=timeout,
-            login=None if local else login_for(credential, parse_repository_url(location)),
-            allow_file=local,
-        )
-    except RepositoryFailed as error:
-        if any("rejected" in line for line in error.details.get("output", ())) or "failed to push" in error.message:
-            raise Conflict("The remote branch has moved on or refuses the push.", details=error.details) from error
-        raise
+    await push_to_path(_mirror(worktree), path, f"refs/heads/{worktree.branch}", branch, timeout=timeout)
     return branch
+
+
+def _mirror(worktree: Worktree) -> Path:
+    return worktree.git_dir.parent.parent

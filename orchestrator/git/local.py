@@ -54,9 +54,14 @@ def _remove_tree(path: Path) -> None:
     except FileNotFoundError:
         return
     except PermissionError:
-        path.chmod(0o700)
-        for folder, names, _ in os.walk(path):
-            for inner in (Path(folder, name) for name in names):
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
+        make_writable(path)
         shutil.rmtree(path)
+
+
+def make_writable(path: Path) -> None:
+    """Let us write to a folder and all folders in it."""
+    path.chmod(0o700)
+    for folder, names, _ in os.walk(path):
+        for inner in (Path(folder, name) for name in names):
+            if not inner.is_symlink():
+                inner.chmod(0o700)

@@ -197,7 +197,7 @@ async def _start(
 ) -> asyncio.subprocess.Process:
     program = shutil.which("git")
     if program is None:
-        raise NotConfigured("The git program is missing.", hint="Install git 2.36 or newer and put it on the PATH.")
+        raise NotConfigured("The git program is missing.", hint="Install git 2.38 or newer and put it on the PATH.")
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             program,

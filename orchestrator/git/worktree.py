@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from orchestrator.core.errors import Conflict, InvalidInput, RepositoryFailed, TooLarge
-from orchestrator.git.local import remove_tree
+from orchestrator.git.local import make_writable, remove_tree
 from orchestrator.git.lock import Hold, held
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.program import run_git
@@ -63,11 +63,17 @@ class Worktrees:
         self._max_tree_bytes = max_tree_bytes
         self._keep, self._grace = keep_checkouts, checkout_grace
 
-    async def add(self, project_id: UUID, name: str, commit: str, *, timeout: float = 120.0) -> Worktree:
-        """A fresh work tree of a commit on branch ``orchestrator/<name>``; Conflict when the name is taken."""
+    async def add(
+        self, project_id: UUID, name: str, commit: str, *, start: str | None = None, timeout: float = 120.0
+    ) -> Worktree:
+        """A fresh work tree of a commit on branch ``orchestrator/<name>``; Conflict when the name is taken.
+
+        ``start`` is a later commit whose files it begins with; its base stays ``commit``.
+        """
         path = self._path(project_id, name)
         mirror = self._mirrors.require(project_id)
-        entries = await self._measured(project_id, commit)
+        start = start or commit
+        entries = await self._measured(project_id, start)
         async with self._held(project_id):
             worktree = Worktree(project_id, name, path, _BRANCHES + name, commit, mirror / "worktrees" / name)
             if (worktree.git_dir / _BASE_FILE).exists() and path.exists():
@@ -77,7 +83,7 @@ class Worktrees:
             if await _branch_exists(mirror, worktree.branch):
                 raise Conflict("An earlier work tree left a branch of this name.", field="name")
             try:
-                await self._make(mirror, worktree, timeout)
+                await self._make(mirror, worktree, start, timeout)
                 await _leave_out(worktree, await asyncio.to_thread(_take_escaping_links, path, entries))
                 (worktree.git_dir / _BASE_FILE).write_text(commit)
             except BaseException:
@@ -99,6 +105,14 @@ class Worktrees:
         """Delete a work tree with what was not committed; its branch stays unless told otherwise. Quiet when gone."""
         async with self._held(worktree.project_id):
             await self._undo(self._mirrors.require(worktree.project_id), worktree, delete_branch)
+
+    async def restore(self, worktree: Worktree) -> None:
+        """Make the files as they were committed, whatever was done to them; what git ignores goes too."""
+        try:
+            await _restore(worktree)
+        except RepositoryFailed:  # folders that were made read-only
+            await asyncio.to_thread(make_writable, worktree.path)
+            await _restore(worktree)
 
     async def delete(self, project_id: UUID) -> None:
         """Delete everything of a project here: its work trees and shared checkouts."""
@@ -144,9 +158,9 @@ class Worktrees:
             raise TooLarge(f"The commit's files take more than {self._max_tree_bytes} bytes.", field="commit")
         return entries
 
-    async def _make(self, mirror: Path, worktree: Worktree, timeout: float) -> None:
+    async def _make(self, mirror: Path, worktree: Worktree, start: str, timeout: float) -> None:
         worktree.path.parent.mkdir(parents=True, exist_ok=True)
-        place = ("-b", worktree.branch, str(worktree.path), worktree.base_commit)
+        place = ("-b", worktree.branch, str(worktree.path), check_commit(start))
         await run_git("worktree", "add", "--quiet", "--no-track", *place, cwd=mirror, timeout=timeout)
         if not worktree.git_dir.is_dir():
             raise RepositoryFailed("git put the work tree's data somewhere else.")
@@ -196,6 +210,12 @@ async def _leave_out(worktree: Worktree, paths: list[str]) -> None:
         asked = "\0".join(paths).encode() + b"\0"
         args = ("update-index", "--skip-worktree", "-z", "--stdin")
         await run_git(*args, cwd=worktree.path, env=worktree.environment, stdin=asked)
+
+
+async def _restore(worktree: Worktree) -> None:
+    env = worktree.environment
+    await run_git("clean", "--quiet", "-ffdx", cwd=worktree.path, env=env)
+    await run_git("checkout-index", "--all", "--force", "--index", "--quiet", cwd=worktree.path, env=env)
 
 
 async def _fill_checkout(mirror: Path, commit: str, path: Path, timeout: float) -> None:

@@ -69,12 +69,14 @@ register(
     ExecutorJob("space", lambda c: c.space_executor(), "tool calls on users' own Spaces"),
     ExecutorJob("agent", lambda c: c.agent_executor(), "agents, many on one loop; their programs are processes"),
     ExecutorJob("system:project-sync", lambda c: c.project_sync(), "clone or fetch a project's repository"),
+    ExecutorJob("system:merge-queue", lambda c: c.merge_executor(), "merge a change whose turn it is"),
     ExecutorJob("system:graph-builder", lambda c: c.graph_builder(), "build a project's knowledge graph"),
 )
 register(
     LoopJob("relay", lambda c: c.settings.reap_seconds, lambda c: c.relay.sweep(), 30, "deliver what was left or lost"),
     LoopJob("reaper", lambda c: c.settings.reap_seconds, lambda c: c.reaper.sweep(), 30, "take back dead attempts"),
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
+    LoopJob("merges", lambda c: c.settings.reap_seconds, lambda c: c.merges.sweep(), 30, "go on with merge queues"),
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
     LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),
     LoopJob("follow", lambda _: 2.0, lambda c: c.followed.sweep(), 30, "watch the folders of local projects"),

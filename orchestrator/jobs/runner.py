@@ -37,6 +37,7 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         container.blobs,
         executor_finder(container),
         inline_bytes=settings.inline_result_bytes,
+        prove=container.proofs.prove,
     )
     return runner, leases
 

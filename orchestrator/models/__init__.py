@@ -7,7 +7,9 @@ from orchestrator.models.database import Database
 from orchestrator.models.mcp_credentials import McpConnection, McpCredential, UpstreamClient
 from orchestrator.models.oauth import OAuthClient, OAuthCode, OAuthConsent, OAuthGrant
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
+from orchestrator.models.proofs import ChangeRow, ProofRow
 from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
+from orchestrator.models.reviews import MergeRow, ReviewRow
 from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, TaskRow
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 
@@ -19,6 +21,7 @@ __all__ = [
     "Attempt",
     "Base",
     "CallRecord",
+    "ChangeRow",
     "CustomAgent",
     "Database",
     "EventRow",
@@ -30,14 +33,17 @@ __all__ = [
     "McpServer",
     "McpToolPin",
     "Membership",
+    "MergeRow",
     "OAuthClient",
     "OAuthCode",
     "OAuthConsent",
     "OAuthGrant",
     "OutboxRow",
     "Project",
+    "ProofRow",
     "RefreshToken",
     "RepositoryState",
+    "ReviewRow",
     "Role",
     "RouteRow",
     "TargetStats",

@@ -140,12 +140,6 @@ async def count_open(connection: AsyncConnection) -> dict[str, int]:
     return {row.state: row.n for row in await connection.execute(statement)}
 
 
-async def read_attempts(connection: AsyncConnection, task_id: UUID) -> list[Mapping[str, Any]]:
-    """Every attempt at a task, first to last."""
-    statement = text("SELECT * FROM attempts WHERE task_id = :id ORDER BY generation")
-    return [dict(row) for row in (await connection.execute(statement, {"id": task_id})).mappings()]
-
-
 _LISTED = """
     FROM tasks t WHERE (CAST(:project AS uuid) IS NULL OR t.project_id = :project)
     AND (CAST(:states AS text[]) IS NULL OR t.state = ANY(:states))

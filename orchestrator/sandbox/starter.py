@@ -1,8 +1,8 @@
 """Makes the argument list by which a program is started: enclosed where the kernel allows it, and kept in any case.
 
-Used by MCP servers' transport and by agents; one ``Starter`` for each process of ours. It asks the kernel once,
-by trying. It starts nothing else: whoever has the argument list starts it, with a session of its own, and ends it
-with ``ending``.
+Used by MCP servers' transport, by the verifier and by agents; one ``Starter`` for each process of ours. It asks the
+kernel once, by trying. It starts nothing else: whoever has the argument list starts it, with a session of its own, and
+ends it with ``ending``.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ class Starter:
         cwd: str | None,
         ours: Mapping[str, bool],
     ) -> tuple[str, ...]:
-        sights = [trees.system(), trees.needed(command, environment)]
+        sights = [trees.system(), trees.needed(command if wish.shows_arguments else command[:1], environment)]
         if wish.network == "full":
             sights.append(trees.name_service())
         shown = _outermost({path for sight in sights for path in sight.shown if not self._is_hidden(path)})
@@ -126,7 +126,8 @@ class Starter:
             granted[os.path.realpath(place)] = "folder-rw" if may_write else "folder-ro"
         if any(one.path == PROJECTS for one in wish.folders):
             shown |= self._project_folders()
-        shown |= {path for path in trees.named(command) if self._may_show(path, wish)}
+        if wish.shows_arguments:
+            shown |= {path for path in trees.named(command) if self._may_show(path, wish)}
         paths = dict(sorted((dict.fromkeys(shown, "ro") | granted).items()))
         words = ["enclosed=1", f"network={wish.network}", f"home={HOME}", *wish.limits.words()]
         words += [f"{how}={path}" for path, how in paths.items()]
@@ -162,7 +163,7 @@ class Starter:
         real = os.path.realpath(folder.path)
         if real != folder.path:
             raise InvalidInput(f"{folder.path} is {real}.", field=field, hint="Grant the folder by that name.")
-        if self._is_hidden(real):
+        if self._is_hidden(real) and not folder.own:
             raise InvalidInput(f"{folder.path} holds data of the service and is not granted.", field=field)
         if _within(os.path.realpath(os.path.expanduser("~")), real):
             raise InvalidInput(f"{folder.path} holds a home and is too much to grant.", field=field)

@@ -24,10 +24,11 @@ PROJECTS = "projects"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder the program may read, and write if it says so."""
+    """A folder the program may read, and write if it says so. ``own``: a work tree of ours, granted by ourselves."""
 
     path: str
     writable: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,17 @@ _BOUNDS = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a program is to be enclosed. ``preferred`` runs it without where the kernel refuses, and says so."""
+    """How a program is to be enclosed. ``preferred`` runs it without where the kernel refuses, and says so.
+
+    ``shows_arguments``: whether it sees the paths its arguments name. Not where those who write them may not read all
+    that the service may.
+    """
 
     mode: Mode = "preferred"
     network: Network = "none"
     folders: tuple[Folder, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    shows_arguments: bool = True
 
     @classmethod
     def of(

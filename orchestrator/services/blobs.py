@@ -39,6 +39,11 @@ class BlobStore:
             "truncated": True,
         }, pointer
 
+    async def keep_bytes(self, data: bytes, media_type: str) -> dict[str, Any]:
+        """Store bytes as they are; the pointer to them."""
+        digest = await asyncio.to_thread(self._write, data)
+        return {"kind": "blob", "sha256": digest, "size": len(data), "media_type": media_type}
+
     async def read(self, pointer: dict[str, Any]) -> bytes:
         """The stored bytes."""
         path = self._path(str(pointer.get("sha256", "")))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from orchestrator.core.errors import Conflict
+from orchestrator.core.errors import Conflict, NotFound
 from orchestrator.git.local import remove_tree
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.worktree import Worktree, Worktrees
@@ -50,6 +50,14 @@ class ProjectViews:
     async def delete_graph(self, project_id: UUID) -> None:
         """Delete the project's graph from disk."""
         await remove_tree(self.graph_folder(project_id))
+
+    async def stored(self, project_id: UUID) -> Project:
+        """The project's row, also while its repository is being fetched."""
+        async with self._database.session() as session:
+            project = await session.get(Project, project_id)
+        if project is None:
+            raise NotFound("no such project", field="project_id")
+        return project
 
     async def row(self, project_id: UUID) -> Project:
         """The project's row; Conflict until its repository is there."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from orchestrator.agents.base import Agent, AgentContext, AgentLimits, AgentResult
+from orchestrator.agents.base import Agent, AgentContext, AgentKind, AgentLimits, AgentResult
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound
 from orchestrator.core.events import EventKind
@@ -25,9 +25,10 @@ from orchestrator.services.agent_face import AgentFaces
 from orchestrator.services.agent_service import AgentEntry, AgentService
 from orchestrator.services.agent_surroundings import Offered, PooledTools, ProjectGraph
 from orchestrator.services.call_gate import CallGate
+from orchestrator.services.feedback import Before, Feedback
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews
-from orchestrator.services.run_task import Outcome, Work
+from orchestrator.services.run_task import Change, Outcome, Work
 from orchestrator.services.supervision import Supervision
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
@@ -55,6 +56,7 @@ class AgentExecutor:
         faces: AgentFaces,
         questions: GraphQuestions,
         supervision: Supervision,
+        feedback: Feedback,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -66,6 +68,7 @@ class AgentExecutor:
         self._faces = faces
         self._questions = questions
         self._supervision = supervision
+        self._feedback = feedback
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -76,37 +79,47 @@ class AgentExecutor:
         agent = entry.agent
         agent.check(_input(task))
         project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
+        before = await self._feedback.before(work, continues=agent.info.kind != AgentKind.CODEMOD)
         if not agent.info.changes_code:
-            return Outcome(_told(agent, await self._run(work, entry, project)))
+            return Outcome(_told(agent, await self._run(work, entry, project, before)))
         if project is None:
             raise NotFound("this agent changes code: name a project", field="project_id")
-        return await self._in_worktree(work, entry, project)
+        return await self._in_worktree(work, entry, project, before)
 
-    async def _in_worktree(self, work: Work, entry: AgentEntry, project: ProjectView) -> Outcome:
+    async def _in_worktree(self, work: Work, entry: AgentEntry, project: ProjectView, before: Before) -> Outcome:
         agent = entry.agent
-        async with self._worktree(work, project) as worktree:
-            result = await self._run(work, entry, project, worktree)
+        change = None
+        async with self._worktree(work, project, before) as worktree:
+            result = await self._run(work, entry, project, before, worktree)
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
             if diff.files:
                 message = _message(work, agent, result)
                 commit = await commit_all(worktree, message, f"{agent.info.name} (agent)", _EMAIL)
                 changed |= {"branch": worktree.branch, "commit": commit}
+                size = (len(diff.files), diff.added, diff.removed)
+                change = Change(worktree.base_commit, worktree.branch, commit, *size)
         if diff.files:
             work.report.tell(EventKind.DIFF, **changed, **_shown(diff))
-        return Outcome(_told(agent, result) | changed | _whole(diff))
+        return Outcome(_told(agent, result) | changed | _whole(diff), change)
 
     async def _run(
-        self, work: Work, entry: AgentEntry, project: ProjectView | None, worktree: Worktree | None = None
+        self,
+        work: Work,
+        entry: AgentEntry,
+        project: ProjectView | None,
+        before: Before,
+        worktree: Worktree | None = None,
     ) -> AgentResult:
         """The agent's own work, with people and a watchdog around it."""
-        return await self._supervision.run(work, entry.agent, self._context(work, entry, project, worktree))
+        return await self._supervision.run(work, entry.agent, self._context(work, entry, project, before, worktree))
 
     @asynccontextmanager
-    async def _worktree(self, work: Work, project: ProjectView) -> AsyncIterator[Worktree]:
+    async def _worktree(self, work: Work, project: ProjectView, before: Before) -> AsyncIterator[Worktree]:
         """A worktree for this attempt; gone afterwards, unless the attempt failed and left changes in it."""
-        worktree = await self._worktrees.add(project.id, _name(work), project.commit)
-        work.report.tell(EventKind.LOG, message=f"works on a tree of its own at {project.commit[:12]}")
+        base = before.base_commit or project.commit
+        worktree = await self._worktrees.add(project.id, _name(work), base, start=before.start)
+        work.report.tell(EventKind.LOG, message=f"works on a tree of its own at {(before.start or base)[:12]}")
         try:
             yield worktree
         except BaseException:
@@ -133,7 +146,12 @@ class AgentExecutor:
         return not (await diff_worktree(worktree, max_bytes=1024)).files
 
     def _context(
-        self, work: Work, entry: AgentEntry, project: ProjectView | None, worktree: Worktree | None = None
+        self,
+        work: Work,
+        entry: AgentEntry,
+        project: ProjectView | None,
+        before: Before,
+        worktree: Worktree | None = None,
     ) -> AgentContext:
         """The surroundings; in a worktree of its own, the agent's questions to the graph are about that tree."""
         task = work.task
@@ -156,7 +174,7 @@ class AgentExecutor:
             input=_input(task),
             tell=work.report.tell,
             workspace=worktree.path if worktree else project.root if project else None,
-            base_commit=project.commit if project else None,
+            base_commit=worktree.base_commit if worktree else project.commit if project else None,
             tools=PooledTools(
                 self._registry, self._pool, self._gate, self._views, project, call, graph, str(task["target_id"]),
                 self._offered(entry, call.project_id),
@@ -164,6 +182,7 @@ class AgentExecutor:
             graph=graph,
             readable=(worktree.git_dir.parents[1],) if worktree else (),
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
+            feedback=before.text,
             limits=_limits(task),
         )  # fmt: skip
 

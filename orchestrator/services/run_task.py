@@ -6,7 +6,7 @@ the writer with the attempt's generation; when that is stale, nothing is written
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
@@ -52,6 +52,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """The code an attempt changed: a branch that begins at a base commit, and how much differs."""
+
+    base_commit: str
+    branch: str
+    commit: str
+    files: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an attempt ended well, or where it waits for a person. ``result`` must be JSON.
 
@@ -59,6 +71,7 @@ class Outcome:
     """
 
     result: dict[str, Any] = field(default_factory=dict)
+    change: Change | None = None
     waiting_for: str | None = None
     state: TaskState = TaskState.AWAITING_INPUT
     consent: dict[str, Any] | None = None
@@ -72,6 +85,17 @@ class Executor(Protocol):
         ...
 
 
+Prove = Callable[[Work, Outcome], Awaitable[Outcome]]
+"""Checks what an attempt brought before it counts as done: the outcome with its proof, or CriteriaUnmet."""
+
+
+async def no_proof(work: Work, outcome: Outcome) -> Outcome:
+    """For runners of tasks without acceptance criteria; what has some does not complete there."""
+    if work.task["acceptance"]:
+        raise Unavailable("nothing here can check the acceptance criteria of this task")
+    return outcome
+
+
 class TaskRunner:
     """Runs attempts. ``executor_for`` finds who carries out work on a target id."""
 
@@ -83,12 +107,14 @@ class TaskRunner:
         executor_for: Callable[[str], Executor],
         *,
         inline_bytes: int,
+        prove: Prove = no_proof,
     ) -> None:
         self._writer = writer
         self._leases = leases
         self._blobs = blobs
         self._executor_for = executor_for
         self._inline_bytes = inline_bytes
+        self._prove = prove
 
     async def run(self, task_id: UUID, generation: int) -> None:
         """Run attempt ``generation`` of a task if it may still start; never raises for what the task did."""
@@ -132,7 +158,8 @@ class TaskRunner:
         try:
             async with limit:
                 outcome = await self._executor_for(str(work.task["target_id"])).execute(work)
-            return await self._success(work, outcome)
+            # Proving has time limits of its own, and is cancelled like the work.
+            return await self._success(work, await self._prove(work, outcome))
         except asyncio.CancelledError:
             if held.lost:
                 return None

@@ -39,7 +39,11 @@ def _own_work(name: str, capability: str) -> Target:
     )
 
 
-SYSTEM_TARGETS = (_own_work("graph-builder", "graph_build"), _own_work("project-sync", "project_sync"))
+SYSTEM_TARGETS = (
+    _own_work("graph-builder", "graph_build"),
+    _own_work("project-sync", "project_sync"),
+    _own_work("merge-queue", "merge"),
+)
 """Work of the orchestrator itself that runs as tasks: same queue, same states, same events."""
 
 

@@ -29,7 +29,6 @@ from orchestrator.models.task_store import (
     find_visible,
     latest_route,
     list_tasks,
-    read_attempts,
     read_events,
 )
 from orchestrator.models.transitions import Transition
@@ -38,7 +37,7 @@ from orchestrator.services.blobs import BlobStore
 from orchestrator.services.placement import Placement, place
 from orchestrator.services.targets import TargetDirectory
 from orchestrator.services.task_router import TaskRouter
-from orchestrator.services.task_writer import TaskWriter
+from orchestrator.services.task_writer import Along, TaskWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ class TaskService:
         if request.project_id is not None:
             await self._access.require(caller, request.project_id, Role.MEMBER)
         caller.require_project(request.project_id)
-        check_task(request.type, request.input, has_project=request.project_id is not None)
+        check_task(request.type, request.input, request.acceptance, has_project=request.project_id is not None)
         for name in ("input", "acceptance", "budget", "title", "preferred_target", "idempotency_key"):
             check_storable(getattr(request, name), name)
         task = await self.prepare(caller, request)
@@ -192,12 +191,6 @@ class TaskService:
         async with self._database.transaction() as connection:
             return await latest_route(connection, task_id) or {}
 
-    async def attempts_of(self, caller: Caller, task_id: UUID) -> Sequence[Row]:
-        """Every attempt at a task."""
-        await self.get(caller, task_id)
-        async with self._database.transaction() as connection:
-            return await read_attempts(connection, task_id)
-
     async def events_of(self, caller: Caller, task_id: UUID, after: int = 0, limit: int = 500) -> list[Event]:
         """Stored events numbered above ``after``."""
         await self.get(caller, task_id)
@@ -244,6 +237,11 @@ class TaskService:
         if row["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
             raise IllegalTransition(f"a task that is {row['state']} cannot be retried", details={"state": row["state"]})
         return await self._again(caller, row, row["consent"], more_attempts=self._limits.attempts)
+
+    async def reopen(self, caller: Caller, row: Row, told: tuple[NewEvent, ...], along: Along) -> Row:
+        """Go on with a task that a review sent back; ``along`` is written in the same transaction."""
+        more = self._limits.attempts
+        return await self._again(caller, row, row["consent"], told=told, more_attempts=more, along=along)
 
     async def consent(
         self, caller: Caller, task_id: UUID, *, grant: bool, patch: Mapping[str, bool], always: bool = False
@@ -296,13 +294,14 @@ class TaskService:
         told: tuple[NewEvent, ...] = (),
         given: dict[str, Any] | None = None,
         more_attempts: int = 0,
+        along: Along | None = None,
     ) -> Row:
         route, placement = await self._placed(caller, row, consent)
         if placement.state == TaskState.FAILED:
             raise Conflict("no target can carry this task out", hint=" | ".join(route.would_help))
         patch = {"consent": consent} | ({"input": given} if given is not None else {})
         placement = replace(placement, events=(*told, *placement.events))
-        await self._move(row, route, placement, patch=patch, more_attempts=more_attempts)
+        await self._move(row, route, placement, along, patch=patch, more_attempts=more_attempts)
         return await self.get(caller, row["id"])
 
     async def _placed(self, caller: Caller, row: Row, consent: Mapping[str, Any]) -> tuple[Route, Placement]:
@@ -310,22 +309,23 @@ class TaskService:
         route = TaskRouter(snapshot).route_task(_stored_as_routed(row, consent))
         return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"])
 
-    async def _move(self, row: Row, route: Route, placement: Placement, **more: Any) -> None:
-        await self._writer.apply(
-            Transition(
-                row["id"],
-                placement.state if placement.state != row["state"] else None,
-                placement.events,
-                reason=placement.reason,
-                waiting_for=placement.waiting_for,
-                error=placement.error,
-                delivery=placement.delivery,
-                target=placement.target,
-                route=route.as_dict(),
-                expect=frozenset({TaskState(row["state"])}),
-                **more,
-            )
+    async def _move(
+        self, row: Row, route: Route, placement: Placement, along: Along | None = None, **more: Any
+    ) -> None:
+        step = Transition(
+            row["id"],
+            placement.state if placement.state != row["state"] else None,
+            placement.events,
+            reason=placement.reason,
+            waiting_for=placement.waiting_for,
+            error=placement.error,
+            delivery=placement.delivery,
+            target=placement.target,
+            route=route.as_dict(),
+            expect=frozenset({TaskState(row["state"])}),
+            **more,
         )
+        await (self._writer.apply_along(step, along) if along else self._writer.apply(step))
 
     async def _writable(self, caller: Caller, task_id: UUID) -> Row:
         row = await self.get(caller, task_id)

@@ -6,11 +6,12 @@ step. Delivery, waking and telling of freed slots come strictly after the commit
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeGuard
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.batching import Batcher
 from orchestrator.core.errors import OrchestratorError, Unavailable
@@ -23,6 +24,9 @@ from orchestrator.models.transitions import Applied, Transition, apply
 from orchestrator.services.relay import Relay
 
 log = structlog.get_logger(__name__)
+
+Along = Callable[[AsyncConnection], Awaitable[None]]
+"""What is written in the transaction of a step: both or neither."""
 
 _DOUBT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.3
@@ -93,9 +97,18 @@ class TaskWriter:
                     hint = "it may have been stored all the same; with an Idempotency-Key it is safe to ask again"
                     raise Unavailable(error.message, hint=hint) from error
 
-    async def _apply(self, steps: Sequence[Transition]) -> Sequence[Applied | Exception]:
+    async def apply_along(self, step: Transition, along: Along) -> Applied:
+        """One step and what belongs to it, in one transaction: both happen or neither."""
+        (answer,) = await self._apply([step], along)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _apply(self, steps: Sequence[Transition], along: Along | None = None) -> Sequence[Applied | Exception]:
         async with self._database.transaction() as connection:
             answers = await apply(connection, steps)
+            if along is not None and isinstance(answers[0], Applied):
+                await along(connection)
         pairs = list(zip(steps, answers, strict=True))
         self._relay.send_soon([row for step, answer in pairs if (row := _delivery(step, answer))])
         self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})

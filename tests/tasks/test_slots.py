@@ -140,7 +140,7 @@ async def test_a_task_in_line_says_what_it_waits_for_and_no_call_was_made_for_it
     kinds = [str(event.kind) for event in await container.tasks.events_of(caller, second)]
     assert kinds[-1] == "task.waiting"
     assert "tool.called" not in kinds
-    assert await container.tasks.attempts_of(caller, second) == []
+    assert await container.task_proofs.attempts(caller, second) == []
     assert broken(settings.database_url) == {}
     await container.tasks.cancel(caller, first)
     assert (await wait(second))["state"] == "completed"

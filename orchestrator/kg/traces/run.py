@@ -17,7 +17,7 @@ from orchestrator.core.errors import TooLarge
 from orchestrator.kg.traces.read import MAX_BYTES, MAX_FILES
 
 ROOT, FOLDER = "ORCHESTRATOR_TRACE_ROOT", "ORCHESTRATOR_TRACE_FOLDER"
-_INJECTED = Path(__file__).parent / "inject"
+INJECTED = Path(__file__).parent / "inject"
 
 
 def tracing_environment(traces: Path, root: Path, environment: Mapping[str, str] = {}) -> dict[str, str]:
@@ -29,7 +29,7 @@ def tracing_environment(traces: Path, root: Path, environment: Mapping[str, str]
     return {
         ROOT: os.fspath(root.absolute()),
         FOLDER: os.fspath(traces.absolute()),
-        "PYTHONPATH": os.pathsep.join(filter(None, (os.fspath(_INJECTED), path))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (os.fspath(INJECTED), path))),
         "NODE_V8_COVERAGE": os.fspath(traces.absolute()),
     }
 
