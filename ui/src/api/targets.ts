@@ -7,6 +7,7 @@ import type { Task } from "./types.ts";
 const SYSTEM: [string, string][] = [
   ["system:graph-builder", "graph builder"],
   ["system:project-sync", "project sync"],
+  ["system:merge-queue", "merge queue"],
 ];
 
 /** Tells who carries a task out: the target's name, else its type, else a dash. */

@@ -13,6 +13,10 @@ export type Task = Schemas["TaskOut"];
 export type NewTask = Schemas["TaskIn"];
 export type TaskType = Schemas["TaskTypeOut"];
 export type TaskEvent = Schemas["EventOut"];
+export type Proof = Schemas["ProofOut"];
+export type Review = Schemas["ReviewOut"];
+export type NewReview = Schemas["ReviewIn"];
+export type Merge = Schemas["MergeOut"];
 export type Route = Schemas["RouteOut"];
 export type Candidate = Schemas["CandidateOut"];
 

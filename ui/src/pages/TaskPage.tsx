@@ -9,6 +9,8 @@ import { StateBadge } from "../components/StateBadge.tsx";
 import { EventsPanel } from "./task/EventsPanel.tsx";
 import { InputPanel } from "./task/InputPanel.tsx";
 import { OutcomePanel } from "./task/OutcomePanel.tsx";
+import { ProofPanel } from "./task/ProofPanel.tsx";
+import { ReviewPanel } from "./task/ReviewPanel.tsx";
 import { RoutePanel } from "./task/RoutePanel.tsx";
 import { TaskActions } from "./task/TaskActions.tsx";
 import { TaskFacts } from "./task/TaskFacts.tsx";
@@ -40,6 +42,8 @@ function Shown({ task }: { task: Task }) {
         <TaskFacts task={task} />
         <WaitingPanel task={task} />
         <OutcomePanel task={task} events={followed.events} />
+        <ProofPanel task={task} />
+        <ReviewPanel task={task} />
         <div className={classes.columns}>
           <EventsPanel followed={followed} />
           <Stack gap="md" miw={0}>
