@@ -20,6 +20,7 @@ from benchmarks import (
     mcp_gateway,
     mcp_memory,
     orchestrator,
+    orchestrator_worktree,
     pipeline,
     reads,
     start,
@@ -53,6 +54,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         orchestrator.overhead,
         orchestrator.many_at_once,
         orchestrator.recovery,
+        orchestrator_worktree.worktrees_ready,
     ),
     "bench-mcp": (
         mcp_gateway.gateway,

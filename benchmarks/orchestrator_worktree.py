@@ -34,9 +34,9 @@ def sample(files: int = FILES) -> dict[str, str]:
     }
 
 
-async def measure(runs: int = _RUNS, files: int = FILES, at_once: int = 8) -> list[Row]:
-    """The rows: one work tree, and several asked for at the same time."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-worktree-"))
+async def worktrees_ready(folder: Path, runs: int = _RUNS, files: int = FILES, at_once: int = 8) -> list[Row]:
+    """The rows: one work tree, and several asked for at the same time; all of it below ``folder``."""
+    folder = Path(tempfile.mkdtemp(prefix="worktrees-", dir=folder))
     try:
         mirrors = Mirrors(folder / "mirrors")
         project = new_id()

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("repositories") / "shop"
+    return _shop(tmp_path_factory.mktemp("repositories") / "shop")
+
+
+def _shop(folder: Path) -> Path:
     folder.mkdir()
     (folder / "shop.py").write_text("import os\n\n\ndef price(count):\n    return 3 * count\n\n\nprice(1)\n")
     author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
@@ -162,6 +165,31 @@ def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path)
     assert logged_in("project", "delete", "shop", "--yes")[0] == 0
     code, _, errors = logged_in("project", "show", "shop")
     assert (code, "no project named 'shop'" in errors) == (1, True)
+
+
+def test_a_change_is_proven_reviewed_merged_into_the_users_repository_and_undone(
+    logged_in: _Cli, repository: Path
+) -> None:
+    own = _shop(repository.parent / "merged")
+    assert logged_in("project", "create", "merged", "--path", str(own), "--wait")[0] == 0
+    compiles = f"{sys.executable} -m compileall -q shop.py"
+    made = ("task", "create", "lint_fix", "-p", "merged", "--accept", compiles, "--wait")
+    code, out, errors = logged_in(*made, "--json")
+    assert code == 0, out + errors
+    page = json.loads(logged_in("task", "list", "--json")[1])
+    task = next(one["task_id"] for one in page["items"] if one["type"] == "lint_fix")
+    code, out, _ = logged_in("task", "proof", task)
+    assert (code, out.count("passed")) == (0, 2)
+    assert "-import os" in logged_in("task", "diff", task)[1]
+    assert "passed" in logged_in("task", "attempts", task)[1]
+    code, _, errors = logged_in("task", "merge", task)
+    assert (code, "nobody has approved" in errors) == (1, True)
+    assert logged_in("task", "review", task, "approve", "-m", "good", "--comment", "shop.py:1:tidy")[0] == 0
+    code, out, errors = logged_in("task", "merge", task)
+    assert (code, "merged into" in out) == (0, True), out + errors
+    assert "import os" not in (own / "shop.py").read_text()
+    assert logged_in("task", "undo", task)[0] == 0
+    assert "import os" in (own / "shop.py").read_text()
 
 
 def test_a_task_nobody_can_do_ends_with_code_three_and_says_what_would_help(logged_in: _Cli) -> None:

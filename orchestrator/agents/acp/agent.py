@@ -64,4 +64,5 @@ class AcpAgent:
         # Loaded here: the SDK's shapes cost half a second, which the API never needs.
         from orchestrator.agents.acp.session import run  # noqa: PLC0415
 
-        return await run(self.launch, prompt, context, self._starter)
+        told = f"{prompt}\n\n{context.feedback}" if context.feedback else prompt
+        return await run(self.launch, told, context, self._starter)
