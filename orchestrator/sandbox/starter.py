@@ -163,7 +163,7 @@ class Starter:
         real = os.path.realpath(folder.path)
         if real != folder.path:
             raise InvalidInput(f"{folder.path} is {real}.", field=field, hint="Grant the folder by that name.")
-        if self._is_hidden(real) and not folder.own:
+        if self._is_hidden(real):
             raise InvalidInput(f"{folder.path} holds data of the service and is not granted.", field=field)
         if _within(os.path.realpath(os.path.expanduser("~")), real):
             raise InvalidInput(f"{folder.path} holds a home and is too much to grant.", field=field)

@@ -24,11 +24,10 @@ PROJECTS = "projects"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder the program may read, and write if it says so. ``own``: a work tree of ours, granted by ourselves."""
+    """A folder the program may read, and write if it says so."""
 
     path: str
     writable: bool = False
-    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from typing import Any
 from orchestrator.core.child_process import end_child
 from orchestrator.core.errors import InvalidInput, NotFound
 from orchestrator.git.local import path_inside
-from orchestrator.mcp.command import minimal_environment
 from orchestrator.sandbox.ending import end, sweep
+from orchestrator.sandbox.environment import minimal_environment
 from orchestrator.sandbox.starter import Starter
 from orchestrator.sandbox.wish import Folder, Limits, Mode, Wish
 
@@ -84,10 +84,10 @@ async def run_command(starter: Starter, command: Sequence[str], given: Given) ->
     """Run a command to its end, its time limit or a flood. Raises NotConfigured where it needs a sandbox in vain."""
     program = (await asyncio.to_thread(find_program, command[0], given.tree), *command[1:])
     environment = minimal_environment({**_OWN_ENVIRONMENT, **(given.environment or {})})
-    folders = (Folder(str(given.tree), given.writable, own=True), *given.folders)
     network = "full" if given.network else "loopback"
-    wish = Wish(given.mode, network, folders, _LIMITS, shows_arguments=False)  # type: ignore[arg-type]
-    start = await starter.start(program, environment=environment, wish=wish, cwd=str(given.tree))
+    wish = Wish(given.mode, network, given.folders, _LIMITS, shows_arguments=False)  # type: ignore[arg-type]
+    ours = {str(given.tree): given.writable}
+    start = await starter.start(program, environment=environment, wish=wish, cwd=str(given.tree), ours=ours)
     loop = asyncio.get_running_loop()
     began = loop.time()
     process = await asyncio.create_subprocess_exec(
