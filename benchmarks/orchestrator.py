@@ -180,6 +180,7 @@ async def _project(service: Service) -> str:
         answer.raise_for_status()
         project = str(answer.json()["project_id"])
         await _all_done(service, [UUID(answer.json()["task_id"])])
+    await asyncio.sleep(1)  # its attempt's process is still leaving
     heavy.terminate()
     return project
 
