@@ -1,7 +1,9 @@
 """``tools/call`` through the MCP endpoint, and through other gateways, against the same call made directly.
 
 Both eras, over one thin client. Target and gateways are one process each; rounds alternate between them, so that every
-ratio is of one moment. Policy, record and metrics are on, as they always are.
+ratio is of one moment. One is a direct call of the older era, as where the goals come from; against a direct call of
+the newer era, which costs a server half as much, there are rows of their own. Policy, record and metrics are on, as
+they always are. A relay of bytes shows what any process in between costs on the machine at hand.
 """
 
 import subprocess
@@ -25,7 +27,10 @@ _OURS, _THEIRS = (150, 400), (30, 100)
 
 @dataclass
 class _Measured:
-    """One gateway in one era: its calls, how many a round, and ratios to direct calls of the same round."""
+    """One gateway in one era: its calls, how many a round, and ratios to direct calls of the same round.
+
+    ``latency`` is against a direct call of the older era, ``own`` against one of its own era.
+    """
 
     name: str
     title: str
@@ -34,6 +39,7 @@ class _Measured:
     goals: tuple[float, float] | tuple[None, None] = (None, None)
     milliseconds: list[float] = field(default_factory=list)
     latency: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     slower: list[float] = field(default_factory=list)
 
     def rows(self, era: str) -> list[Row]:
@@ -42,10 +48,17 @@ class _Measured:
         return [
             row(f"{self.name}_p50_{era}", f"{self.title}, {era}, p50", self.milliseconds, "ms"),
             row(f"{self.name}_ratio_{era}", f"one call after another, {self.title}, {era}", self.latency, "×",
-                at_most=most, baseline="direct = 1"),
+                at_most=most, baseline="direct, legacy = 1"),
+            *self._against_own(era),
             row(f"{self.name}_slower_{era}", f"20 at once, {self.title}, {era}", self.slower, "× slower",
                 at_most=slowest, baseline="direct = 1"),
         ]  # fmt: skip
+
+    def _against_own(self, era: str) -> list[Row]:
+        if era == "legacy":
+            return []
+        what = f"one call after another, {self.title}, {era}"
+        return [row(f"{self.name}_ratio_own_{era}", what, self.own, "×", baseline=f"direct, {era} = 1")]
 
 
 async def gateway(folder: Path) -> list[Row]:
@@ -64,12 +77,13 @@ async def gateway(folder: Path) -> list[Row]:
                     rivals.append((rival, await stack.enter_async_context(running(rival, port, folder))))
                 except NotMeasuredError as error:
                     rows.append(not_measured(rival.name, rival.title, str(error)))
+            base = await calls_to("legacy", port, "/mcp", {})
             for era in ("legacy", "modern"):
                 direct = await calls_to(era, port, "/mcp", {})
                 through = await calls_to(era, service.port, "/mcp/plain", headers)
                 ours = _Measured("gateway", "through /mcp", through, _OURS, (2.5, 1.7))
                 others, missing = await _others(era, rivals)
-                rows = await _compared(era, direct, [ours, *others]) + rows + missing
+                rows += await _compared(era, base, direct, [ours, *others]) + missing
             return rows
     finally:
         server.terminate()
@@ -105,20 +119,22 @@ async def _others(era: str, rivals: list[tuple[Rival, Running]]) -> tuple[list[_
     return found, missing
 
 
-async def _compared(era: str, direct: Target, gateways: list[_Measured]) -> list[Row]:
+async def _compared(era: str, oldest: Target, direct: Target, gateways: list[_Measured]) -> list[Row]:
     milliseconds: list[float] = []
     for number in range(_ROUNDS + 1):
         for one in gateways:
             # Direct calls around each gateway's, as many as its own: what else the machine does then weighs on both.
             sequential, parallel = one.times
-            base = await one_after_another(direct, sequential)
+            base = await one_after_another(oldest, sequential)
+            own = base if era == "legacy" else await one_after_another(direct, sequential)
             p50 = await one_after_another(one.target, sequential)
             rate = await at_once(direct, parallel)
             theirs = await at_once(one.target, parallel)
             if number:  # the first round warms all up
-                milliseconds.append(1000 * base)
+                milliseconds.append(1000 * own)
                 one.milliseconds.append(1000 * p50)
                 one.latency.append(p50 / base)
+                one.own.append(p50 / own)
                 one.slower.append(rate / theirs)
     rows = [row(f"direct_p50_{era}", f"direct, {era}, p50", milliseconds, "ms")]
     for one in gateways:

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.load import Connection
+from benchmarks.load import Connection, PlainConnection
 from benchmarks.many_servers import SERVERS, TOOLS
 from benchmarks.mcp_calls import Target, post, requests_to
 from benchmarks.report import Row, percentile, row
@@ -38,9 +38,8 @@ _LISTEN = {
 class _Client:
     """One connected client: its prepared list request, its connections."""
 
-    port: int
     lists: Target
-    connection: Connection
+    connection: PlainConnection
     stream: Connection | None
 
 
@@ -55,7 +54,7 @@ async def memory(folder: Path) -> list[Row]:
             await _register(service, port, headers)
             await _call_each(service, headers)
             async with _clients(service, headers) as clients:
-                seconds = [await _list(client) for _ in range(_LISTS) for client in clients]
+                seconds = [await asyncio.to_thread(_list, client) for _ in range(_LISTS) for client in clients]
                 after = _megabytes(service)
         return [
             row("api_rss_before", "memory of the API without servers", [before], "MB"),
@@ -140,13 +139,11 @@ async def _connect(service: Service, headers: dict[str, str], *, modern: bool, l
             lines = [line for line in head.split(b"\r\n")[1:] if not line.startswith((b"Content-", b"Accept"))]
             opened = b"\r\n".join([b"GET /mcp HTTP/1.1", *lines, b"Accept: text/event-stream"]) + b"\r\n\r\n"
         await stream.read_until(opened, b"200 OK")
-    return _Client(service.port, lists, await Connection.open(service.port), stream)
+    return _Client(lists, PlainConnection(service.port), stream)
 
 
-async def _list(client: _Client) -> float:
-    if client.connection.ended:  # idle for too long; every client connects again then
-        client.connection = await Connection.open(client.port)
-    answer = await client.connection.ask(client.lists.requests[0])
+def _list(client: _Client) -> float:
+    answer = client.connection.ask(client.lists.requests[0])
     if answer.status != 200 or answer.body.count(b'"tool_099"') + answer.body.count(b"__tool_099") < SERVERS:
         raise RuntimeError(f"a list is not whole: {answer.status} {answer.body[:300]!r}")
     return answer.seconds

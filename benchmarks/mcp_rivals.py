@@ -79,6 +79,7 @@ def _contextforge(python: Path, _target: str, port: int, folder: Path) -> tuple[
 
 
 RIVALS = (
+    Rival("byte_relay", "a relay of bytes, no gateway", "", ("legacy", "modern"), "/mcp", _program("byte_relay.py")),
     Rival("sdk_pooled", "SDK proxy with one open session, no gateway", "", ("legacy", "modern"), "/mcp",
           _program("pooled_proxy.py")),
     Rival("fastmcp", "FastMCP 4.2.3 proxy", "fastmcp==4.2.3", ("legacy", "modern"), "/mcp",
@@ -102,10 +103,12 @@ async def install(rival: Rival) -> Path:
     return python
 
 
-async def _run(command: list[str], what: str) -> str:
+async def _run(command: list[str], what: str, environment: Mapping[str, str] | None = None) -> str:
     def run() -> subprocess.CompletedProcess[str]:
         # In the root folder, so that a relative index of the machine's settings is not taken for one of ours.
-        return subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False, cwd="/")
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False, cwd="/", env=environment
+        )
 
     try:
         done = await asyncio.to_thread(run)
@@ -127,14 +130,15 @@ async def running(rival: Rival, target_port: int, folder: Path) -> AsyncIterator
     target = f"http://127.0.0.1:{target_port}/mcp"
     command, more = rival.start(python, target, port, folder)
     bare = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")}
+    environment = bare | more
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, env=bare | more, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
         try:
             await _listening(port, process, folder / "log")
-            headers = await _register(python, port, target) if rival.registers else {}
+            headers = await _register(python, port, target, environment) if rival.registers else {}
             yield Running(port, rival.path, rival.tool, headers)
         finally:
             await asyncio.to_thread(_stop, process)
@@ -158,11 +162,11 @@ def _last_words(log: Path) -> str:
     return lines[-1][:200]
 
 
-async def _register(python: Path, port: int, target: str) -> dict[str, str]:
+async def _register(python: Path, port: int, target: str, environment: Mapping[str, str]) -> dict[str, str]:
     """Make the target known to ContextForge; the headers of its calls."""
     make = [str(python), "-m", "mcpgateway.utils.create_jwt_token", "--admin", "--username", "bench@example.org",
             "--exp", "600", "--secret", _SECRET]  # fmt: skip
-    token = (await _run(make, "no token was made")).splitlines()[-1]
+    token = (await _run(make, "no token was made", environment)).splitlines()[-1]
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
         entry = {"name": "bench", "url": target, "transport": "STREAMABLEHTTP"}

@@ -14,14 +14,16 @@ from typing import Any, cast
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.shared.message import ServerMessageMetadata
-from mcp_types import INVALID_PARAMS, LOG_LEVEL_META_KEY, Notification, Request
+from mcp_types import CLIENT_CAPABILITIES_META_KEY, INVALID_PARAMS, LOG_LEVEL_META_KEY, Notification, Request
 from mcp_types import methods as wire_methods
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import RootModel, ValidationError
 
 Context = ServerRequestContext[Any, Any]
 Run = Callable[["Round"], Coroutine[Any, Any, dict[str, Any]]]
 
 _STATE = "orchestrator:"
+_CAPABILITIES = "orchestrator.capabilities"
 _SECONDS = 600.0
 _MOST = 1000
 _LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -34,8 +36,15 @@ class _Wire(RootModel[dict[str, Any]]):
 
 def capabilities_of(ctx: Context) -> dict[str, Any]:
     """What the client declared, in wire form."""
-    declared = ctx.session.client_capabilities
-    return {} if declared is None else declared.model_dump(by_alias=True, mode="json", exclude_none=True)
+    if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        told = (ctx.meta or {}).get(CLIENT_CAPABILITIES_META_KEY)
+        # As it came, where the SDK found it well-formed.
+        return told if isinstance(told, dict) and ctx.session.client_capabilities is not None else {}
+    kept: dict[str, Any] = ctx.session._connection.state
+    if _CAPABILITIES not in kept:
+        declared = ctx.session.client_capabilities
+        kept[_CAPABILITIES] = declared.model_dump(by_alias=True, mode="json", exclude_none=True) if declared else {}
+    return dict(kept[_CAPABILITIES])
 
 
 def info_of(ctx: Context) -> dict[str, Any] | None:
@@ -85,7 +94,7 @@ class Round:
         wanted = (ctx.meta or {}).get(LOG_LEVEL_META_KEY)
         self.log_level: str | None = None if wanted is None else str(wanted)
         self._questions: dict[str, tuple[str, Mapping[str, Any], asyncio.Future[dict[str, Any]]]] = {}
-        self._asked = asyncio.Event()
+        self._asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._number = 0
         self.call = asyncio.create_task(run(self), name="mcp call with questions")
 
@@ -95,7 +104,8 @@ class Round:
         key = str(self._number)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._questions[key] = (method, dict(params or {}), answer)
-        self._asked.set()
+        if not self._asked.done():
+            self._asked.set_result(None)
         try:
             return await answer
         finally:
@@ -108,14 +118,12 @@ class Round:
 
     async def outcome(self, seconds: float | None = None) -> dict[str, Any] | None:
         """The call's result, or None: it has questions, or takes longer. A cancelled wait cancels the call."""
-        asked = asyncio.create_task(self._asked.wait())
+        awaited: set[asyncio.Future[Any]] = {self.call, self._asked}
         try:
-            await asyncio.wait({self.call, asked}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self.call.cancel()
             raise
-        finally:
-            asked.cancel()
         return self.call.result() if self.call.done() else None
 
     def questions(self, state: str) -> dict[str, Any]:
@@ -144,7 +152,7 @@ class Round:
                 raise MCPError(INVALID_PARAMS, f"inputResponses.{key} does not answer {method}.") from error
             future.set_result(dict(answer))
         if all(future.done() for _, _, future in self._questions.values()):
-            self._asked.clear()
+            self._asked = asyncio.get_running_loop().create_future()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import orjson
 from mcp import MCPError
 from mcp_types import INVALID_PARAMS
 
-from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange
+from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Written
 from orchestrator.api.mcp_shapes import offered_wire
 from orchestrator.api.mcp_tools import OWN_SERVER, own_listed
 from orchestrator.core.caller import Scope
@@ -65,14 +65,14 @@ class ToolLists:
         kept = self._kept.get(key)
         if kept is not None and kept.listing() is listing and kept.endpoint == endpoint:
             self._kept.move_to_end(key)
-            return orjson.Fragment(kept.tools)
+            return Written(kept.tools)
         tools = _tools(exchange, own, listing)
         try:
             written = orjson.dumps(tools)
         except orjson.JSONEncodeError:
             return tools  # a number in a schema that is too large for it
         self._keep(key, _Written(weakref.ref(listing), endpoint, written))
-        return orjson.Fragment(written)
+        return Written(written)
 
     def _keep(self, key: Hashable, made: _Written) -> None:
         """Newest last. What nobody sees any more goes, and the oldest when there are too many, or too much."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from mcp import MCPError
 from mcp_types import INVALID_PARAMS, PROTOCOL_VERSION_META_KEY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -33,6 +34,21 @@ _NOT_FORWARDED = frozenset({"progressToken"})
 _NOT_OURS = frozenset({"_meta", "task"})
 """``task`` asks for a task as revision 2025-11-25 tried them out; this gateway offers the extension instead."""
 
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A part of a result that is JSON already."""
+
+    json: bytes
+
+    @staticmethod
+    def fragment(value: object) -> orjson.Fragment:
+        """For orjson, which asks about everything it does not know. Raises TypeError."""
+        if isinstance(value, Written):
+            return orjson.Fragment(value.json)
+        raise TypeError
+
+
 Asking = Callable[[Behind], Awaitable[dict[str, Any]]]
 
 
@@ -53,7 +69,7 @@ class Exchange:
 
     @property
     def takes_bytes(self) -> bool:
-        """Whether parts of the result may be JSON already, as an ``orjson.Fragment``."""
+        """Whether a part of the result may be ``Written``."""
         return self.ctx.request is not None and self.ctx.request.scope.get(SHORT) is True
 
     @property

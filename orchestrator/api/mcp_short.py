@@ -10,6 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from secrets import token_hex
 from typing import Any
 
@@ -19,7 +20,7 @@ import pydantic_core
 from mcp import MCPError
 from mcp.server import Server
 from mcp.server.connection import Connection
-from mcp.server.runner import ServerRunner, modern_error_data, serve_one
+from mcp.server.runner import ServerRunner, modern_error_data
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.dispatcher import CallOptions
@@ -38,7 +39,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from starlette.requests import Request
 from starlette.types import Receive, Send
 
-from orchestrator.api.mcp_relay import SHORT
+from orchestrator.api.mcp_relay import SHORT, Written
 
 IDLE_SECONDS = 1800.0
 _PING_SECONDS = 15.0
@@ -64,7 +65,6 @@ class _Reply:
         request.scope[SHORT] = True
         self.request_id: str | int = message["id"]
         self.message_metadata = ServerMessageMetadata(request_context=request)
-        self.cancel_requested = anyio.Event()
         self.can_send_request = session is not None
         self.transport = TransportContext(
             kind="streamable-http", can_send_request=self.can_send_request, headers=request.headers
@@ -75,6 +75,11 @@ class _Reply:
         self.done = False
         self._begun = False
         self._writing = asyncio.Lock()
+
+    @cached_property
+    def cancel_requested(self) -> anyio.Event:
+        """What the SDK wants there; nobody sets it, since a call that is given up is cancelled."""
+        return anyio.Event()
 
     @property
     def _headers(self) -> list[tuple[bytes, bytes]]:
@@ -148,10 +153,13 @@ class _Reply:
             await self._event(message, last=True)
             return
         self.done = self._begun = True
-        body = _json(message)
-        headers = [_JSON, (b"content-length", str(len(body)).encode()), *self._headers]
+        *parts, last = _parts(message)
+        length = sum(map(len, parts)) + len(last)
+        headers = [_JSON, (b"content-length", str(length).encode()), *self._headers]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+        for part in parts:
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        await self._send({"type": "http.response.body", "body": last})
 
 
 @dataclass(eq=False)
@@ -177,7 +185,7 @@ class _Session:
         finally:
             transport._requests_in_flight -= 1
             if scope is not None and not transport._requests_in_flight:
-                scope.deadline = anyio.current_time() + IDLE_SECONDS
+                scope.deadline = asyncio.get_running_loop().time() + IDLE_SECONDS  # the clock of its scopes here
 
     @contextmanager
     def question(self) -> Iterator[tuple[str, asyncio.Future[dict[str, Any]]]]:
@@ -269,9 +277,7 @@ class ShortWay:
         try:
             await _answered(
                 reply,
-                serve_one(
-                    self._server, reply, message["method"], message.get("params"), connection=who, lifespan_state={}
-                ),
+                ServerRunner(self._server, who, {}).on_request(reply, message["method"], message.get("params")),
             )
         except asyncio.CancelledError:
             # The client has hung up, which cancels in this era, and nobody waits for an answer; else it is not ours.
@@ -369,8 +375,20 @@ def _acceptable(request: Request) -> bool:
     return kind == "application/json" and "application/json" in accept and "text/event-stream" in accept
 
 
+def _parts(message: Mapping[str, Any]) -> list[bytes]:
+    """The message as JSON; megabytes that are JSON already are a part of their own, and not copied."""
+    result = message.get("result")
+    large = {name: value for name, value in result.items() if isinstance(value, Written)} if result else {}
+    if len(large) != 1:
+        return [_json(message)]
+    ((name, value),) = large.items()
+    mark = token_hex(16)
+    before, after = _json({**message, "result": {**result, name: mark}}).split(b'"%b"' % mark.encode())  # type: ignore[dict-item]
+    return [before, value.json, after]
+
+
 def _json(message: Mapping[str, Any]) -> bytes:
     try:
-        return orjson.dumps(message)
+        return orjson.dumps(message, default=Written.fragment)
     except orjson.JSONEncodeError:  # numbers of more than 64 bits, which it does not know
         return pydantic_core.to_json(message, inf_nan_mode="constants")

@@ -4,6 +4,7 @@ A client compares what our metadata says with the address it was given, so both 
 ``localhost`` where the settings say ``127.0.0.1``. Only names that are ours are repeated; any other is refused.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ def own_hosts(container: Container) -> frozenset[str]:
     return LOOPBACK | {container.settings.host} | ({named} if named else set())
 
 
+@lru_cache(maxsize=256)
 def hostname(address: str) -> str | None:
     """The host of an address; None when it is none."""
     try:

@@ -75,6 +75,7 @@ class _Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._head_done = False
         self._complete = False
+        self._stays = False
         self._pieces: deque[bytes] = deque()
         self._held = 0
         self._error: Exception | None = None
@@ -108,7 +109,7 @@ class _Connection(asyncio.Protocol):
     def done(self) -> None:
         """The answer is no longer read."""
         read = self._complete and not self._pieces
-        if read and not self.lost and not self._spoiled and self._parser.should_keep_alive():
+        if read and not self.lost and not self._spoiled and self._stays:
             self._pool.keep(self)
         else:
             self.hang_up()
@@ -191,6 +192,7 @@ class _Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._parser.get_status_code() >= 200:  # before it, only hints
             self._head_done = True
+            self._stays = self._parser.should_keep_alive()  # once the body is over, the parser always says no
             self._tell()
 
     def on_body(self, body: bytes) -> None:

@@ -6,6 +6,7 @@ are compared, those of the very session that a call uses. What is approved, and 
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from orchestrator.core.errors import ToolQuarantined
 from orchestrator.mcp.result import ToolInfo
@@ -67,3 +68,18 @@ class Pins:
 
     async def _approved(self, tools: tuple[ToolInfo, ...]) -> Mapping[str, str]:
         return self.hashes if self.first_sight is None else await self.first_sight(tools)
+
+
+class SortedLists:
+    """Lists that were sorted: the very same again for the same list and pins, since others know it by that."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[UUID, str], tuple[tuple[ToolInfo, ...], Pins | None, Sorted]] = {}
+
+    def of(self, key: tuple[UUID, str], tools: tuple[ToolInfo, ...], pins: Pins | None) -> Sorted:
+        """A list, sorted by pins that know of it; without pins all is trusted."""
+        kept = self.kept.get(key)
+        if kept is None or kept[0] is not tools or kept[1] is not pins:
+            found = Sorted(tools) if pins is None else sort_tools(tools, pins.hashes)
+            kept = self.kept[key] = (tools, pins, found)
+        return kept[2]

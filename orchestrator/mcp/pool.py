@@ -18,7 +18,7 @@ from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, 
 from orchestrator.mcp.builtin import BuiltinServer, CallContext, ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.limits import Limits, ServerState, Turns
-from orchestrator.mcp.pins import Pins, Sorted, sort_tools
+from orchestrator.mcp.pins import Sorted, SortedLists
 from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.result import ToolInfo, ToolResult
 from orchestrator.mcp.supervisor import Supervisor
@@ -94,7 +94,7 @@ class ServerPool:
         self._retiring: dict[asyncio.Task[None], Supervisor] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._late: dict[tuple[UUID, str], asyncio.Task[None]] = {}
-        self._sorted: dict[tuple[UUID, str], tuple[tuple[ToolInfo, ...], Pins | None, Sorted]] = {}
+        self._sorted = SortedLists()
         self._last_probe: dict[tuple[UUID, str], tuple[str, Probe]] = {}
         self._closed = False
 
@@ -210,7 +210,9 @@ class ServerPool:
             return Sorted(self._builtin(definition).tools)
         limit = definition.timeout_seconds
         tools = await self._supervisor(definition).list_tools(refresh=refresh, timeout=limit)
-        return Sorted(tools) if definition.pins is None else await definition.pins.sort(tools)
+        if definition.pins is not None and definition.pins.first_sight is not None:
+            return await definition.pins.sort(tools)
+        return self._sorted.of((definition.id, definition.credential), tools, definition.pins)
 
     def fresh_tools(self, definition: ServerDefinition) -> Sorted | None:
         """What ``sorted_tools`` would say without asking anybody; None where it would ask."""
@@ -220,11 +222,7 @@ class ServerPool:
         tools, pins = known.current.fresh_tools, definition.pins
         if tools is None or (pins is not None and pins.first_sight is not None):
             return None
-        kept = self._sorted.get(key := (definition.id, definition.credential))
-        if kept is None or kept[0] is not tools or kept[1] is not pins:
-            found = Sorted(tools) if pins is None else sort_tools(tools, pins.hashes)
-            kept = self._sorted[key] = (tools, pins, found)
-        return kept[2]
+        return self._sorted.of((definition.id, definition.credential), tools, definition.pins)
 
     async def list_all(
         self, definitions: Sequence[ServerDefinition], *, seconds: float | None = None
@@ -299,7 +297,7 @@ class ServerPool:
 
         Calls in flight fail with ServerUnreachable.
         """
-        for known in (self._last_probe, self._sorted):
+        for known in (self._last_probe, self._sorted.kept):
             for key in [key for key in known if _meant(key, definition_id, credential)]:
                 del known[key]
         self._modern_only.discard(definition_id)

@@ -8,7 +8,7 @@ the tests of both eras fail when one of them changes.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar, cast
 
 import anyio
@@ -32,8 +32,9 @@ from mcp_types import (
     Implementation,
     InitializeResult,
 )
-from mcp_types import methods as wire_methods
+from mcp_types.methods import SERVER_RESULTS
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import TypeAdapter
 
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.direct_http import DirectHttp, Listener, Redirected, Resumable
@@ -56,6 +57,12 @@ _CANCEL_SECONDS = 2.0
 Result = TypeVar("Result")
 OnChange = Callable[[str, Mapping[str, Any]], None]
 """Told the method and the parameters of a notice that belongs to no call."""
+
+
+@lru_cache(maxsize=256)
+def _result_of(method: str, version: str) -> TypeAdapter[Any]:
+    """What a result has to be; the SDK's own check also writes it out again, which costs as much. Raises KeyError."""
+    return TypeAdapter(cast("Any", SERVER_RESULTS[(method, version)]))
 
 
 class Conversation(Protocol):
@@ -168,7 +175,7 @@ class RelaySession(ClientSession):
         with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
             # What does not say which kind of result it is, is the usual one.
             whole = {"resultType": "complete", **result} if self.modern else result
-            wire_methods.validate_server_result(method, self.protocol_version or _UNKNOWN_VERSION, whole)
+            _result_of(method, self.protocol_version or _UNKNOWN_VERSION).validate_python(whole, by_name=False)
         return result
 
     async def _send(

@@ -21,6 +21,7 @@ from referencing.exceptions import Unresolvable
 
 from orchestrator.core.errors import InvalidInput, OrchestratorError, ServerMisbehaved
 from orchestrator.mcp.patterns import Matcher, linear_matcher
+from orchestrator.mcp.plain_schema import surely_fits
 from orchestrator.mcp.result import ToolInfo
 
 MAX_SCHEMA_BYTES = 1024 * 1024
@@ -153,6 +154,8 @@ def _complaint(schema_json: bytes, value: Any, *, compiling: int, checking: int)
     """The first complaint within these budgets of steps. Raises ServerMisbehaved, _TooCostlyError."""
     with _Budget(compiling):
         validator = _compiled(schema_json)
+    if surely_fits(schema_json, value):
+        return None
     with _Budget(checking):
         try:
             error: ValidationError | None = next(validator.iter_errors(value), None)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.list_rules import USUAL_SECONDS, repeats_arguments, trusted_seconds
 from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.translate import SessionExpired, translate
@@ -25,7 +26,6 @@ from orchestrator.sandbox.starter import Start, Starter
 
 _MAX_PAGES = 100
 _MAX_TOOLS = 10_000
-_TOOLS_TTL_SECONDS = (5.0, 60.0, 300.0)
 """How long a tool list is trusted: at least, where the server says nothing, at most."""
 _CLOSE_SECONDS = 6.0
 _CHECK_SECONDS = 5.0
@@ -79,7 +79,7 @@ class Session:
         self._watched: set[str] = set()
         self._tools: tuple[ToolInfo, ...] | None = None
         self._by_name: dict[str, ToolInfo] = {}
-        self._tools_ttl = _TOOLS_TTL_SECONDS[1]
+        self._tools_ttl = USUAL_SECONDS
         self._tools_until = 0.0
         self._listing: asyncio.Lock = asyncio.Lock()
 
@@ -252,7 +252,7 @@ class Session:
             if not refresh and self._tools is not None and time.monotonic() < self._tools_until:
                 return self._tools
             # Set before asking: a change announced while the answer is on its way must not be lost.
-            asked_at = self._tools_until = time.monotonic() + _TOOLS_TTL_SECONDS[1]
+            asked_at = self._tools_until = time.monotonic() + USUAL_SECONDS
             try:
                 tools = await self._fetch_tools()
                 # The same one again where nothing has changed: others know it by that.
@@ -274,9 +274,9 @@ class Session:
         cursor: str | None = None
         for _ in range(_MAX_PAGES):
             page = await self.request("tools/list", None if cursor is None else {"cursor": cursor})
-            self._tools_ttl = _ttl(page.get("ttlMs"))
+            self._tools_ttl = trusted_seconds(page.get("ttlMs"))
             for wire in page.get("tools", ()):
-                if "x-mcp-header" in str(wire) and not self._live().mirrors(wire):
+                if repeats_arguments(wire) and not self._live().mirrors(wire):
                     continue
                 tool = ToolInfo.from_wire(wire)
                 found.setdefault(tool.name, tool)
@@ -372,14 +372,6 @@ class Session:
         except OrchestratorError:
             # It answered, wrongly or with a refusal: not hanging, and the next call will tell.
             return
-
-
-def _ttl(milliseconds: object) -> float:
-    """Seconds to trust a list the server gave this time to live."""
-    least, usual, most = _TOOLS_TTL_SECONDS
-    if not isinstance(milliseconds, int | float):
-        return usual
-    return min(max(milliseconds / 1000, least), most)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

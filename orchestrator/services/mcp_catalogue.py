@@ -264,7 +264,7 @@ def _shown_same(before: list[Sequence[ToolInfo]], now: list[Sequence[ToolInfo]])
 
 
 def _same(one: ServerEntry, other: ServerEntry) -> bool:
-    return one is other
+    return one is other or one == other
 
 
 def _labels(entries: Iterable[ServerEntry]) -> dict[str, ServerEntry]:

@@ -62,10 +62,11 @@ class ServerEntry:
     limits: Mapping[str, Any] = field(default_factory=dict)
     health: Health = Health.UNKNOWN
     health_error: str | None = None
-    latency_ms: float | None = None
+    latency_ms: float | None = field(default=None, compare=False)
     protocol_version: str | None = None
     server_info: Mapping[str, Any] = field(default_factory=dict)
-    probed_at: Any = None
+    probed_at: Any = field(default=None, compare=False)
+    """Like the latency, new at every probe: the entry is the same one without."""
 
     @property
     def target_id(self) -> str:

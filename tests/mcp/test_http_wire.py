@@ -16,9 +16,12 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @asynccontextmanager
-async def saying(*answers: bytes, hang_up: bool = False) -> AsyncIterator[tuple[HttpWire, list[bytes]]]:
+async def saying(
+    *answers: bytes, hang_up: bool = False, connections: list[asyncio.StreamWriter] | None = None
+) -> AsyncIterator[tuple[HttpWire, list[bytes]]]:
     """A client of a server that answers so, one after the other, and the requests the server has seen."""
     seen: list[bytes] = []
+    met = [] if connections is None else connections
     left = itertools.cycle(answers)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,6 +37,7 @@ async def saying(*answers: bytes, hang_up: bool = False) -> AsyncIterator[tuple[
     async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         end = asyncio.get_running_loop().create_future()
         ended.append(end)
+        met.append(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             await serve(reader, writer)
         writer.close()
@@ -69,12 +73,22 @@ async def _whole(wire: HttpWire) -> tuple[Answer, bytes | None]:
     ids=["length", "chunks", "hints"],
 )
 async def test_an_answer_is_read_whole_and_its_connection_kept(answer: bytes) -> None:
-    async with saying(answer) as (wire, seen):
-        for _ in range(2):
+    connections: list[asyncio.StreamWriter] = []
+    async with saying(answer, connections=connections) as (wire, seen):
+        for _ in range(3):
             head, body = await _whole(wire)
             assert (head.status, head.headers["content-type"], body) == (200, "application/json", b"hello")
         assert seen[0].startswith(b"POST /mcp?x=1 HTTP/1.1\r\nHost: there:80\r\n")
         assert seen[0].endswith(b"A: b\r\nContent-Length: 2\r\n\r\n{}")
+    assert len(connections) == 1
+
+
+async def test_a_server_that_wants_to_hang_up_is_met_anew() -> None:
+    connections: list[asyncio.StreamWriter] = []
+    answer = _HEAD + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello"
+    async with saying(answer, connections=connections) as (wire, _):
+        assert [(await _whole(wire))[1] for _ in range(2)] == [b"hello", b"hello"]
+    assert len(connections) == 2
 
 
 async def test_a_body_without_a_length_ends_with_the_connection() -> None:

@@ -4,13 +4,15 @@ import asyncio
 import time
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from orchestrator.core.errors import InvalidInput, OrchestratorError, ServerMisbehaved
 from orchestrator.mcp.patterns import glob_matcher, linear_matcher
+from orchestrator.mcp.plain_schema import surely_fits
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.schema import check_arguments, check_structured
 
@@ -179,3 +181,56 @@ def test_globs_match_as_people_expect(glob: str, path: str, fits: bool) -> None:
 def test_patterns_the_linear_engine_lacks_are_not_offered() -> None:
     assert linear_matcher("(?=a)b") is None
     assert linear_matcher("(") is None
+
+
+_LEAVES = st.sampled_from(
+    [
+        *({"type": "string", "maxLength": 2}, {"type": ["integer", "null"], "minimum": 0}, {"enum": ["a", 1, None]}),
+        *({}, {"const": 1}, {"type": "number", "exclusiveMaximum": 2.5}, {"type": "boolean"}),
+    ]
+)
+_PLAIN_SCHEMAS = st.recursive(
+    _LEAVES,
+    lambda inner: st.one_of(
+        st.fixed_dictionaries(
+            {"properties": st.dictionaries(st.sampled_from("abc"), inner, max_size=2)},
+            optional={
+                "type": st.just("object"),
+                "required": st.lists(st.sampled_from("abc"), max_size=2, unique=True),
+                "additionalProperties": st.one_of(st.booleans(), inner),
+                "$schema": st.sampled_from(["http://json-schema.org/draft-07/schema#", "https://example.org/other"]),
+            },
+        ),
+        st.fixed_dictionaries({"items": inner}, optional={"maxItems": st.integers(0, 2)}),
+        st.fixed_dictionaries({"anyOf": st.lists(inner, min_size=1, max_size=2)}),
+        st.fixed_dictionaries({"oneOf": st.lists(inner, min_size=1, max_size=2), "not": inner}),
+    ),
+    max_leaves=6,
+)
+_JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.integers(-1, 3), st.floats(-3, 3), st.sampled_from("abcde")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abcd"), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(_PLAIN_SCHEMAS, _JSON)
+def test_the_quick_yes_is_the_yes_of_the_whole_check(schema: dict[str, Any], value: Any) -> None:
+    draft = Draft7Validator if "draft-07" in str(schema.get("$schema")) else Draft202012Validator
+    assert surely_fits(orjson.dumps(schema), value) == draft(schema).is_valid(value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"pattern": "^(a+)+$"},
+        {"properties": {"a": {"uniqueItems": True}}},
+        {"items": [{"$ref": "#"}], "$schema": "http://json-schema.org/draft-07/schema#"},
+        {"x-unknown": 1},
+        {"anyOf": [{"items": {}}] * 3000},
+    ],
+    ids=range(6),
+)
+def test_what_may_cost_more_than_it_looks_gets_no_quick_yes(schema: dict[str, Any]) -> None:
+    assert not surely_fits(orjson.dumps(schema), {})
