@@ -110,6 +110,8 @@ class RelaySession(ClientSession):
         self._greeting: asyncio.Task[InitializeResult] | None = None
         self._declared = ClientCapabilities.model_validate(capabilities)
         self._on_change = on_change
+        self.acknowledged = asyncio.Event()
+        """Set when the stream of changes that was asked for last stands."""
         self._behind: dict[object, Conversation] = {}
 
     @property
@@ -263,6 +265,8 @@ class RelaySession(ClientSession):
         """Changes concern everybody; the rest concerns whoever is behind the call."""
         if method in _CHANGES:
             self._on_change(method, params or {})
+        elif method == "notifications/subscriptions/acknowledged":
+            self.acknowledged.set()
         elif behind is not None and method not in ("notifications/cancelled", "notifications/progress"):
             try:
                 await behind.tell(method, params)

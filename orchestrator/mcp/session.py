@@ -292,7 +292,7 @@ class Session:
         client = self._live()
         if client.modern:
             self._watched.add(uri)
-            self._watch(client)
+            await self._watch_anew(client)
         else:
             await self.request("resources/subscribe", {"uri": uri})
 
@@ -301,16 +301,28 @@ class Session:
         client = self._live()
         if client.modern:
             self._watched.discard(uri)
-            self._watch(client)
+            await self._watch_anew(client)
         else:
             await self.request("resources/unsubscribe", {"uri": uri})
 
     def _watch(self, client: RelaySession) -> None:
-        """Listen anew for the changes of a modern server, which tells them on a stream of their own."""
-        if self._listening is not None:
-            self._listening.cancel()
+        """Listen for the changes of a modern server, which tells them on a stream of their own."""
+        client.acknowledged.clear()
         wanted = {f"{kind}ListChanged": True for kind in ("tools", "prompts", "resources")}
         self._listening = asyncio.create_task(self._listen(client, wanted), name=f"mcp listen {self.definition.name}")
+
+    async def _watch_anew(self, client: RelaySession) -> None:
+        """For more or less: the old stream ends once the new one stands, so that no change falls in between."""
+        before = self._listening
+        self._watch(client)
+        stands = asyncio.ensure_future(client.acknowledged.wait())
+        listening: set[asyncio.Future[Any]] = {stands} | ({self._listening} if self._listening is not None else set())
+        try:
+            await asyncio.wait(listening, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stands.cancel()
+            if before is not None:
+                before.cancel()
 
     async def _listen(self, client: RelaySession, wanted: Mapping[str, Any]) -> None:
         notifications = {**wanted, **({"resourceSubscriptions": sorted(self._watched)} if self._watched else {})}
