@@ -20,6 +20,7 @@ from benchmarks import (
     mcp_gateway,
     mcp_memory,
     orchestrator,
+    orchestrator_overlaps,
     orchestrator_worktree,
     pipeline,
     reads,
@@ -55,6 +56,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         orchestrator.many_at_once,
         orchestrator.recovery,
         orchestrator_worktree.worktrees_ready,
+        orchestrator_overlaps.overlaps,
     ),
     "bench-mcp": (
         mcp_gateway.gateway,

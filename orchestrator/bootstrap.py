@@ -44,9 +44,11 @@ from orchestrator.services.call_audit import CallAudit
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.call_log import CallLog
 from orchestrator.services.client_documents import ClientDocuments
+from orchestrator.services.collisions import Collisions
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.feedback import Feedback
 from orchestrator.services.follow_projects import FollowedProjects
+from orchestrator.services.footprints import Footprints
 from orchestrator.services.github_service import GitHubService
 from orchestrator.services.graph_questions import PreparedQuestions
 from orchestrator.services.graph_service import GraphService
@@ -65,6 +67,7 @@ from orchestrator.services.merge_queue import MergeQueue
 from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_clients import OAuthClients
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
+from orchestrator.services.overlaps import Overlaps
 from orchestrator.services.passwords import Passwords
 from orchestrator.services.pending import Pending
 from orchestrator.services.probes import Probes
@@ -172,6 +175,8 @@ class Container:
     documents: McpDocuments
     reaper: Reaper
     slots: FreedSlots
+    overlaps: Overlaps
+    collisions: Collisions
     pending: Pending
     probes: Probes
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
@@ -187,13 +192,9 @@ class Container:
     def project_sync(self) -> ProjectSync:
         """Fetches repositories."""
         return ProjectSync(
-            self.database,
-            self.mirrors,
-            self.tasks,
-            self.settings.roots,
-            github_url=self.settings.github_url,
+            self.database, self.mirrors, self.tasks, self.settings.roots, github_url=self.settings.github_url,
             github_token=lambda user_id: self.oauth.find_token(user_id, "github"),
-        )
+        )  # fmt: skip
 
     def agent_executor(self) -> AgentExecutor:
         """Runs agents."""
@@ -222,6 +223,7 @@ class Container:
         """Finish pending writes and close everything, last built first."""
         await self.writer.settle()
         await self.slots.settle()
+        await self.overlaps.settle()
         await self.writer.settle()
         self.passwords.close()
         for close in reversed(self.closers):
@@ -250,10 +252,7 @@ def build_container(settings: Settings) -> Container:
     builtins = (code_server(), graph_server(questions), diagnostics_server())
     pool = ServerPool(builtins, starter=starter, limits=Limits(allow_private_urls=settings.allow_private_urls))
     registry = McpRegistry(
-        database,
-        pool,
-        secretbox,
-        starter,
+        database, pool, secretbox, starter,
         credentials=McpCredentials(database, secretbox),
         connections=McpConnections(
             database, secretbox, base_url=settings.base_url, allow_private=settings.allow_private_urls
@@ -261,7 +260,7 @@ def build_container(settings: Settings) -> Container:
         allow_stdio=settings.allow_stdio_servers,
         allow_private_urls=settings.allow_private_urls,
         trust_first_sight=settings.trust_first_sight,
-    )
+    )  # fmt: skip
     agents = AgentService(
         database, access, secretbox, agent_catalogue(settings, starter), allow_private_urls=settings.allow_private_urls,
         allow_programs=settings.allow_stdio_servers,
@@ -366,6 +365,8 @@ def build_container(settings: Settings) -> Container:
         documents=McpDocuments(registry),
         reaper=Reaper(database, writer),
         slots=slots,
+        overlaps=Overlaps(database, writer, Footprints(database, agents, views, queries, limits)),
+        collisions=Collisions(database, mirrors, worktrees, writer),
         pending=Pending(database, tasks, targets, slots),
         probes=Probes(registry),
     )
@@ -415,10 +416,7 @@ def _oauth(settings: Settings, database: Database, secretbox: SecretBox) -> OAut
     github_secret, hf_secret = settings.github_client_secret, settings.hf_client_secret
     places = (
         GitHub(
-            settings.github_client_id,
-            github_secret.get_secret_value(),
-            settings.github_url,
-            settings.github_api_url,
+            settings.github_client_id, github_secret.get_secret_value(), settings.github_url, settings.github_api_url
         ),
         HuggingFace(settings.hf_client_id, hf_secret.get_secret_value(), settings.hf_url),
     )

@@ -49,11 +49,20 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
         "The merge queue is done with it.",
         "`merge_id`, `action`, `method`, `state`, `message`; where known `merged_commit`, `conflicts`, `pull_request`",
     ),
+    EventKind.OVERLAP: (
+        "It works on the same code as another task, and neither waits for the other.",
+        "`task_id`: the other; `common`: symbols and files both are expected to touch; `message`",
+    ),
+    EventKind.COLLISION: (
+        "It and another task that runs have changed the same lines of a file.",
+        "`task_id`: the other; `path`, `lines` of the file as it was (`start`, `end`), `message`",
+    ),
     EventKind.ENDED: ("An attempt is over without success.", "`attempt`, `reason`, `error`"),
     EventKind.RETRY: ("It will be tried again.", "`after_seconds`, `next_attempt`"),
     EventKind.WAITING: (
-        "It waits for a person or for capacity.",
-        "`for`: what it waits for; of agents `question_id`, `question`, `choices`, `deadline`, `default`",
+        "It waits for a person, for capacity, or for another task that works on the same code.",
+        "`for`: what it waits for; behind a task `task_id` and `common`: what both touch; of agents `question_id`, "
+        "`question`, `choices`, `deadline`, `default`",
     ),
     EventKind.ANSWERED: (
         "A person answered a question or gave consent, or nobody did in time.",
@@ -87,7 +96,7 @@ REASONS: dict[Reason, str] = {
 }
 
 STATES: dict[TaskState, str] = {
-    TaskState.PENDING: "A fitting target is only busy; it starts when there is room.",
+    TaskState.PENDING: "A fitting target is busy, or another task works on the same code; it starts when that is over.",
     TaskState.AWAITING_CONSENT: "A person must agree before anything fits, or before a tool is called.",
     TaskState.QUEUED: "Decided and delivered; a worker will take it.",
     TaskState.RUNNING: "A worker holds its lease.",

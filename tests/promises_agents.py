@@ -3,6 +3,7 @@
 from tests.promise import promise as _promise
 
 _ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::test_", "Agents that change code"
+_OVERLAPS = "agents/test_overlaps.py::test_"
 
 AGENTS_THAT_CHANGE_CODE = (
     _promise(
@@ -40,5 +41,18 @@ AGENTS_THAT_CHANGE_CODE = (
         "agents/test_watchdog.py::test_a_silent_agent_ends_as_stalled",
         "agents/test_watchdog.py::test_an_agent_that_repeats_a_call_ends_as_looping",
         "agents/test_watchdog.py::test_every_short_cycle_is_found_after_so_many_rounds",
+    ),
+    _promise(
+        "agents.overlaps", _SOURCE + " 3", "Tasks on the same code run one behind the other and say why.",
+        _OVERLAPS + "a_task_on_code_that_another_works_on_waits_and_says_for_whom_and_why",
+        _OVERLAPS + "tasks_on_different_code_run_side_by_side",
+        _OVERLAPS + "a_line_moves_one_by_one_and_a_task_that_leaves_it_holds_up_nobody",
+        _OVERLAPS + "the_monitor_calls_who_waits_for_a_task_that_is_no_more",
+        _OVERLAPS + "a_part_of_a_running_task_and_one_that_may_overlap_do_not_wait_and_both_are_told",
+    ),
+    _promise(
+        "agents.collisions", _SOURCE + " 3", "Changes that do not fit together are told to both tasks while they run.",
+        _OVERLAPS + "changes_that_do_not_fit_together_are_told_to_both_tasks_while_they_run",
+        _OVERLAPS + "a_file_that_became_a_pipe_or_leads_out_of_its_worktree_is_not_read",
     ),
 )  # fmt: skip

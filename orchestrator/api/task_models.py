@@ -37,6 +37,9 @@ class ConsentIn(BaseModel):
 
     user_space: bool = Field(False, description="Run heavy work on my own Hugging Face Space.")
     fallback: bool = Field(True, description="Run heavy work on the orchestrator's servers where no Space fits.")
+    overlap: bool = Field(
+        False, description="Start beside tasks that work on the same code; all are told of it, none waits."
+    )
 
 
 class TaskIn(BaseModel):

@@ -72,6 +72,8 @@ _WORDS: dict[str, Callable[[Data], str]] = {
     "task.reviewed": lambda data: f"{data.get('verdict')} {data.get('summary') or ''}",
     "merge.queued": lambda data: f"{data.get('action')}, {data.get('method')}",
     "merge.ended": lambda data: f"{data.get('state')}: {data.get('message')}",
+    "task.overlap": lambda data: str(data.get("message", "")),
+    "task.collision": lambda data: str(data.get("message", "")),
     "task.waiting": lambda data: str(data.get("for", "")),
     "task.completed": lambda data: f"attempt {data['attempt']}" if data.get("attempt") else "",
     "task.failed": _failed,

@@ -28,6 +28,8 @@ class EventKind(StrEnum):
     REVIEWED = "task.reviewed"
     MERGE_QUEUED = "merge.queued"
     MERGE_ENDED = "merge.ended"
+    OVERLAP = "task.overlap"
+    COLLISION = "task.collision"
     ENDED = "attempt.ended"
     RETRY = "task.retry"
     WAITING = "task.waiting"

@@ -77,6 +77,8 @@ register(
     LoopJob("reaper", lambda c: c.settings.reap_seconds, lambda c: c.reaper.sweep(), 30, "take back dead attempts"),
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
     LoopJob("merges", lambda c: c.settings.reap_seconds, lambda c: c.merges.sweep(), 30, "go on with merge queues"),
+    LoopJob("overlaps", lambda c: c.settings.reap_seconds, lambda c: c.overlaps.sweep(), 30, "call tasks in line"),
+    LoopJob("collisions", lambda _: 2.0, lambda c: c.collisions.sweep(), 60, "compare what agents are changing"),
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
     LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),
     LoopJob("follow", lambda _: 2.0, lambda c: c.followed.sweep(), 30, "watch the folders of local projects"),

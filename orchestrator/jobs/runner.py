@@ -38,6 +38,7 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         executor_finder(container),
         inline_bytes=settings.inline_result_bytes,
         prove=container.proofs.prove,
+        grounds=container.overlaps if kind == "heavy" else None,
     )
     return runner, leases
 

@@ -10,7 +10,7 @@ from orchestrator.models.projects import Graph, Membership, Project, RepositoryS
 from orchestrator.models.proofs import ChangeRow, ProofRow
 from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
 from orchestrator.models.reviews import MergeRow, ReviewRow
-from orchestrator.models.tasks import Attempt, EventRow, OutboxRow, RouteRow, TaskRow
+from orchestrator.models.tasks import Attempt, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "CustomAgent",
     "Database",
     "EventRow",
+    "FootprintRow",
     "Graph",
     "Identity",
     "McpConnection",

@@ -58,7 +58,10 @@ async def next_in_line(connection: AsyncConnection, target_id: str, limit: int) 
 
 async def awaited_targets(connection: AsyncConnection) -> list[str]:
     """Targets somebody waits for."""
-    statement = text("SELECT DISTINCT target_id FROM tasks WHERE state = 'pending' AND target_id IS NOT NULL")
+    statement = text(
+        "SELECT DISTINCT target_id FROM tasks"
+        " WHERE state = 'pending' AND target_id IS NOT NULL AND waits_for_task IS NULL"
+    )
     return list((await connection.execute(statement)).scalars())
 
 
@@ -98,7 +101,7 @@ _COUNT = text(
 
 _NEXT = text(
     """
-    SELECT * FROM tasks WHERE state = 'pending' AND target_id = :target
+    SELECT * FROM tasks WHERE state = 'pending' AND target_id = :target AND waits_for_task IS NULL
     ORDER BY priority DESC, created_at, id LIMIT :limit
     """
 )

@@ -25,6 +25,7 @@ class TaskRow(Identified, Base):
         Index("ix_tasks_project_id_created_at", "project_id", "created_at"),
         Index("ix_tasks_open", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")),
         Index("ix_tasks_in_line", "target_id", postgresql_where=text("state = 'pending'")),
+        Index("ix_tasks_waits_for_task", "waits_for_task", postgresql_where=text("waits_for_task IS NOT NULL")),
         Index("uq_tasks_user_id_idempotency_key", "user_id", "idempotency_key", unique=True),
     )
 
@@ -48,6 +49,8 @@ class TaskRow(Identified, Base):
     state: Mapped[TaskState]
     reason: Mapped[Reason | None]
     waiting_for: Mapped[str | None]
+    waits_for_task: Mapped[UUID | None]
+    """Behind whom it stands in line because both would change the same code; kept until it starts."""
     target_id: Mapped[str | None]
     target_type: Mapped[str | None]
     generation: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -80,6 +83,17 @@ class Attempt(Base):
     ended_at: Mapped[datetime | None]
     reason: Mapped[Reason | None]
     error: Mapped[dict[str, Any] | None]
+
+
+class FootprintRow(Base):
+    """What a task that changes code was expected to touch when its latest attempt wanted to start."""
+
+    __tablename__ = "footprints"
+
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    touches: Mapped[dict[str, Any]]
+    noted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class EventRow(Base):

@@ -2,7 +2,8 @@
 
 Callers open the transaction; ``apply`` locks the rows in id order, decides in Python, and writes a whole batch in one
 statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state, so this is
-where a target's limit is kept: an attempt starts when it has a slot, and else its task stands in line.
+where a target's limit is kept: an attempt starts when it has a slot, and else its task stands in line. So it does while
+another task works on the same code (``models.grounds``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.core.errors import Cancelled, Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.ids import new_id
+from orchestrator.core.overlap import Footprint
 from orchestrator.core.routing import capacity_of
 from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
+from orchestrator.models.grounds import Behind, take_grounds
 from orchestrator.models.slots import HAS_LIMIT, Slots, take_slots
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +76,18 @@ class Transition:
     """Columns a person's step may set beside: ``input`` or ``consent``."""
     route: dict[str, Any] | None = None
     """The newer routing decision that this step follows; it comes into force with the step or not at all."""
+    touches: Footprint | None = None
+    """For a claim of a task that changes code: what it is expected to touch."""
+    behind: UUID | None = None
+    """The task behind which this one now stands in line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What a step left: the row as it was locked, its new state and generation, and the numbers of its events.
 
-    A claim of a slot that was not free leaves the task ``pending``. ``task["has_limit"]``: its target has slots.
+    A claim of a slot that was not free, or of code that another task works on, leaves the task ``pending``.
+    ``task["has_limit"]``: its target has slots.
     """
 
     task: Mapping[str, Any]
@@ -95,6 +105,8 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     ids = sorted({step.task_id for step in steps})
     found = await connection.execute(_LOCK, {"ids": ids})
     rows = {row["id"]: dict(row) for row in found.mappings()}
+    grounds = await take_grounds(connection, _claiming(steps, rows), rows)
+    steps = [_stand_behind(step, grounds[step.task_id]) if _is_held(step, grounds) else step for step in steps]
     slots = await take_slots(connection, dict(_asking(steps, rows)))
     answers: list[Applied | OrchestratorError] = []
     rounds: list[list[dict[str, Any]]] = []
@@ -132,6 +144,28 @@ def _asking(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]])
         row = rows.get(step.task_id)
         if row is not None and _takes_slot(step, row) and isinstance(_decide(step, row), Applied):
             yield step.task_id, _target(step, row)
+
+
+def _claiming(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, Footprint]:
+    """The tasks that start if nothing else speaks against it and say what they touch."""
+    return {
+        step.task_id: step.touches
+        for step in steps
+        if step.touches is not None
+        and step.to == TaskState.RUNNING
+        and isinstance(_decide(step, rows.get(step.task_id)), Applied)
+    }
+
+
+def _is_held(step: Transition, grounds: Mapping[UUID, Behind]) -> bool:
+    return step.touches is not None and step.to == TaskState.RUNNING and step.task_id in grounds
+
+
+def _stand_behind(step: Transition, behind: Behind) -> Transition:
+    """What becomes of a claim of code that another task works on."""
+    data = {"for": behind.in_words, "task_id": str(behind.task_id), "common": list(behind.common[:_SHOWN])}
+    told = (NewEvent(EventKind.WAITING, data),)
+    return Transition(step.task_id, TaskState.PENDING, told, waiting_for=behind.in_words, behind=behind.task_id)
 
 
 def _stand_in_line(step: Transition, answer: Applied, slots: Slots) -> tuple[Transition, Applied | OrchestratorError]:
@@ -204,6 +238,7 @@ def _record(step: Transition, answer: Applied) -> dict[str, Any]:
         "moved": moved,
         "reason": step.reason,
         "waiting_for": step.waiting_for,
+        "behind": step.behind,
         "result": step.result,
         "result_pointer": step.result_pointer,
         "error": step.error,
@@ -261,10 +296,10 @@ _WRITE = text(
     """
     WITH x AS (
         SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS x(
-            id uuid, state text, moved boolean, reason text, waiting_for text, result jsonb, result_pointer jsonb,
-            error jsonb, generation int, last_seq int, first_seq int, finished boolean, starts boolean,
-            ends_attempt boolean, attempt_reason text, worker_id text, lease_seconds float8, queue text, delay float8,
-            admitted boolean, target_id text, target_type text, request_cancel boolean, reopens boolean,
+            id uuid, state text, moved boolean, reason text, waiting_for text, behind uuid, result jsonb,
+            result_pointer jsonb, error jsonb, generation int, last_seq int, first_seq int, finished boolean,
+            starts boolean, ends_attempt boolean, attempt_reason text, worker_id text, lease_seconds float8, queue text,
+            delay float8, admitted boolean, target_id text, target_type text, request_cancel boolean, reopens boolean,
             more_attempts int, patch jsonb, route_id uuid, route jsonb, events jsonb)
     ), moved AS (
         UPDATE tasks t SET
@@ -272,6 +307,7 @@ _WRITE = text(
             reason = CASE WHEN x.moved THEN x.reason ELSE t.reason END,
             waiting_for = nullif(
                 CASE WHEN x.moved THEN x.waiting_for ELSE coalesce(x.waiting_for, t.waiting_for) END, ''),
+            waits_for_task = CASE WHEN x.moved AND x.state <> 'queued' THEN x.behind ELSE t.waits_for_task END,
             result = CASE WHEN x.moved THEN nullif(x.result, 'null') ELSE t.result END,
             result_pointer = CASE WHEN x.moved THEN nullif(x.result_pointer, 'null') ELSE t.result_pointer END,
             error = CASE WHEN x.moved THEN nullif(x.error, 'null') ELSE t.error END,

@@ -8,7 +8,12 @@ from orchestrator.services.slots import FreedSlots
 from orchestrator.services.targets import TargetDirectory, count_targets
 from orchestrator.services.task_service import TaskService
 
-_PENDING = text("SELECT * FROM tasks WHERE state = 'pending' ORDER BY priority DESC, created_at LIMIT 200")
+_PENDING = text(
+    """
+    SELECT * FROM tasks WHERE state = 'pending' AND waits_for_task IS NULL
+    ORDER BY priority DESC, created_at LIMIT 200
+    """
+)
 
 
 class Pending:

@@ -16,6 +16,7 @@ import structlog
 from orchestrator.core.errors import Cancelled, Conflict, NotFound, OrchestratorError, TimedOut, Unavailable
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
+from orchestrator.core.overlap import Footprint
 from orchestrator.core.states import Reason, TaskState, backoff_seconds, reason_for
 from orchestrator.jobqueue.queues import queue_for
 from orchestrator.models.transitions import Delivery, Lease, Transition
@@ -96,6 +97,18 @@ async def no_proof(work: Work, outcome: Outcome) -> Outcome:
     return outcome
 
 
+class Grounds(Protocol):
+    """Knows which code tasks are about to change."""
+
+    async def of(self, task_id: UUID) -> Footprint | None:
+        """What the task will touch; None where it changes no code."""
+        ...
+
+    async def tell(self, project_id: UUID, task_id: UUID, touches: Footprint) -> None:
+        """The task started; tell whoever works on the same code, and the task of them."""
+        ...
+
+
 class TaskRunner:
     """Runs attempts. ``executor_for`` finds who carries out work on a target id."""
 
@@ -108,7 +121,9 @@ class TaskRunner:
         *,
         inline_bytes: int,
         prove: Prove = no_proof,
+        grounds: Grounds | None = None,
     ) -> None:
+        self._grounds = grounds
         self._writer = writer
         self._leases = leases
         self._blobs = blobs
@@ -129,6 +144,7 @@ class TaskRunner:
                 await self._store(replace(ending, events=(*await report.rest(), *ending.events)))
 
     async def _claim(self, task_id: UUID, generation: int) -> Mapping[str, Any] | None:
+        touches = await self._grounds.of(task_id) if self._grounds else None
         started = NewEvent(EventKind.STARTED, {"attempt": generation, "worker": self._leases.worker_id})
         step = Transition(
             task_id,
@@ -136,6 +152,7 @@ class TaskRunner:
             events=(started,),
             generation=generation,
             lease=Lease(self._leases.worker_id, self._leases.seconds),
+            touches=touches,
         )
         try:
             claimed = await self._writer.apply(step)
@@ -143,8 +160,12 @@ class TaskRunner:
             # Delivered twice, cancelled or deleted meanwhile: somebody else has it, or nobody wants it any more.
             log.info("claim_refused", task_id=str(task_id), generation=generation, why=error.message)
             return None
-        # Otherwise its target was full: the task stands in line, and is delivered again when a slot is free.
-        return claimed.task if claimed.state == TaskState.RUNNING else None
+        if claimed.state != TaskState.RUNNING:
+            # Its target is full, or another task works on the same code: it stands in line, and will be called.
+            return None
+        if self._grounds and touches:
+            await self._grounds.tell(claimed.task["project_id"], task_id, touches)
+        return claimed.task
 
     async def _attempt(self, work: Work, held: Held) -> Transition | None:
         """The attempt's last step, or None when the lease is lost."""

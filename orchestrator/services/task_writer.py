@@ -42,10 +42,15 @@ class TaskWriter:
         self._births: Batcher[NewTask, bool] = Batcher(self._insert)
         self._steps: Batcher[Transition, Applied] = Batcher(self._apply)
         self._freed: Callable[[Sequence[str]], None] = lambda _: None
+        self._left: Callable[[Sequence[UUID]], None] = lambda _: None
 
     def on_freed(self, tell: Callable[[Sequence[str]], None]) -> None:
         """Tell of each slot that a step gave back, by target id."""
         self._freed = tell
+
+    def on_left(self, tell: Callable[[Sequence[UUID]], None]) -> None:
+        """Tell of each task of an agent that works on a project's code no longer, or waits to no longer."""
+        self._left = tell
 
     async def create(self, task: NewTask) -> bool:
         """Store a new task; False when this user's idempotency key was used before."""
@@ -113,6 +118,7 @@ class TaskWriter:
         self._relay.send_soon([row for step, answer in pairs if (row := _delivery(step, answer))])
         self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})
         self._freed([answer.task["target_id"] for answer in answers if _gives_slot_back(answer)])
+        self._left([answer.task["id"] for answer in answers if _leaves_ground(answer)])
         return answers
 
 
@@ -123,6 +129,15 @@ def _gives_slot_back(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:
     if answer.task["state"] == TaskState.RUNNING:
         return answer.state != TaskState.RUNNING
     return answer.task["state"] == TaskState.QUEUED and answer.state in TERMINAL
+
+
+def _leaves_ground(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:
+    """Whether an agent worked on a project, or its task stood in line to, and others may have waited for that."""
+    if not isinstance(answer, Applied) or answer.task["project_id"] is None:
+        return False
+    if answer.task["state"] == TaskState.RUNNING:
+        return answer.state != TaskState.RUNNING and str(answer.task["target_id"]).startswith("agent:")
+    return answer.task["waits_for_task"] is not None and answer.state in TERMINAL
 
 
 def _delivery(step: Transition, answer: Applied | OrchestratorError) -> Undelivered | None:

@@ -87,6 +87,13 @@ SELECT ?x ?name ?sites WHERE {{ ?x c:unresolvedName ?name ; c:unresolvedCalls ?s
 MEMBERS = f"""{PREFIXES}
 SELECT ?x ?iri WHERE {{ ?iri c:memberOf+ ?x }}"""
 
+_PLACED = "c:qualifiedName ?symbol ; c:definedIn/c:path ?path"
+PLACE = f"""{PREFIXES}
+SELECT ?x ?symbol ?path WHERE {{ ?x {_PLACED} }}"""
+
+MEMBER_PLACES = f"""{PREFIXES}
+SELECT ?x ?iri ?symbol ?path WHERE {{ ?iri c:memberOf+ ?x ; {_PLACED} }}"""
+
 # ``#VALUES#`` is replaced by IRIs that came out of the graph, written by ``terms.iri``.
 _TARGETS = "VALUES ?target { #VALUES# }"
 _DEPENDENT = "?iri c:qualifiedName ?symbol ; c:startLine ?line ; c:definedIn/c:path ?path ."

@@ -26,6 +26,8 @@ const KINDS: Record<string, Words> = {
   "task.reviewed": ["Reviewed", (data) => joined(text(data.verdict), text(data.summary))],
   "merge.queued": ["In the merge queue", (data) => text(data.action)],
   "merge.ended": ["Merge", (data) => joined(text(data.state), text(data.message))],
+  "task.overlap": ["Overlap", (data) => text(data.message)],
+  "task.collision": ["Collision", (data) => text(data.message)],
   "attempt.ended": ["Attempt ended", (data) => reason(data)],
   "task.retry": ["Will try again", (data) => reason(data)],
   "task.waiting": ["Waiting", (data) => text(data.waiting_for ?? data.for)],
@@ -44,6 +46,8 @@ const TONES: Record<string, string> = {
   "attempt.progress": "busy",
   "task.retry": "warn",
   "task.waiting": "warn",
+  "task.overlap": "warn",
+  "task.collision": "warn",
   "task.cancel_requested": "warn",
 };
 
