@@ -16,7 +16,7 @@ from orchestrator.api.dependencies import ContainerDep, caller_of, require
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import NotAuthenticated, OrchestratorError
-from orchestrator.services.mcp_connect import FLOW_SECONDS
+from orchestrator.services.flow_cookie import FLOW_SECONDS
 
 router = APIRouter(tags=["mcps"])
 public = APIRouter(tags=["mcps"])

@@ -44,11 +44,16 @@ class OAuthIn(BaseModel):
         default_factory=list, max_length=64, description="Scopes to ask for; empty: those the server names."
     )
     client_id: str | None = Field(
-        None, max_length=2048, description="A client registered by hand; empty: we introduce ourselves."
+        None,
+        max_length=2048,
+        description="A client registered by hand, or the https address of a document about us; empty: we introduce "
+        "ourselves.",
     )
     client_secret: str | None = Field(None, max_length=4096, description="Its secret; stored encrypted.")
     issuer: str | None = Field(
-        None, max_length=2048, description="The only authorization server to log in at; needed with client_id."
+        None,
+        max_length=2048,
+        description="The only authorization server to log in at; needed with a client_id that is no address.",
     )
 
 

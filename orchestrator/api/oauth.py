@@ -15,7 +15,7 @@ from orchestrator.api.auth import TokensOut, start_cookie_session, tokens_out, u
 from orchestrator.api.dependencies import ContainerDep, caller_of
 from orchestrator.bootstrap import Container
 from orchestrator.core.errors import NotAuthenticated, OrchestratorError
-from orchestrator.services.oauth import FLOW_SECONDS
+from orchestrator.services.flow_cookie import FLOW_SECONDS
 
 router = APIRouter(tags=["auth"])
 

@@ -6,6 +6,7 @@ Every complaint names the field. Values are not its business, nor whether a serv
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.mcp.definition import ServerDefinition, check
@@ -40,12 +41,26 @@ def check_oauth(definition: ServerDefinition, values: Mapping[str, Any]) -> dict
     headers = {name.lower() for name in (*definition.headers, *(values.get("user_headers") or ()))}
     if "authorization" in headers:
         raise InvalidInput("with OAuth the Authorization header carries its token", field="oauth")
-    if told.get("client_id") and not told.get("issuer"):
+    if told.get("client_id"):
+        _check_client(told)
+    return {name: told[name] for name in OAUTH_FIELDS if told.get(name)}
+
+
+def _check_client(told: Mapping[str, Any]) -> None:
+    if is_document(told["client_id"]):
+        if told.get("client_secret"):
+            raise InvalidInput("a client that a document describes has no secret", field="oauth.client_secret")
+    elif not told.get("issuer"):
         raise InvalidInput(
             "name the authorization server this client is registered with: its secret goes nowhere else",
             field="oauth.issuer",
         )
-    return {name: told[name] for name in OAUTH_FIELDS if told.get(name)}
+
+
+def is_document(client_id: str) -> bool:
+    """Whether a client is known by the address of a document about it (CIMD), and so at any authorization server."""
+    parts = urlsplit(client_id)
+    return parts.scheme == "https" and bool(parts.hostname) and parts.path not in ("", "/") and not parts.fragment
 
 
 def kept_client_secret(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, secret: str | None) -> str | None:

@@ -7,10 +7,9 @@ server answers at an address of its own, beside naming itself: what one gave is 
 
 import hmac
 import ipaddress
-import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -38,15 +37,13 @@ from orchestrator.mcp.oauth_client import (
 )
 from orchestrator.models import UpstreamClient
 from orchestrator.models.database import Database
+from orchestrator.services.entry_rules import is_document
+from orchestrator.services.flow_cookie import FlowCookies
 from orchestrator.services.mcp_connections import Connection, expiry_of, key_of, secrets_of
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 
 log = structlog.get_logger(__name__)
-
-FLOW_SECONDS = 600
-_USE = "mcp-connect"
-_LONGEST_COOKIE = 4096
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,6 +75,7 @@ class McpConnect:
         self._database = database
         self._registry = registry
         self._secretbox = secretbox
+        self._cookies = FlowCookies(secretbox, "mcp-connect")
         self._base_url = base_url
         self._allow_private = allow_private
 
@@ -105,16 +103,13 @@ class McpConnect:
             place, identity, redirect_uri=redirect_uri, state=flow.state, scopes=scopes,
             challenge=create_s256_code_challenge(flow.verifier),
         )  # fmt: skip
-        cookie = self._secretbox.encrypt(json.dumps({"use": _USE, "flow": asdict(flow)}))
-        if len(cookie) > _LONGEST_COOKIE:
-            raise Conflict("the addresses and scopes of this authorization server are too long")
-        return url, cookie
+        return url, self._cookies.seal(flow)
 
     async def finish(
         self, caller: Caller, cookie: str | None, tag: str, answer: Mapping[str, str | None]
     ) -> ServerEntry:
         """Take the browser's way back: check whose it is, and redeem the code at the one who gave it."""
-        flow = self._resume(cookie, answer.get("state") or "")
+        flow = self._cookies.open(Flow, cookie, answer.get("state") or "")
         if (str(caller.user_id), str(caller.session_id)) != (flow.user, flow.session):
             raise Forbidden("another log-in started this connection", hint="start it again")
         if not hmac.compare_digest(tag_of(flow.issuer), tag):
@@ -188,15 +183,15 @@ class McpConnect:
         return entry
 
     async def _identity(self, entry: ServerEntry, place: Place, redirect_uri: str, steps: OAuthSteps) -> Identity:
-        """Who we are there: the client the entry names, our own document, else a registration."""
-        oauth = entry.oauth or {}
-        if oauth.get("client_id"):
+        """Who we are there: the client the entry names, a document about us, else a registration."""
+        named = (entry.oauth or {}).get("client_id")
+        if named and not is_document(named):
             secret = self._registry.client_secret(entry)
             usable = [m for m in ("client_secret_basic", "client_secret_post") if m in place.auth_methods]
             method = (usable or ["client_secret_basic"])[0] if secret else "none"
-            return Identity(oauth["client_id"], method, secret)
-        if place.takes_documents and self._is_public():
-            return Identity(self._client_url(tag_of(place.issuer)))
+            return Identity(named, method, secret)
+        if place.takes_documents and (named or self._is_public()):
+            return Identity(named or self._client_url(tag_of(place.issuer)))
         known = await self._registered(place.issuer, redirect_uri)
         if known is not None:
             return known
@@ -205,6 +200,7 @@ class McpConnect:
                 f"{place.issuer} registers nobody by itself",
                 hint=f"register a client there with the redirect URI {redirect_uri}, then set oauth.client_id, "
                 f"oauth.client_secret and oauth.issuer of the entry",
+                details={"issuer": place.issuer, "redirect_uri": redirect_uri},
             )
         made = await steps.register(place, redirect_uri)
         await self._keep_client(place.issuer, redirect_uri, made)
@@ -240,18 +236,6 @@ class McpConnect:
         row = row.on_conflict_do_update(index_elements=["issuer", "redirect_uri"], set_=values)
         async with self._database.transaction() as connection:
             await connection.execute(row)
-
-    def _resume(self, cookie: str | None, state: str) -> Flow:
-        lost = NotAuthenticated("this was not started in this browser, or took too long", hint="start it again")
-        if not cookie or len(cookie) > _LONGEST_COOKIE:
-            raise lost
-        try:
-            known = json.loads(self._secretbox.decrypt(cookie, max_age=FLOW_SECONDS))
-        except NotConfigured as error:
-            raise lost from error
-        if known.get("use") != _USE or not hmac.compare_digest(known["flow"]["state"].encode(), state.encode()):
-            raise lost
-        return Flow(**known["flow"])
 
     def _is_public(self) -> bool:
         """Whether an authorization server elsewhere can read what we publish."""

@@ -5,11 +5,9 @@ connects two accounts: an identity joins an existing account only from a log-in 
 linking itself (docs/decisions/account-linking.md). Tokens of providers rest encrypted.
 """
 
-import hmac
-import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,11 +23,8 @@ from orchestrator.core.secretbox import SecretBox
 from orchestrator.models.accounts import Identity, User
 from orchestrator.models.database import Database
 from orchestrator.services.accounts import add_user
+from orchestrator.services.flow_cookie import FlowCookies
 from orchestrator.services.oauth_providers import Granted, Person, Provider
-
-FLOW_SECONDS = 600
-_USE = "oauth-flow"
-_LONGEST_COOKIE = 4096
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,6 +54,7 @@ class OAuth:
     ) -> None:
         self._database = database
         self._secretbox = secretbox
+        self._cookies = FlowCookies(secretbox, "oauth-flow")
         self.providers = providers
         self._base_url = base_url
         self._allow_registration = allow_registration
@@ -79,22 +75,13 @@ class OAuth:
             state=flow.state, verifier=flow.verifier, nonce=flow.nonce, redirect_uri=self._redirect_uri(provider),
             repositories=repositories,
         )  # fmt: skip
-        return url, self._secretbox.encrypt(json.dumps({"use": _USE, "flow": asdict(flow)}))
+        return url, self._cookies.seal(flow)
 
     def resume(self, provider: str, cookie: str | None, state: str) -> Flow:
         """The flow that this browser started and whose state came back; NotAuthenticated otherwise."""
-        lost = NotAuthenticated("this log-in was not started in this browser, or took too long", hint="start it again")
-        if not cookie or len(cookie) > _LONGEST_COOKIE:
-            raise lost
-        try:
-            known = json.loads(self._secretbox.decrypt(cookie, max_age=FLOW_SECONDS))
-        except NotConfigured as error:
-            raise lost from error
-        if known.get("use") != _USE or known["flow"]["provider"] != provider:
-            raise lost
-        flow = Flow(**known["flow"])
-        if not hmac.compare_digest(flow.state.encode(), state.encode()):
-            raise lost
+        flow = self._cookies.open(Flow, cookie, state)
+        if flow.provider != provider:
+            raise NotAuthenticated("this log-in was started for another provider", hint="start it again")
         return flow
 
     async def log_in(self, flow: Flow, code: str) -> User:

@@ -11,8 +11,9 @@ from sqlalchemy import update
 from orchestrator.bootstrap import Container, build_container
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import CredentialsNeeded, Forbidden, NotConfigured
+from orchestrator.core.errors import CredentialsNeeded, Forbidden, InvalidInput, NotConfigured
 from orchestrator.models import McpConnection
+from orchestrator.services.mcp_connect import tag_of
 from tests.fakes.authorization import FakeAuthorization
 from tests.mcp_door.conftest import make_caller
 from tests.upstream.oauth.conftest import call, log_in, register, visit
@@ -177,6 +178,26 @@ async def test_we_introduce_ourselves_by_document_where_we_can_be_read(
     assert found is not None
     assert found.client_id.startswith("https://orchestrator.example/.well-known/mcp-client/")
     assert place.asked("/register") == []
+
+
+async def test_a_document_about_us_that_is_published_elsewhere_is_named_by_the_entry(
+    container: Container, ada: Caller, protected: Protected, place: FakeAuthorization
+) -> None:
+    address = "https://about.example/orchestrator.json"
+    back = f"http://testserver/api/v1/mcps/callback/{tag_of(place.url)}"
+    place.documents = lambda url: {"client_id": address, "redirect_uris": [back]}
+    with pytest.raises(InvalidInput, match="has no secret"):
+        await register(container, ada, protected, client_id=address, client_secret="s3cret")
+    entry = await register(container, ada, protected, client_id=address)
+    await container.connect.begin(ada, entry.id)
+    assert len(place.asked("/register")) == 1, "where documents are not read, we register"
+    place.takes_documents = True
+    await log_in(container, ada, entry)
+    assert await call(container, ada, entry) == "whoami by ada"
+    _, found = await container.connect.status(ada, entry.id)
+    assert found is not None
+    assert found.client_id == address
+    assert len(place.asked("/register")) == 1
 
 
 async def test_we_register_once_for_all_users_where_documents_are_not_read(
