@@ -6,12 +6,13 @@ one of the modern era on the stream it opened to listen; both only of servers th
 
 import asyncio
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import structlog
+from mcp import MCPError
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
     ListenHandler,
@@ -21,15 +22,22 @@ from mcp.server.subscriptions import (
     ServerEvent,
     ToolsListChanged,
 )
-from mcp_types import SubscriptionsListenRequestParams, SubscriptionsListenResult
+from mcp_types import (
+    INVALID_PARAMS,
+    SubscriptionFilter,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
+)
 
 from orchestrator.api.mcp_conversation import Context
-from orchestrator.api.mcp_relay import Exchange
+from orchestrator.api.mcp_relay import RESOURCE_NOT_FOUND, Exchange, passed_on, require_scope
 from orchestrator.bootstrap import Container
-from orchestrator.core.caller import Caller
+from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.mcp.pool import Origin
+from orchestrator.mcp.translate import original_error
 from orchestrator.services.mcp_endpoint import Endpoint
+from orchestrator.services.mcp_offers import Offer
 from orchestrator.services.server_entry import ServerEntry
 
 log = structlog.get_logger(__name__)
@@ -42,6 +50,9 @@ _LISTS: Mapping[str, Callable[[], ServerEvent]] = {
     "notifications/resources/list_changed": ResourcesListChanged,
 }
 _UPDATED = "notifications/resources/updated"
+
+_Key = tuple[Origin, str]
+"""A session, and a resource as its server names it."""
 
 
 @dataclass(eq=False)
@@ -69,7 +80,8 @@ class Changes:
         self._container = container
         self._clients: weakref.WeakKeyDictionary[Any, _Client] = weakref.WeakKeyDictionary()
         self._buses: dict[_Bus, ListenHandler] = {}
-        self._interest: dict[tuple[Origin, str], set[object]] = {}
+        self._interest: dict[_Key, dict[object, str]] = {}
+        self._gone: list[_Client] = []
         self._heard: dict[tuple[Origin | None, str, str], Mapping[str, Any]] = {}
         self._news = asyncio.Event()
         container.pool.listen(self._hear)
@@ -87,64 +99,118 @@ class Changes:
         connection = exchange.ctx.session._connection
         known = self._clients.get(connection)
         if known is None:
-            self._clients[connection] = _Client(exchange.caller, exchange.endpoint)
+            made = self._clients[connection] = _Client(exchange.caller, exchange.endpoint)
+            weakref.finalize(connection, self._lost, made).atexit = False
         else:
             known.caller, known.endpoint = exchange.caller, exchange.endpoint
 
+    def _lost(self, client: _Client) -> None:
+        """A client of the older era has gone: what only it wanted to hear of is no longer asked for."""
+        if client.uris:
+            self._gone.append(client)
+            self._news.set()
+
     async def subscribe(self, exchange: Exchange, *, wanted: bool) -> dict[str, Any]:
-        """A client of the older era wants to hear of a resource, or no longer."""
+        """A client of the older era wants to hear of a resource, or no longer. MCPError where nobody would tell it."""
+        require_scope(exchange.caller, Scope.MCPS_EXECUTE)
         self.join(exchange)
         client = self._clients[exchange.ctx.session._connection]
         uri = str(exchange.params.get("uri", ""))
-        (client.uris.add if wanted else client.uris.discard)(uri)
-        await self._ask(exchange.caller, exchange.endpoint, uri, client, wanted=wanted)
+        if wanted:
+            missing = INVALID_PARAMS if exchange.modern else RESOURCE_NOT_FOUND
+            await self._want(exchange.caller, exchange.endpoint, uri, client, missing)
+            client.uris.add(uri)
+        else:
+            client.uris.discard(uri)
+            await self._leave(exchange.caller, uri, client)
         return {}
 
     async def listen(
         self, ctx: Context, params: SubscriptionsListenRequestParams, caller: Caller, endpoint: Endpoint
     ) -> SubscriptionsListenResult:
-        """Serve one stream of a client of the modern era, until it hangs up."""
+        """Serve one stream of a client of the modern era, until it hangs up.
+
+        Resources that nobody tells of are left out of the acknowledgement; where that leaves nothing it is an error.
+        """
         bus = _Bus(caller, endpoint)
-        uris = list(params.notifications.resource_subscriptions or ())
+        wanted = params.notifications
+        uris = list(dict.fromkeys(wanted.resource_subscriptions or ()))
         stream = ListenHandler(bus)
         self._buses[bus] = stream
+        told: list[str] = []
         try:
-            for uri in uris:
-                await self._ask(caller, endpoint, uri, bus, wanted=True)
-            return await stream(ctx, params)
+            refused = await self._want_all(bus, uris, told)
+            if refused is not None and not told and not _lists_of(wanted):
+                raise refused
+            agreed = wanted.model_copy(update={"resource_subscriptions": told or None})
+            return await stream(ctx, params.model_copy(update={"notifications": agreed}))
         finally:
             del self._buses[bus]
-            await asyncio.shield(self._leave(caller, endpoint, uris, bus))
+            await asyncio.shield(self._leave_all(caller, told, bus))
 
     def hang_up(self) -> None:
         """End every stream of the modern era, as the protocol has it."""
         for stream in self._buses.values():
             stream.close()
 
-    async def _leave(self, caller: Caller, endpoint: Endpoint, uris: list[str], bus: _Bus) -> None:
+    async def _want_all(self, bus: _Bus, uris: list[str], told: list[str]) -> MCPError | None:
+        """Ask for each; ``told`` gets those that somebody tells of. The first refusal, if there was one."""
+        first: MCPError | None = None
         for uri in uris:
-            await self._ask(caller, endpoint, uri, bus, wanted=False)
+            try:
+                require_scope(bus.caller, Scope.MCPS_EXECUTE)
+                await self._want(bus.caller, bus.endpoint, uri, bus, INVALID_PARAMS)
+                told.append(uri)
+            except MCPError as error:
+                first = first or error
+        return first
 
-    async def _ask(self, caller: Caller, endpoint: Endpoint, uri: str, who: object, *, wanted: bool) -> None:
+    async def _want(self, caller: Caller, endpoint: Endpoint, uri: str, who: object, missing: int) -> None:
         """Have the holder of a resource tell of it for as long as anybody wants to know."""
-        for holder in await self._container.offers.holders(caller, uri, endpoint):
-            key = (Origin(holder.entry.id, holder.entry.credential(caller.user_id)), holder.original)
-            interested = self._interest.setdefault(key, set())
-            before = bool(interested)
-            (interested.add if wanted else interested.discard)(who)
-            if not interested:
-                del self._interest[key]
-            if before != bool(interested):
-                await self._tell_holder(caller, holder.entry, holder.original, wanted=wanted)
+        holders = await self._container.offers.holders(caller, uri, endpoint)
+        refused = MCPError(missing, "Resource not found", {"uri": uri})
+        told = False
+        for holder in holders:
+            key = _key(caller, holder)
+            interested = self._interest.setdefault(key, {})
+            first = not interested
+            interested[who] = uri
+            try:
+                if first:
+                    await self._tell_holder(caller, holder.entry, holder.original, wanted=True)
+                told = True
+            except OrchestratorError as error:
+                self._forget(key, who)
+                refused = passed_on(error) if original_error(error) else _refused(error, uri)
+        if not told:
+            raise refused
+
+    async def _leave(self, caller: Caller, uri: str, who: object) -> None:
+        for key in [key for key, interested in self._interest.items() if interested.get(who) == uri]:
+            if not self._forget(key, who):
+                continue
+            origin, original = key
+            try:
+                entry = await self._container.registry.find(origin.server_id, caller.user_id)
+                await self._tell_holder(caller, entry, original, wanted=False)
+            except OrchestratorError as error:
+                log.info("mcp_unsubscribe_failed", server=str(origin.server_id), error=error.message)
+
+    async def _leave_all(self, caller: Caller, uris: Iterable[str], who: object) -> None:
+        for uri in uris:
+            await self._leave(caller, uri, who)
+
+    def _forget(self, key: _Key, who: object) -> bool:
+        """Whether nobody is interested any more."""
+        self._interest[key].pop(who, None)
+        if self._interest[key]:
+            return False
+        del self._interest[key]
+        return True
 
     async def _tell_holder(self, caller: Caller, entry: ServerEntry, uri: str, *, wanted: bool) -> None:
-        try:
-            definition = await self._container.registry.definition(entry, caller.user_id)
-            await self._container.pool.subscribe(definition, uri, wanted=wanted)
-        except OrchestratorError as error:
-            if wanted:
-                raise
-            log.info("mcp_unsubscribe_failed", server=entry.name, error=error.message)
+        definition = await self._container.registry.definition(entry, caller.user_id)
+        await self._container.pool.subscribe(definition, uri, wanted=wanted)
 
     # Telling.
 
@@ -156,21 +222,35 @@ class Changes:
         while True:
             await self._news.wait()
             self._news.clear()
+            gone, self._gone = self._gone, []
+            for client in gone:
+                await self._leave_all(client.caller, client.uris, client)
             heard, self._heard = self._heard, {}
             for (origin, method, _), params in heard.items():
+                if method == _UPDATED and origin is not None:
+                    await self._tell_updated(origin, params)
+                    continue
                 if method == "notifications/tools/list_changed" and origin is not None:
                     await self._reread(origin)
                 await self._tell(origin, method, params)
 
     async def _tell(self, origin: Origin | None, method: str, params: Mapping[str, Any]) -> None:
         for connection, client in list(self._clients.items()):
-            wanted = method != _UPDATED or params.get("uri") in client.uris
-            if wanted and await self._concerns(client.caller, client.endpoint, origin):
+            if await self._concerns(client.caller, client.endpoint, origin):
                 await connection.notify(method, dict(params))
         for bus in list(self._buses):
             if await self._concerns(bus.caller, bus.endpoint, origin):
-                event = ResourceUpdated(uri=str(params.get("uri"))) if method == _UPDATED else _LISTS[method]()
-                await bus.publish(event)
+                await bus.publish(_LISTS[method]())
+
+    async def _tell_updated(self, origin: Origin, params: Mapping[str, Any]) -> None:
+        """Everybody who asked, by the name they know the resource by."""
+        interested = dict(self._interest.get((origin, str(params.get("uri", ""))), {}))
+        for connection, client in list(self._clients.items()):
+            if client in interested and await self._concerns(client.caller, client.endpoint, origin):
+                await connection.notify(_UPDATED, {**params, "uri": interested[client]})
+        for bus in list(self._buses):
+            if bus in interested and await self._concerns(bus.caller, bus.endpoint, origin):
+                await bus.publish(ResourceUpdated(uri=interested[bus]))
 
     async def _reread(self, origin: Origin) -> None:
         """Put a server's new tools into the registry before anybody is told to look."""
@@ -215,3 +295,15 @@ class Changes:
              tuple(tool.fingerprint for tool in entry.tools))
             for entry in entries
         )  # fmt: skip
+
+
+def _key(caller: Caller, holder: Offer) -> _Key:
+    return Origin(holder.entry.id, holder.entry.credential(caller.user_id)), holder.original
+
+
+def _lists_of(wanted: SubscriptionFilter) -> bool:
+    return bool(wanted.tools_list_changed or wanted.prompts_list_changed or wanted.resources_list_changed)
+
+
+def _refused(error: OrchestratorError, uri: str) -> MCPError:
+    return MCPError(INVALID_PARAMS, error.message, {"uri": uri, **error.as_dict()})

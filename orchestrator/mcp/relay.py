@@ -6,6 +6,7 @@ the tests of both eras fail when one of them changes.
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache, partial
@@ -22,6 +23,7 @@ from mcp.shared.inbound import (
     find_invalid_x_mcp_header,
     x_mcp_header_map,
 )
+from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
@@ -38,13 +40,12 @@ from pydantic import TypeAdapter
 
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.direct_http import DirectHttp, Listener, Redirected, Resumable
+from orchestrator.mcp.questions import CAPABILITIES, lacking, may_be_asked
 from orchestrator.mcp.tasks import METHODS as TASK_METHODS
 from orchestrator.mcp.tasks import is_task, takes_tasks, taking_tasks, well_formed
 
 log = structlog.get_logger(__name__)
 
-_ASKS = {"sampling/createMessage": "sampling", "elicitation/create": "elicitation", "roots/list": "roots"}
-"""What a server may ask of a client, and the capability by which a client says that it can be asked."""
 _CHANGES = frozenset(
     f"notifications/{what}"
     for what in ("tools/list_changed", "prompts/list_changed", "resources/list_changed", "resources/updated")
@@ -52,6 +53,8 @@ _CHANGES = frozenset(
 _CLIENT = Implementation(name="orchestrator", version="1")
 _UNKNOWN_VERSION = "2025-11-25"
 _SILENCE_SECONDS = 1.5
+_SPEAKER_SECONDS = 3.0
+_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _CANCEL_SECONDS = 2.0
 
 Result = TypeVar("Result")
@@ -110,9 +113,11 @@ class RelaySession(ClientSession):
         self._greeting: asyncio.Task[InitializeResult] | None = None
         self._declared = ClientCapabilities.model_validate(capabilities)
         self._on_change = on_change
-        self.acknowledged = asyncio.Event()
-        """Set when the stream of changes that was asked for last stands."""
         self._behind: dict[object, Conversation] = {}
+        self._spoken = asyncio.Event()
+        self._early: set[asyncio.Future[None]] = set()
+        self._listen_ids = itertools.count(1)
+        self._agreed: dict[str, asyncio.Future[frozenset[str]]] = {}
 
     @property
     def modern(self) -> bool:
@@ -171,6 +176,8 @@ class RelaySession(ClientSession):
         if on_progress is not None:
             options["on_progress"] = cast("Any", on_progress)
         with self._speaking_for(behind):
+            while behind is not None and self._early:
+                await asyncio.wait(set(self._early))  # what the server asked when it was greeted is answered first
             result = await self._send(method, data["params"] or None, options, behind)
         if is_task(result) and _may_be_task(data, result):
             return result
@@ -185,7 +192,7 @@ class RelaySession(ClientSession):
     ) -> dict[str, Any]:
         """By the short way where there is one; what is unusual is left to the SDK."""
         direct = self._direct
-        if direct is None or method == "subscriptions/listen":
+        if direct is None:
             return await self._dispatcher.send_raw_request(method, params, options)
         request_id = direct.new_id()
         listener = Listener(partial(self._hear, behind), partial(self._answer, [behind] if behind else []))
@@ -209,6 +216,18 @@ class RelaySession(ClientSession):
             params = {"requestId": request_id, "reason": "cancelled"}
             await self._dispatcher.notify("notifications/cancelled", params)
 
+    async def listen(self, wanted: Mapping[str, Any], agreed: asyncio.Future[frozenset[str]]) -> None:
+        """Hear of changes while the server keeps the stream open; ``agreed`` gets the resources it tells of."""
+        request_id = f"listen-{next(self._listen_ids)}"
+        data: dict[str, Any] = {"method": "subscriptions/listen", "params": {"notifications": dict(wanted)}}
+        options: CallOptions = {"request_id": request_id}
+        self._stamp(data, options)
+        self._agreed[request_id] = agreed
+        try:
+            await self._dispatcher.send_raw_request(data["method"], data["params"], options)
+        finally:
+            del self._agreed[request_id]
+
     def mirrors(self, tool: Mapping[str, Any]) -> bool:
         """Learn which arguments of a tool are repeated in headers; False for a tool whose schema wants that wrongly.
 
@@ -230,10 +249,13 @@ class RelaySession(ClientSession):
             return
         key = object()
         self._behind[key] = behind
+        self._spoken.set()
         try:
             yield
         finally:
             del self._behind[key]
+            if not self._behind:
+                self._spoken.clear()
 
     # What the SDK calls.
 
@@ -241,8 +263,22 @@ class RelaySession(ClientSession):
         return self._declared
 
     async def _on_request(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        """A question of the server goes to the latest call whose client can be asked."""
-        return await self._answer(list(reversed(self._behind.values())), method, params)
+        """A question of the server goes to the latest call whose client can be asked.
+
+        A server may ask as soon as it was greeted, and a session that offers answers is opened for a call that follows.
+        """
+        if self._behind or getattr(self._declared, CAPABILITIES.get(method, ""), None) is None:
+            return await self._answer(list(reversed(self._behind.values())), method, params)
+        early: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._early.add(early)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SPEAKER_SECONDS):
+                    await self._spoken.wait()
+            return await self._answer(list(reversed(self._behind.values())), method, params)
+        finally:
+            self._early.discard(early)
+            early.set_result(None)
 
     async def _on_notify(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> None:
         """What belongs to a call, and does not say to which, is passed on while only one is under way."""
@@ -253,25 +289,32 @@ class RelaySession(ClientSession):
     ) -> dict[str, Any]:
         if method == "ping":
             return {}
-        capability = _ASKS.get(method)
-        if capability is None:
+        if method not in CAPABILITIES:
             raise MCPError(METHOD_NOT_FOUND, "Method not found", method)
         for one in candidates:
-            if one.capabilities.get(capability) is not None:
+            if may_be_asked(one.capabilities, method, params):
                 return await one.ask(method, params)
-        raise MCPError(INVALID_REQUEST, f"Nobody is there to be asked: no call under way declared {capability}.")
+        told = f"Nobody is there to be asked: no call under way declared {lacking(method, params)}."
+        raise MCPError(INVALID_REQUEST, told)
 
     async def _hear(self, behind: Conversation | None, method: str, params: Mapping[str, Any] | None) -> None:
         """Changes concern everybody; the rest concerns whoever is behind the call."""
-        if method in _CHANGES:
+        if method == _ACKNOWLEDGED:
+            self._agree(params or {})
+        elif method in _CHANGES:
             self._on_change(method, params or {})
-        elif method == "notifications/subscriptions/acknowledged":
-            self.acknowledged.set()
         elif behind is not None and method not in ("notifications/cancelled", "notifications/progress"):
             try:
                 await behind.tell(method, params)
             except Exception:  # the edge of the SDK's receive loop: one notice must not end it
                 log.warning("mcp_notice_lost", method=method[:100], exc_info=True)
+
+    def _agree(self, params: Mapping[str, Any]) -> None:
+        """The server says which of what was wanted it will tell."""
+        agreed = self._agreed.get(str((params.get("_meta") or {}).get(SUBSCRIPTION_ID_META_KEY)))
+        if agreed is not None and not agreed.done():
+            told = (params.get("notifications") or {}).get("resourceSubscriptions") or ()
+            agreed.set_result(frozenset(str(uri) for uri in told))
 
 
 def _asking(question: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

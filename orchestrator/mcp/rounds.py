@@ -8,17 +8,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from mcp import MCPError
-from mcp_types import METHOD_NOT_FOUND
-
 from orchestrator.core.errors import ServerMisbehaved
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.questions import require_askable
 from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.task_polling import Asked, finished
 from orchestrator.mcp.tasks import is_task, takes_tasks
 
 _MAX_ROUNDS = 10
-_MAX_QUESTIONS = 20
 
 
 class Patient:
@@ -86,27 +83,17 @@ async def answered(
             if behind is not None and behind.answers_rounds and takes_tasks(behind.capabilities):
                 return wire
             return await finished(session, wire, behind=behind, on_progress=on_progress, during=during or method)
-        if wire.get("resultType") != "input_required" or (behind is not None and behind.answers_rounds):
+        if wire.get("resultType") != "input_required":
             return wire
-        if behind is None:
-            raise ServerMisbehaved(
-                f"{during or method!r} asks for input in the middle of a call, though this client did not offer to "
-                "give any."
-            )
-        told["inputResponses"] = await _answers(wire.get("inputRequests") or {}, behind)
+        questions = require_askable(wire.get("inputRequests") or {}, behind, during or method)
+        if behind is not None:
+            if behind.answers_rounds:
+                return wire
+            told["inputResponses"] = {
+                key: await behind.ask(str(question["method"]), question.get("params"))
+                for key, question in questions.items()
+            }
         told.pop("requestState", None)
         if "requestState" in wire:
             told["requestState"] = wire["requestState"]
     raise ServerMisbehaved(f"{during or method!r} asked for input {_MAX_ROUNDS} times and came to no end.")
-
-
-async def _answers(questions: Mapping[str, Any], behind: Conversation) -> dict[str, Any]:
-    if len(questions) > _MAX_QUESTIONS:
-        raise ServerMisbehaved(f"A server asked {len(questions)} questions at once; at most {_MAX_QUESTIONS}.")
-    answers: dict[str, Any] = {}
-    for key, question in questions.items():
-        method = question.get("method") if isinstance(question, Mapping) else None
-        if not isinstance(method, str):
-            raise MCPError(METHOD_NOT_FOUND, "A server asked something that is no request.")
-        answers[key] = await behind.ask(method, question.get("params"))
-    return answers

@@ -11,15 +11,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from typing import Any
 
 from mcp import MCPError
+from mcp_types import METHOD_NOT_FOUND
 from pydantic import ValidationError
 
 from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.list_rules import USUAL_SECONDS, repeats_arguments, trusted_seconds
+from orchestrator.mcp.listening import Listening, untold
 from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
 from orchestrator.mcp.result import ToolInfo
-from orchestrator.mcp.translate import SessionExpired, translate
+from orchestrator.mcp.translate import SessionExpired, original_error, translate
 from orchestrator.mcp.transport_http import HttpTransport, sse_transport
 from orchestrator.mcp.transport_stdio import StdioTransport
 from orchestrator.sandbox.starter import Start, Starter
@@ -75,8 +77,7 @@ class Session:
         self._ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
         self._owner: asyncio.Task[None] | None = None
         self._check: asyncio.Task[None] | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._watched: set[str] = set()
+        self._listening = Listening(definition.name, self._distrust)
         self._tools: tuple[ToolInfo, ...] | None = None
         self._by_name: dict[str, ToolInfo] = {}
         self._tools_ttl = USUAL_SECONDS
@@ -103,14 +104,12 @@ class Session:
                 try:
                     self._client = client
                     self.answered = False
-                    if client.modern and self._tells_of_changes(client):
-                        self._watch(client)
+                    self._listening.begin(client)
                     self._ready.set_result(None)
                     await self._wake.wait()
                 finally:
                     self._mark_ended("was closed")
-                    if self._listening is not None:
-                        self._listening.cancel()
+                    self._listening.close()
         except TimeoutError as error:
             late = f"did not answer within {self._start_seconds:g} s of its start"
             self._fail(late if clock.expired() else f"timed out: {error}", error)
@@ -222,16 +221,15 @@ class Session:
         offered = None if self._client is None else self._client.server_capabilities
         return {} if offered is None else offered.model_dump(by_alias=True, mode="json", exclude_none=True)
 
-    def _tells_of_changes(self, client: RelaySession) -> bool:
-        offered = client.server_capabilities
-        parts = (offered.tools, offered.prompts, offered.resources) if offered is not None else ()
-        return any(part is not None and part.list_changed for part in parts)
-
     def _hear(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "notifications/tools/list_changed":
-            self._tools_until = 0.0
+            self._distrust()
         if self._on_change is not None:
             self._on_change(method, params)
+
+    def _distrust(self) -> None:
+        """The last list of tools may be another by now."""
+        self._tools_until = 0.0
 
     # Requests.
 
@@ -288,50 +286,25 @@ class Session:
         return tuple(found.values())
 
     async def subscribe(self, uri: str) -> None:
-        """Have the server tell of every change of a resource."""
+        """Have the server tell of every change of a resource. Raises where it does not do that."""
         client = self._live()
         if client.modern:
-            self._watched.add(uri)
-            await self._watch_anew(client)
-        else:
+            await self._listening.subscribe(client, uri)
+            return
+        try:
             await self.request("resources/subscribe", {"uri": uri})
+        except ServerMisbehaved as error:
+            if (original := original_error(error)) is None or original[0] != METHOD_NOT_FOUND:
+                raise
+            raise untold(self.definition.name, uri) from None
 
     async def unsubscribe(self, uri: str) -> None:
         """No longer."""
         client = self._live()
         if client.modern:
-            self._watched.discard(uri)
-            await self._watch_anew(client)
+            await self._listening.unsubscribe(client, uri)
         else:
             await self.request("resources/unsubscribe", {"uri": uri})
-
-    def _watch(self, client: RelaySession) -> None:
-        """Listen for the changes of a modern server, which tells them on a stream of their own."""
-        client.acknowledged.clear()
-        wanted = {f"{kind}ListChanged": True for kind in ("tools", "prompts", "resources")}
-        self._listening = asyncio.create_task(self._listen(client, wanted), name=f"mcp listen {self.definition.name}")
-
-    async def _watch_anew(self, client: RelaySession) -> None:
-        """For more or less: the old stream ends once the new one stands, so that no change falls in between."""
-        before = self._listening
-        self._watch(client)
-        stands = asyncio.ensure_future(client.acknowledged.wait())
-        listening: set[asyncio.Future[Any]] = {stands} | ({self._listening} if self._listening is not None else set())
-        try:
-            await asyncio.wait(listening, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stands.cancel()
-            if before is not None:
-                before.cancel()
-
-    async def _listen(self, client: RelaySession, wanted: Mapping[str, Any]) -> None:
-        notifications = {**wanted, **({"resourceSubscriptions": sorted(self._watched)} if self._watched else {})}
-        try:
-            await client.relay("subscriptions/listen", {"notifications": notifications})
-        except (MCPError, ValidationError):
-            return  # it does not tell of changes; what it told is trusted for a while only
-        finally:
-            self._tools_until = 0.0
 
     async def request(
         self,

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 import structlog
 from mcp import MCPError
-from mcp_types import INTERNAL_ERROR, METHOD_NOT_FOUND
+from mcp_types import INTERNAL_ERROR
 
 from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ToolFailed
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.questions import require_askable
 from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.tasks import well_formed
 
@@ -22,7 +23,6 @@ log = structlog.get_logger(__name__)
 _POLL_SECONDS = (0.05, 1.0, 30.0)
 """Between two looks: at least, where the server says nothing, at most."""
 _CANCEL_SECONDS = 5.0
-_MAX_QUESTIONS = 20
 
 _cancelling: set[asyncio.Task[None]] = set()
 
@@ -111,19 +111,15 @@ async def _answer(
     session: Asked, task: Mapping[str, Any], task_id: str, behind: Conversation | None, answered: set[str]
 ) -> None:
     """Ask whoever is behind the call what the task wants to know; each question once."""
-    questions = task.get("inputRequests")
-    if not isinstance(questions, Mapping) or len(questions) > _MAX_QUESTIONS:
-        raise ServerMisbehaved(f"A task asks for input and names none, or more than {_MAX_QUESTIONS} at once.")
+    told = task.get("inputRequests")
+    if not isinstance(told, Mapping):
+        raise ServerMisbehaved("A task asks for input and names no question.")
+    new = {key: question for key, question in told.items() if key not in answered}
+    questions = require_askable(new, behind, "a task")
     answers: dict[str, Any] = {}
     for key, question in questions.items():
-        if key in answered:
-            continue
-        method = question.get("method") if isinstance(question, Mapping) else None
-        if not isinstance(method, str):
-            raise MCPError(METHOD_NOT_FOUND, "A server asked something that is no request.")
-        if behind is None:
-            raise ServerMisbehaved("A task asks for input, though this client did not offer to give any.")
-        answers[key] = await behind.ask(method, question.get("params"))
+        assert behind is not None
+        answers[key] = await behind.ask(str(question["method"]), question.get("params"))
         answered.add(key)
     if answers:
         await session.request("tasks/update", {"taskId": task_id, "inputResponses": answers}, behind=behind)

@@ -1,6 +1,7 @@
 """An MCP server of the official SDK with everything there is, run by the tests: ``eras.py ERA TRANSPORT [PORT]``.
 
 ERA is ``modern`` (no handshake), ``legacy`` (nothing but it) or ``both``; TRANSPORT is ``stdio``, ``http`` or ``sse``.
+With ``mute`` for PORT (stdio) it tells of no changes.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from mcp.types import (
     ElicitRequestFormParams,
     EmptyResult,
     InputRequiredResult,
+    ListRootsRequest,
+    ListRootsResult,
     SamplingMessage,
     SubscribeRequestParams,
     TextContent,
@@ -31,6 +34,7 @@ from mcp.types import (
 from starlette.responses import PlainTextResponse
 
 ERA, TRANSPORT = sys.argv[1:3]
+MUTE = sys.argv[3:] == ["mute"]
 MODERN = "2026-07-28"
 QUESTION = ElicitRequestFormParams(
     message="What is your name?", requested_schema={"type": "object", "properties": {"name": {"type": "string"}}}
@@ -38,7 +42,7 @@ QUESTION = ElicitRequestFormParams(
 THOUGHT = CreateMessageRequestParams(
     messages=[SamplingMessage(role="user", content=TextContent(type="text", text="Think."))], max_tokens=10
 )
-server = MCPServer("eras", version="1.0", log_level="ERROR")
+server = MCPServer("eras", version="1.0", log_level="ERROR", subscriptions=False if MUTE else None)
 
 
 async def only_one_era(ctx, call_next):
@@ -123,6 +127,27 @@ async def think(ctx: Context) -> str | InputRequiredResult:
 
 
 @server.tool()
+async def where(ctx: Context) -> str | InputRequiredResult:
+    """Ask which folders the client works in."""
+    if not modern(ctx):
+        related = ServerMessageMetadata(related_request_id=ctx.request_id)
+        answer = await ctx.session.send_request(ListRootsRequest(), ListRootsResult, metadata=related)
+    elif ctx.input_responses is None:
+        return InputRequiredResult(input_requests={"roots": ListRootsRequest()})
+    else:
+        answer = ctx.input_responses["roots"]
+    return ", ".join(str(root.uri) for root in answer.roots)
+
+
+@server.tool()
+async def say(ctx: Context) -> str:
+    """Log a small thing and a large one."""
+    for level in ("debug", "error"):
+        await ctx.session.send_log_message(level, f"a {level}", related_request_id=ctx.request_id)
+    return "said"
+
+
+@server.tool()
 async def grow(ctx: Context) -> str:
     """Offer one more tool, and say so."""
 
@@ -179,7 +204,7 @@ async def subscribed(ctx, params: SubscribeRequestParams) -> EmptyResult:
     return EmptyResult()
 
 
-if ERA != "modern":
+if ERA != "modern" and not MUTE:
     for method in ("resources/subscribe", "resources/unsubscribe"):
         server._lowlevel_server.add_request_handler(method, SubscribeRequestParams, subscribed)
 

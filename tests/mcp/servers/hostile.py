@@ -75,7 +75,15 @@ ASKS = {
         }
     },
 }
+ROOTS: list[dict] = []
+
+
+def tell_roots(request: dict) -> None:
+    answer(request, text(json.dumps(ROOTS[0]) if ROOTS else "nobody said"))
+
+
 CALLS = {
+    "asks-roots-at-once": tell_roots,
     "dies-mid-call": die,
     "hangs": lambda _request: time.sleep(3600),
     "huge": lambda request: answer(request, text("x" * (10 * 1024 * 1024))),
@@ -114,6 +122,10 @@ def serve() -> None:
             greet(request)
             if MODE == "dies-after-greeting":
                 os._exit(4)
+        elif method == "notifications/initialized" and MODE == "asks-roots-at-once":
+            say({"jsonrpc": "2.0", "id": "roots", "method": "roots/list"})
+        elif method is None and request.get("id") == "roots":
+            ROOTS.append(request.get("result") or request.get("error"))
         elif method == "server/discover" and MODE == "input-required":
             answer(request, MODERN)
         elif method == "tools/list":
