@@ -44,11 +44,15 @@ class DefinitionOut(BaseModel):
     decided_at: datetime | None = Field(description="When that was.")
     changes: list[FieldChangeOut] = Field(description="What differs, field by field; of a new tool, all of it.")
     hidden: list[str] = Field(description="Characters in it that cannot be seen or look like others, by name.")
+    shown_to: str = Field(
+        description="The server shows it to clients only that declare these capabilities, such as `elicitation.form`; "
+        "empty: to everybody."
+    )
 
     @classmethod
     def of(cls, one: Definition) -> "DefinitionOut":
         """From what the service compared."""
-        same = ("state", "rejected", "approved_hash", "live_hash", "decided_by", "decided_at", "hidden")
+        same = ("state", "rejected", "approved_hash", "live_hash", "decided_by", "decided_at", "hidden", "shown_to")
         return cls(
             **{name: getattr(one, name) for name in same},
             name=one.name,

@@ -83,6 +83,7 @@ def _show(found: dict[str, Any], items: list[dict[str, Any]]) -> None:
         ("State", lambda one: "rejected" if one["rejected"] else one["state"]),
         ("Decided", lambda one: when(one["decided_at"]) if one["decided_at"] else ""),
         ("Hidden characters", lambda one: ", ".join(one["hidden"])),
+        ("Only for clients with", "shown_to"),
     )
     out.print(table(columns, items) if items else "Nothing is held back.")
     if not found["live"]:

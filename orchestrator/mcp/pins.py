@@ -13,6 +13,8 @@ from orchestrator.mcp.result import ToolInfo
 
 FirstSight = Callable[[tuple[ToolInfo, ...]], Awaitable[Mapping[str, str]]]
 """Stores what a server shows for the first time; returns what is approved from then on."""
+Shown = Callable[[tuple[ToolInfo, ...], Mapping[str, object]], Awaitable[None]]
+"""Told what a session shows that declared these capabilities, where some of it is not approved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ class Pins:
 
     hashes: Mapping[str, str]
     first_sight: FirstSight | None = None
+    on_shown: Shown | None = None
+
+    async def note(self, tools: tuple[ToolInfo, ...], capabilities: Mapping[str, object]) -> None:
+        """A session of a client that can be asked shows this list: what of it is held can be looked at from now on."""
+        if self.on_shown is not None and sort_tools(tools, self.hashes).held:
+            await self.on_shown(tools, capabilities)
 
     async def sort(self, tools: tuple[ToolInfo, ...]) -> Sorted:
         """A live list, sorted."""

@@ -4,14 +4,14 @@ Used by the pool, services and the doors. Unknown fields of a server pass throug
 which drop them, do not appear here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
 import orjson
 
-from orchestrator.core.errors import ToolFailed
+from orchestrator.core.errors import NotFound, ToolFailed
 from orchestrator.mcp.fingerprint import fingerprint
 
 _RESULT_FIELDS = ("content", "structuredContent", "isError", "_meta")
@@ -135,3 +135,9 @@ class ToolInfo:
     def output_schema_json(self) -> bytes | None:
         """The output schema as bytes, or None when the tool declares none."""
         return None if self.output_schema is None else orjson.dumps(self.output_schema)
+
+
+def unknown_tool(tools: Sequence[ToolInfo], name: str, server: str) -> NotFound:
+    """The error for a tool that a server has not; it names some that it has."""
+    known = ", ".join(tool.name for tool in tools[:20]) or "none"
+    return NotFound(f"MCP server {server!r} has no tool {str(name)[:100]!r}; it has: {known}.", field="tool")

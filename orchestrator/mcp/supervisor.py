@@ -10,20 +10,23 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from orchestrator.core.errors import NotFound, OrchestratorError, ServerUnreachable, TimedOut
+import structlog
+
+from orchestrator.core.errors import Conflict, OrchestratorError, ServerUnreachable, TimedOut
 from orchestrator.mcp.breaker import Breaker
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.limits import Limits, ServerState, Status, Turns
 from orchestrator.mcp.pins import Pins
 from orchestrator.mcp.relay import Conversation, OnChange
-from orchestrator.mcp.result import ToolInfo, ToolResult
+from orchestrator.mcp.result import ToolInfo, ToolResult, unknown_tool
 from orchestrator.mcp.rounds import Patient, answered
 from orchestrator.mcp.schema import check_arguments, check_structured
 from orchestrator.mcp.session import Session
 from orchestrator.mcp.translate import SessionExpired
 from orchestrator.sandbox.starter import Starter
 
+log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 
@@ -63,6 +66,7 @@ class Supervisor:
         self._starts = 0
         self._modern = self._met = False
         self._subscribed: set[str] = set()
+        self._noted: tuple[ToolInfo, ...] | None = None
         self.last_used = clock()
 
     # Calls.
@@ -117,12 +121,12 @@ class Supervisor:
 
     async def subscribe(self, uri: str, *, wanted: bool, timeout: float) -> None:
         """Have the server tell of every change of a resource, or no longer; kept over a restart of the server."""
-        (self._subscribed.add if wanted else self._subscribed.discard)(uri)
 
         async def on(session: Session, _: Conversation | None) -> None:
             await (session.subscribe(uri) if wanted else session.unsubscribe(uri))
 
         await self._within(timeout, "resources/subscribe", None, on)
+        (self._subscribed.add if wanted else self._subscribed.discard)(uri)
 
     async def _within(
         self,
@@ -162,8 +166,11 @@ class Supervisor:
             tools = await session.list_tools(refresh=True)
             info = session.known_tool(tool)
             if info is None and not unlisted:
-                raise _unknown((await pins.sort(tools)).trusted if pins else tools, tool, self.definition.name)
+                raise unknown_tool((await pins.sort(tools)).trusted if pins else tools, tool, self.definition.name)
         if pins is not None:
+            if self._capabilities and tools is not self._noted:
+                self._noted = tools
+                await pins.note(tools, self._capabilities)
             await pins.require(self.definition.name, tool, info, tools)
         if info is not None:
             await check_arguments(info, arguments)
@@ -296,11 +303,19 @@ class Supervisor:
         else:
             self._session = session
             self._met, self._modern = True, session.era == "modern"
-            for uri in sorted(self._subscribed):
-                await session.subscribe(uri)
+            await self._subscribe_again(session)
             return session
         finally:
             self._starting = self._opening = None
+
+    async def _subscribe_again(self, session: Session) -> None:
+        """What was heard of before the restart; a server that no longer tells of something still serves the rest."""
+        for uri in sorted(self._subscribed):
+            try:
+                await session.subscribe(uri)
+            except Conflict as error:
+                log.info("mcp_subscription_lost", server=self.definition.name, error=error.message)
+                self._subscribed.discard(uri)
 
     def _ended(self, session: Session) -> None:
         """The session is over, by death or by our own wish."""
@@ -373,11 +388,6 @@ def _cancelled() -> bool:
     """Whether it is this very task that is cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _unknown(tools: tuple[ToolInfo, ...], name: str, server: str) -> NotFound:
-    known = ", ".join(tool.name for tool in tools[:20]) or "none"
-    return NotFound(f"MCP server {server!r} has no tool {str(name)[:100]!r}; it has: {known}.", field="tool")
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -8,7 +8,15 @@ from orchestrator.models.mcp_credentials import McpConnection, McpCredential, Up
 from orchestrator.models.oauth import OAuthClient, OAuthCode, OAuthConsent, OAuthGrant
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
 from orchestrator.models.proofs import ChangeRow, ProofRow
-from orchestrator.models.registry import CustomAgent, McpEndpoint, McpServer, McpToolPin, TargetStats, UserSpace
+from orchestrator.models.registry import (
+    CustomAgent,
+    McpEndpoint,
+    McpServer,
+    McpShownTools,
+    McpToolPin,
+    TargetStats,
+    UserSpace,
+)
 from orchestrator.models.reviews import MergeRow, ReviewRow
 from orchestrator.models.tasks import Attempt, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
@@ -32,6 +40,7 @@ __all__ = [
     "McpCredential",
     "McpEndpoint",
     "McpServer",
+    "McpShownTools",
     "McpToolPin",
     "Membership",
     "MergeRow",

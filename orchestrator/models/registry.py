@@ -77,6 +77,26 @@ class McpToolPin(Base):
     decided_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class McpShownTools(Identified, Stamped, Base):
+    """Tools that a server shows only to clients that can be asked, by what these declared; nobody's: null user."""
+
+    __tablename__ = "mcp_shown_tools"
+    __table_args__ = (
+        Index(
+            "uq_mcp_shown_tools_session",
+            "server_id",
+            text("coalesce(user_id, '00000000-0000-0000-0000-000000000000')"),
+            "capabilities",
+            unique=True,
+        ),
+    )
+
+    server_id: Mapped[UUID] = mapped_column(ForeignKey("mcp_servers.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    capabilities: Mapped[str]
+    tools: Mapped[list[Any]]
+
+
 class McpEndpoint(Identified, Stamped, Base):
     """A face of the MCP gateway under ``/mcp/{name}``: a project's, a user's, or everybody's where both are missing."""
 

@@ -4,7 +4,6 @@ Used by the MCP doors, the tool executor, routing and the monitor's probes. Call
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,7 +24,6 @@ from orchestrator.core.routing import Health
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.mcp import mcp_json
 from orchestrator.mcp.definition import ServerDefinition
-from orchestrator.mcp.pins import Pins
 from orchestrator.mcp.pool import Probe, ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.models import McpServer
@@ -34,16 +32,16 @@ from orchestrator.sandbox.starter import Starter
 from orchestrator.services import tool_pins
 from orchestrator.services.entry_rows import imported_values, row_of, values_of
 from orchestrator.services.entry_rules import kept_client_secret
-from orchestrator.services.mcp_connections import ConnectionBearer, McpConnections
+from orchestrator.services.mcp_connections import McpConnections
 from orchestrator.services.mcp_credentials import McpCredentials
 from orchestrator.services.public_urls import check_url
+from orchestrator.services.server_definitions import ServerDefinitions
 from orchestrator.services.server_entry import ServerEntry, entry_of_builtin, entry_of_row
-from orchestrator.services.server_sandbox import sandboxing, stored_wish, wish_of
+from orchestrator.services.server_sandbox import sandboxing, wish_of
 
 log = structlog.get_logger(__name__)
 
 _FRESH_SECONDS = 1.0
-_MOST_DEFINITIONS = 10_000
 _FILE_LOCK = 724_003
 
 
@@ -78,7 +76,10 @@ class McpRegistry:
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._changes = 0
-        self._definitions: dict[tuple[UUID, str], tuple[ServerEntry, ServerDefinition]] = {}
+        self._definitions = ServerDefinitions(
+            database, secretbox, credentials, connections,
+            trust_first_sight=trust_first_sight, changed=self.refresh, find=self.find,
+        )  # fmt: skip
 
     async def all(self) -> tuple[ServerEntry, ...]:
         """Every entry; looked up at most once a second. The same tuple again while nothing has changed."""
@@ -107,7 +108,7 @@ class McpRegistry:
             _, before = self._known.get(row["id"], (None, None))
             known[row["id"]] = (row["updated_at"], entry_of_row(dict(row), hashes[row["id"]], before))
         self._known = known
-        self._definitions = {key: kept for key, kept in self._definitions.items() if key[0] in known}
+        self._definitions.keep_only(known)
         self._all = (*self._builtins, *(known[key][1] for key, _ in stamps if key in known))
 
     async def visible(self, user_id: UUID, projects: Sequence[UUID] | None = None) -> list[ServerEntry]:
@@ -186,7 +187,7 @@ class McpRegistry:
             raise Conflict("a built-in server cannot be changed")
         await self._may_reach(values.get("url"))
         await self._may_grant(values)
-        env, headers = self._secrets(entry)
+        env, headers = self._definitions.secrets(entry)
         whole = values_of(entry) | {"env": env, "headers": headers} | dict(values)
         if (oauth := whole["oauth"]) is not None:
             secret = kept_client_secret(entry.oauth, oauth, self.client_secret(entry))
@@ -215,89 +216,15 @@ class McpRegistry:
 
         Raises CredentialsNeeded where the user has to set or do something first.
         """
-        if entry.personal and user_id is None:
-            raise CredentialsNeeded(f"MCP server {entry.name!r} is reached with the credentials of a user")
-        entry = await self.credentials.view(user_id, entry)
-        connection, bearer = await self.connections.bearer(entry, user_id) if entry.oauth else ("", None)
-        key = (entry.id, entry.credential(user_id))
-        kept = self._definitions.get(key)
-        if kept is None or kept[0] is not entry or kept[1].connection != connection:
-            if len(self._definitions) >= _MOST_DEFINITIONS:
-                self._definitions.clear()
-            kept = self._definitions[key] = (
-                entry,
-                self._define(entry, key[1], connection, bearer, self.credentials.values(entry)),
-            )
-        return kept[1]
+        return await self._definitions.of(entry, user_id)
 
     def told(self, entry: ServerEntry) -> ServerDefinition:
         """What the entry itself says, without anything that is a user's own: for documents, not for calls."""
-        return self._define(entry, "", "", None, ({}, {}))
-
-    def _define(
-        self,
-        entry: ServerEntry,
-        credential: str,
-        connection: str,
-        bearer: ConnectionBearer | None,
-        own: tuple[Mapping[str, str], Mapping[str, str]],
-    ) -> ServerDefinition:
-        env, headers = self._secrets(entry)
-        own_env, own_headers = own
-        return ServerDefinition(
-            id=entry.id,
-            name=entry.name,
-            transport=entry.transport,  # type: ignore[arg-type]
-            command=entry.command,
-            args=entry.args,
-            env={**env, **own_env},
-            url=entry.url,
-            headers={**headers, **own_headers},
-            timeout_seconds=entry.timeout_seconds,
-            max_concurrency=min(entry.max_concurrency, 1024),
-            pins=self._pins(entry),
-            credential=credential,
-            connection=connection,
-            bearer=bearer,
-            sandbox=stored_wish(entry),
-        )
-
-    def _pins(self, entry: ServerEntry) -> Pins | None:
-        """What is approved of it; a server nobody has seen yet is pinned by whoever sees it first.
-
-        A server of users' own shows each something else: what it shows a user first is pinned too, unless it is known
-        to be another definition.
-        """
-        if entry.transport == "builtin":
-            return None
-        if entry.pins is not None and not self._is_first_look(entry):
-            return Pins(entry.pins)
-
-        async def first_sight(tools: tuple[ToolInfo, ...]) -> Mapping[str, str]:
-            async with self._database.transaction() as connection:
-                await self._pin_first(connection, entry, tools)
-            if entry.viewer is not None:
-                seen = {"tools": storable([tool.to_wire() for tool in tools])}
-                await self.credentials.store_seen(entry.viewer, entry.id, seen)
-            self.refresh()
-            return (await self.find(entry.id)).pins or {}
-
-        return Pins({}, first_sight)
-
-    def _is_first_look(self, entry: ServerEntry) -> bool:
-        """Whether its viewer has not seen a server of users' own yet, and first sights are trusted."""
-        return entry.personal and self._trust_first_sight and not entry.seen
-
-    async def _pin_first(self, connection: AsyncConnection, entry: ServerEntry, tools: Sequence[ToolInfo]) -> bool:
-        first = await tool_pins.pin_first(connection, entry.id, tools)
-        if not first and self._is_first_look(entry):
-            await tool_pins.pin_unknown(connection, entry.id, tools)
-            return True
-        return first
+        return self._definitions.told(entry)
 
     def secret_names(self, entry: ServerEntry) -> tuple[list[str], list[str]]:
         """The names, never the values, of its environment variables and headers."""
-        env, headers = self._secrets(entry)
+        env, headers = self._definitions.secrets(entry)
         return sorted(env), sorted(headers)
 
     async def sandboxing(self, entry: ServerEntry) -> tuple[bool | None, str | None]:
@@ -379,7 +306,7 @@ class McpRegistry:
         async with self._database.transaction() as connection:
             if not entry.personal:
                 await connection.execute(update(McpServer).where(McpServer.id == entry.id).values(**values))
-            first = tools is not None and await self._pin_first(connection, entry, tools)
+            first = tools is not None and await self._definitions.pin_first(connection, entry, tools)
         if tools is not None and not first and entry.pins is not None:
             tool_pins.tell_of_held(entry.name, tools, entry.seen, entry.pins)
         self.refresh()
@@ -425,18 +352,9 @@ class McpRegistry:
         pinned_at = None if self._trust_first_sight else datetime.now(UTC)
         return self._row(identifier, values) | {"owner_id": owner_id, "pinned_at": pinned_at}
 
-    def _secrets(self, entry: ServerEntry) -> tuple[dict[str, str], dict[str, str]]:
-        if not entry.secrets_encrypted:
-            return {}, {}
-        secrets = json.loads(self._secretbox.decrypt(entry.secrets_encrypted))
-        return secrets["env"], secrets["headers"]
-
     def client_secret(self, entry: ServerEntry) -> str | None:
         """The secret of the client that the entry names for OAuth."""
-        if not entry.secrets_encrypted:
-            return None
-        secret: str | None = json.loads(self._secretbox.decrypt(entry.secrets_encrypted)).get("client_secret")
-        return secret
+        return self._definitions.client_secret(entry)
 
     @staticmethod
     def _pick(entries: Sequence[ServerEntry], server_id: UUID) -> ServerEntry:

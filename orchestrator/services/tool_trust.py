@@ -6,7 +6,7 @@ yes to what. Whoever may change the entry may approve; everybody who sees the en
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -15,13 +15,15 @@ from uuid import UUID
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound, OrchestratorError
 from orchestrator.core.jsonsafe import storable
+from orchestrator.core.policy import Effect
 from orchestrator.mcp.definition_diff import FieldChange, changes, hidden_characters
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.models.database import Database
-from orchestrator.services import tool_pins
+from orchestrator.services import shown_tools, tool_pins
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
+from orchestrator.services.tool_policy import ToolPolicy
 
 Row = Mapping[str, Any]
 
@@ -48,6 +50,8 @@ class Definition:
     decided_at: Any
     changes: list[FieldChange]
     hidden: list[str]
+    shown_to: str = ""
+    """The capabilities a client must declare to be shown it; empty: everybody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +73,30 @@ class Definitions:
 class ToolTrust:
     """Use cases around pinned definitions."""
 
-    def __init__(self, database: Database, registry: McpRegistry, pool: ServerPool) -> None:
+    def __init__(self, database: Database, registry: McpRegistry, pool: ServerPool, policy: ToolPolicy) -> None:
         self._database = database
         self._registry = registry
         self._pool = pool
+        self._policy = policy
 
     async def definitions(self, caller: Caller, server_id: UUID) -> Definitions:
         """Every tool the server has or had, beside what was approved; the server is asked now where it answers."""
         entry = await self._entry(caller, server_id)
-        tools, error = await self._now(caller, entry)
+        tools, error, apart = await self._now(caller, entry)
         async with self._database.transaction() as connection:
             pins = await tool_pins.pins_of(connection, server_id)
         if entry.personal:
             # Tools that only other users have are not told of.
             pins = {name: row for name, row in pins.items() if name in tools}
         items = await asyncio.to_thread(_compared, tools, pins)
+        items = [replace(one, shown_to=apart[one.name]) if one.name in apart else one for one in items]
+        if not self._registry.may_write(caller, entry):
+            items = [one for one in items if not await self._is_denied(caller, entry, one.name, tools.get(one.name))]
         return Definitions(entry, items, _seen(tools.values()), error is None, error)
+
+    async def _is_denied(self, caller: Caller, entry: ServerEntry, name: str, info: ToolInfo | None) -> bool:
+        """Whether a rule keeps the tool from the caller, who is then not told of it: that is for who may decide."""
+        return (await self._policy.decide(caller, entry, name, caller.project_id, info)).effect == Effect.DENY
 
     async def approve(
         self, caller: Caller, server_id: UUID, tools: Mapping[str, str] | None, seen: str | None
@@ -92,7 +104,7 @@ class ToolTrust:
         """Approve the definitions of these hashes, or all of a whole list as it was seen."""
         entry = await self._entry(caller, server_id)
         self._registry.require_writer(caller, entry)
-        now, _ = await self._now(caller, entry)
+        now, _, _ = await self._now(caller, entry)
         chosen = _chosen(now, tools, seen)
         async with self._database.transaction() as connection:
             await tool_pins.pin(connection, server_id, chosen, decided_by=caller.user_id)
@@ -103,7 +115,7 @@ class ToolTrust:
         forgotten."""
         entry = await self._entry(caller, server_id)
         self._registry.require_writer(caller, entry)
-        now, _ = await self._now(caller, entry)
+        now, _, _ = await self._now(caller, entry)
         async with self._database.transaction() as connection:
             pins = await tool_pins.pins_of(connection, server_id)
             gone = [name for name, seen in tools.items() if name not in now and _hash(pins.get(name)) == seen]
@@ -125,13 +137,20 @@ class ToolTrust:
             raise Conflict("a built-in server is part of this service: its tools need no approval")
         return entry
 
-    async def _now(self, caller: Caller, entry: ServerEntry) -> tuple[dict[str, ToolInfo], Mapping[str, Any] | None]:
-        """What the server shows now, else what it was last seen to show, and why that."""
+    async def _now(
+        self, caller: Caller, entry: ServerEntry
+    ) -> tuple[dict[str, ToolInfo], Mapping[str, Any] | None, dict[str, str]]:
+        """What the server shows now, else what it was last seen to show, and why that; and which of it to whom only."""
+        error = None
         try:
             found = await self._pool.sorted_tools(await self._registry.definition(entry, caller.user_id), refresh=True)
-        except OrchestratorError as error:
-            return {tool.name: tool for tool in entry.seen}, error.as_dict()
-        return {tool.name: tool for tool in (*found.trusted, *found.held)}, None
+            tools = {tool.name: tool for tool in (*found.trusted, *found.held)}
+        except OrchestratorError as failed:
+            tools, error = {tool.name: tool for tool in entry.seen}, failed.as_dict()
+        async with self._database.transaction() as connection:
+            apart = await shown_tools.of_server(connection, entry.id, entry.viewer, tools)
+        tools |= {name: tool for name, (tool, _) in apart.items()}
+        return tools, error, {name: capabilities for name, (_, capabilities) in apart.items()}
 
 
 def _compared(tools: Mapping[str, ToolInfo], pins: Mapping[str, Row]) -> list[Definition]:

@@ -12,6 +12,7 @@ import mcp_types as types
 import orjson
 import pytest
 from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.exceptions import MCPError, ToolError
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -64,14 +65,31 @@ async def test_the_sdks_client_uses_every_server_over_stdio(over_stdio: House, m
 
         await client.call_tool(LONG, {"duration": 0.2, "steps": 2}, progress_callback=hear)
         assert told == [1, 2]
-        # The server shows this tool to none but clients that can be asked, so it was not there to be approved.
-        assert "not approved yet" in text(await client.call_tool(ELICITS, {}))
+        await _approved_and_asked(over_stdio, client)
         resource = (await client.list_resources()).resources[0]
         assert (await client.read_resource(resource.uri)).contents
         prompt = await client.get_prompt("everything__args-prompt", {"city": "Oslo"})
         assert "Oslo" in str(prompt.messages[0].content)
     async with sdk(over_stdio, over_stdio.plain, mode) as client:
         await uses_every_server(client, over_stdio, prefixed=False)
+
+
+async def _approved_and_asked(house: House, client: Client) -> None:
+    """The server shows this tool to none but clients that can be asked: it is approved once it was seen there."""
+    _, _, name = ELICITS.partition("__")
+    assert "not approved yet" in text(await client.call_tool(ELICITS, {}))
+    headers = {"Authorization": f"Bearer {house.token}"}
+    async with httpx2.AsyncClient(base_url=f"{house.url}/api/v1", headers=headers, timeout=60) as rest:
+        servers = (await rest.get("/mcps", params={"limit": 100})).json()["items"]
+        (server,) = [one["id"] for one in servers if one["name"] == "everything"]
+        path = f"/mcps/{server}/definitions"
+        held = {one["name"]: one for one in (await rest.get(path)).json()["items"]}
+        assert held[name]["state"] == "new"
+        assert held[name]["shown_to"].startswith("elicitation")
+        answer = await rest.post(f"{path}/approve", json={"tools": {name: held[name]["live_hash"]}})
+        assert answer.status_code == 200, answer.text
+    told = text(await client.call_tool(ELICITS, {}))
+    assert "Ada" in told
 
 
 async def test_fastmcps_client_and_the_inspector_use_every_server_over_stdio(over_stdio: House) -> None:
@@ -98,24 +116,44 @@ async def _fastmcp(house: House) -> None:
         assert await client.read_resource(resource.uri)
         prompt = await client.get_prompt("everything__args-prompt", {"city": "Oslo"})
         assert "Oslo" in str(prompt.messages[0].content)
+        with pytest.raises((ToolError, MCPError), match="Unknown tool"):
+            await client.call_tool("no-such-tool", {})
     async with fastmcp.Client(StreamableHttpTransport(house.plain, headers=headers)) as client:
         await uses_every_server(client, house, prefixed=False)
 
 
+ERAS = ("auto", "legacy", "modern")
+"""What the Inspector calls the ways to begin: the newest that is there, and each era alone."""
+
+
 async def _inspector(house: House) -> None:
-    """Every server in one era, and one in each of the others: each look is a process of its own."""
-    eras = {"auto": list(house.calls), "legacy": ["everything"], "modern": ["git"]}
-    for era, servers in eras.items():
-        listed = await _inspect(house, house.everything, era, "tools/list")
-        names = {tool["name"] for tool in listed["tools"]}
-        for server in servers:
-            tool, arguments, told = house.calls[server]
-            assert f"{server}__{tool}" in names
-            given = [f"{key}={_argument(value)}" for key, value in arguments.items()]
-            more = ["--tool-name", f"{server}__{tool}", *(part for one in given for part in ("--tool-arg", one))]
-            assert told in str(await _inspect(house, house.everything, era, "tools/call", *more))
+    """Each look is a process of its own: every server in one era, and every kind of request in each of the three."""
+    await asyncio.gather(*(_in_era(house, era) for era in ERAS))
+    await asyncio.gather(*(_calls(house, "auto", server) for server in house.calls))
     plain = await _inspect(house, house.plain, "auto", "tools/list")
     assert {tool for tool, _, _ in house.calls.values()} <= {tool["name"] for tool in plain["tools"]}
+
+
+async def _in_era(house: House, era: str) -> None:
+    """List, call, resource, prompt, and an error."""
+    url = house.everything
+    listed = await _inspect(house, url, era, "tools/list")
+    assert {f"{name}__{tool}" for name, (tool, _, _) in house.calls.items()} <= {one["name"] for one in listed["tools"]}
+    await _calls(house, era, "everything")
+    uri = (await _inspect(house, url, era, "resources/list"))["resources"][0]["uri"]
+    assert (await _inspect(house, url, era, "resources/read", "--uri", uri))["contents"]
+    asked = ("--prompt-name", "everything__args-prompt", "--prompt-args", "city=Oslo")
+    assert "Oslo" in str(await _inspect(house, url, era, "prompts/get", *asked))
+    code, said = await _run(house, url, era, "tools/call", "--tool-name", "everything__no-such-tool")
+    assert code != 0, said
+    assert "no-such-tool" in said
+
+
+async def _calls(house: House, era: str, server: str) -> None:
+    tool, arguments, told = house.calls[server]
+    given = [f"{key}={_argument(value)}" for key, value in arguments.items()]
+    more = ["--tool-name", f"{server}__{tool}", *(part for one in given for part in ("--tool-arg", one))]
+    assert told in str(await _inspect(house, house.everything, era, "tools/call", *more))
 
 
 def _argument(value: Any) -> str:
@@ -123,7 +161,15 @@ def _argument(value: Any) -> str:
 
 
 async def _inspect(house: House, url: str, era: str, method: str, *more: str) -> dict[str, Any]:
-    """What the Inspector's command line says."""
+    """The result that the Inspector's command line prints."""
+    code, said = await _run(house, url, era, method, *more)
+    assert code == 0, said[-2000:]
+    told: dict[str, Any] = orjson.loads(said)
+    return told.get("result", told)
+
+
+async def _run(house: House, url: str, era: str, method: str, *more: str) -> tuple[int, str]:
+    """Its code, and its output; what it complains of where it fails."""
     command = [
         str(node()), str(PACKAGES / "inspector" / "clients" / "launcher" / "build" / "index.js"),
         "--cli", url, "--transport", "http", "--protocol-era", era, "--method", method,
@@ -138,9 +184,7 @@ async def _inspect(house: House, url: str, era: str, method: str, *more: str) ->
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, (said + complained).decode()[-2000:]
-    told: dict[str, Any] = orjson.loads(said)
-    return told.get("result", told)
+    return process.returncode or 0, (said + (complained if process.returncode else b"")).decode()
 
 
 async def test_clients_use_every_server_over_http(over_http: House) -> None:

@@ -200,6 +200,27 @@ async def test_another_definition_for_the_caller_than_for_the_prober_is_not_call
 
 
 @only_stdio
+async def test_a_tool_shown_only_to_clients_that_can_be_asked_is_approved_like_any_other(
+    rug: Rug, connect: Connect
+) -> None:
+    rug.shows(ADD, TELL, asked=[ADD, TELL, NEW])
+    assert "not approved yet" in await _text(connect, "rug__" + NEW["name"], elicitation_callback=_declines)
+    found = next(one for one in (await rug.definitions())["items"] if one["name"] == NEW["name"])
+    assert (found["state"], found["shown_to"].split(".")[0]) == ("new", "elicitation")
+    assert found["changes"]
+    wrong = await rug.decide("approve", tools={NEW["name"]: "0" * 64})
+    assert wrong.status_code == 409
+    assert (await rug.decide("approve", tools={NEW["name"]: found["live_hash"]})).status_code == 200
+    assert (await rug.states())[NEW["name"]] == "approved"
+    assert await _text(connect, "rug__" + NEW["name"], elicitation_callback=_declines) == f"{NEW['name']} ran"
+    rug.shows(ADD, TELL, asked=[ADD, TELL, {**NEW, "description": "Something else."}])
+    assert await _text(connect, "rug__tell", elicitation_callback=_declines) == "tell ran"
+    said = await _text(connect, "rug__" + NEW["name"], elicitation_callback=_declines)
+    assert "is not the approved one" in said
+    assert (await rug.states())[NEW["name"]] == "changed"
+
+
+@only_stdio
 async def test_a_tool_hidden_from_lists_cannot_be_called_behind_a_face_of_one_server(
     rug: Rug, service: Service, token: str
 ) -> None:

@@ -82,6 +82,11 @@ function Held({ one, onApprove, onReject }: HeldProps) {
           )}
         </Group>
       </Group>
+      {one.shown_to && (
+        <Text size="sm" c="dimmed">
+          Shown only to clients that declare {one.shown_to}.
+        </Text>
+      )}
       {one.hidden.length > 0 && (
         <Group gap={6} className={classes.hidden} wrap="nowrap">
           <IconShieldExclamation size={16} stroke={1.7} aria-hidden />
