@@ -265,7 +265,8 @@ def build_container(settings: Settings) -> Container:
         database, access, secretbox, agent_catalogue(settings, starter), allow_private_urls=settings.allow_private_urls,
         allow_programs=settings.allow_stdio_servers,
     )  # fmt: skip
-    targets = TargetDirectory(database, registry, agents.targets)
+    policy = ToolPolicy(database, access)
+    targets = TargetDirectory(database, registry, policy, agents.targets)
     blobs = BlobStore(settings.data_dir / "blobs")
     slots = FreedSlots(database, writer)
     tasks = TaskService(database, writer, targets, access, wake, blobs, _task_limits(settings))
@@ -277,7 +278,6 @@ def build_container(settings: Settings) -> Container:
     documents = ClientDocuments(allow_private=settings.allow_private_client_documents)
     clients = OAuthClients(database, documents)
     huggingface = HFService(settings.hf_url)
-    policy = ToolPolicy(database, access)
     rules = ToolRules(database, access, policy)
     consent = ToolConsent(policy, rules)
     audit = CallAudit(database)
@@ -361,14 +361,14 @@ def build_container(settings: Settings) -> Container:
         call_log=CallLog(database),
         gate=gate,
         tool_calls=ToolCalls(registry, pool, gate, views),
-        tool_trust=ToolTrust(database, registry, pool),
+        tool_trust=ToolTrust(database, registry, pool, policy),
         documents=McpDocuments(registry),
         reaper=Reaper(database, writer),
         slots=slots,
         overlaps=Overlaps(database, writer, Footprints(database, agents, views, queries, limits)),
         collisions=Collisions(database, mirrors, worktrees, writer),
         pending=Pending(database, tasks, targets, slots),
-        probes=Probes(registry),
+        probes=Probes(registry, pool),
     )
     container.closers += [
         database.close,

@@ -5,7 +5,7 @@ the same Route. Filters come first, each with a sentence; what is left is scored
 to the smaller target id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -38,6 +38,7 @@ class Obstacle(StrEnum):
     ACCESS = "access"
     TYPE = "type"
     CAPABILITY = "capability"
+    POLICY = "policy"
     WEIGHT = "weight"
     CONSENT = "consent"
     HEALTH = "health"
@@ -93,6 +94,8 @@ class Target:
     succeeded: int = 0
     failed: int = 0
     unavailable: str = ""
+    denied: Mapping[str, str] = field(default_factory=dict)
+    """Capabilities that rules keep from this user in this project, and by which rule."""
     consented: bool = False
     priority: int = 0
 
@@ -250,6 +253,7 @@ def _rejections(task: Task, target: Target) -> tuple[tuple[Obstacle, str], ...]:
         (Obstacle.ACCESS, _access(task, target)),
         (Obstacle.TYPE, _type(task, target)),
         (Obstacle.CAPABILITY, _capabilities(task, target)),
+        (Obstacle.POLICY, _denied(task, target)),
         (Obstacle.WEIGHT, _weight(task, target)),
         (Obstacle.CONSENT, _consent(task, target)),
         (Obstacle.CONFIGURATION, target.unavailable or None),
@@ -278,6 +282,11 @@ def _type(task: Task, target: Target) -> str | None:
 def _capabilities(task: Task, target: Target) -> str | None:
     problems = [problem for need in task.requirements() if (problem := misfit(need, target.capabilities))]
     return "; ".join(problems) or None
+
+
+def _denied(task: Task, target: Target) -> str | None:
+    why = dict.fromkeys(target.denied[need.name] for need in task.requirements() if need.name in target.denied)
+    return "; ".join(why) or None
 
 
 def _weight(task: Task, target: Target) -> str | None:

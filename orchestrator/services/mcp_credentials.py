@@ -25,7 +25,7 @@ from orchestrator.core.secretbox import SecretBox
 from orchestrator.mcp.definition import ServerDefinition, check
 from orchestrator.mcp.pins import sort_tools
 from orchestrator.mcp.result import ToolInfo
-from orchestrator.models import McpCredential
+from orchestrator.models import McpConnection, McpCredential
 from orchestrator.models.database import Database
 from orchestrator.services.server_entry import ServerEntry
 
@@ -161,6 +161,21 @@ class McpCredentials:
     async def store_seen(self, user_id: UUID, server_id: UUID, values: Mapping[str, Any]) -> None:
         """Keep what a probe with this user's credentials saw."""
         await self._write(user_id, server_id, values)
+
+    async def longest_unseen(self, servers: Sequence[UUID], before: datetime, most: int) -> Sequence[tuple[UUID, UUID]]:
+        """Users and servers, last probed before that time or never, of whose credentials there are any."""
+        own, connection = McpCredential, McpConnection
+        same = (connection.server_id == own.server_id) & (connection.user_id == own.user_id)
+        connected = select(connection.id).where(same, connection.secrets_encrypted.is_not(None)).exists()
+        query = (
+            select(own.user_id, own.server_id)
+            .where(own.server_id.in_(servers), own.secrets_encrypted.is_not(None) | connected)
+            .where(own.probed_at.is_(None) | (own.probed_at < before))
+            .order_by(own.probed_at.nulls_first())
+            .limit(most)
+        )
+        async with self._database.transaction() as transaction:
+            return [(row.user_id, row.server_id) for row in await transaction.execute(query)]
 
     async def forget_seen(self, server_id: UUID) -> None:
         """Drop what sessions of all users showed: the entry is another one now."""

@@ -6,18 +6,25 @@ account of a route can tell of them.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator.core.caller import Caller
 from orchestrator.core.capabilities import Capability, parse_capability
+from orchestrator.core.errors import CredentialsNeeded
 from orchestrator.core.fresh import Fresh
+from orchestrator.core.policy import Rule
 from orchestrator.core.routing import Health, RegistrySnapshot, Target, TargetType
+from orchestrator.mcp.capabilities import tools_for
 from orchestrator.models import TargetStats, User, UserSpace
 from orchestrator.models.database import Database
 from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.server_entry import ServerEntry
+from orchestrator.services.tool_policy import ToolPolicy
 
 AgentTargets = Callable[[UUID, UUID | None], Awaitable[Sequence[Target]]]
 
@@ -50,9 +57,12 @@ SYSTEM_TARGETS = (
 class TargetDirectory:
     """Makes snapshots, and keeps each a second."""
 
-    def __init__(self, database: Database, registry: McpRegistry, agent_targets: AgentTargets) -> None:
+    def __init__(
+        self, database: Database, registry: McpRegistry, policy: ToolPolicy, agent_targets: AgentTargets
+    ) -> None:
         self._database = database
         self._registry = registry
+        self._policy = policy
         self._agent_targets = agent_targets
         self._stats = Fresh(self._read_stats, _FRESH_SECONDS)
         self._kept: dict[tuple[UUID, UUID | None], Fresh[RegistrySnapshot]] = {}
@@ -83,9 +93,41 @@ class TargetDirectory:
             spaces = await self._spaces(connection, user_id, stats)
             preference = await connection.execute(select(User.settings).where(User.id == user_id))
             settings = preference.scalar() or {}
-        servers = [entry.target(stats.get(entry.target_id)) for entry in entries]
+        servers = [await self._server(user_id, project_id, entry, stats) for entry in entries]
         targets = (*servers, *agents, *spaces, *SYSTEM_TARGETS)
         return RegistrySnapshot(targets, f"{time.time():.3f}", settings.get("preferred_target"))
+
+    async def _server(
+        self, user_id: UUID, project_id: UUID | None, entry: ServerEntry, stats: Mapping[str, Mapping[str, Any]]
+    ) -> Target:
+        """A server as this user may use it in this project: without what rules deny, or credentials that lack."""
+        target = entry.target(stats.get(entry.target_id))
+        denied = await self._denied(Caller(user_id, via="task"), project_id, entry)
+        return replace(target, denied=denied, unavailable=await self._lacks(user_id, entry))
+
+    async def _denied(self, caller: Caller, project_id: UUID | None, entry: ServerEntry) -> dict[str, str]:
+        """The capabilities all of whose tools are denied, each with the rule that denies the likeliest one."""
+        left = await self._policy.shown(caller, project_id, entry, entry.tools)
+        if left is entry.tools:
+            return {}
+        kept = {tool.name for tool in left}
+        denied: dict[str, str] = {}
+        for capability in entry.capabilities:
+            tools = tools_for(capability.name, entry.tools)
+            if tools and not any(tool.name in kept for tool in tools):
+                decision = await self._policy.decide(caller, entry, tools[0].name, project_id, tools[0])
+                denied[capability.name] = _by_rule(capability.name, decision.rule)
+        return denied
+
+    async def _lacks(self, user_id: UUID, entry: ServerEntry) -> str:
+        """What the user has to set or do before the server can be reached for them."""
+        if not (entry.personal or entry.oauth):
+            return ""
+        try:
+            await self._registry.definition(entry, user_id)
+        except CredentialsNeeded as error:
+            return f"needs credentials: {error.message}"
+        return ""
 
     async def _read_stats(self) -> dict[str, Mapping[str, Any]]:
         async with self._database.transaction() as connection:
@@ -113,6 +155,14 @@ class TargetDirectory:
             )
             for row in rows.mappings()
         ]
+
+
+def _by_rule(capability: str, rule: Rule | None) -> str:
+    """The reason as a route tells it; the tool itself is not named to somebody who may not know it."""
+    if rule is None:
+        return f"{capability} is not shown here"
+    why = f": {rule.reason}" if rule.reason else ""
+    return f"{capability} is denied by rule {rule.id} of the {rule.level} level{why}"
 
 
 async def count_targets(connection: AsyncConnection) -> None:

@@ -174,6 +174,30 @@ async def test_nobodys_probe_reaches_a_server_of_users_own(
         await container.registry.definition(entry)
 
 
+async def test_the_monitor_probes_with_the_credentials_of_each_user_now_and_then_and_lets_go_again(
+    as_ada: httpx.AsyncClient, as_bob: httpx.AsyncClient, keyed: str, container: Container, settings: Settings
+) -> None:
+    server = UUID(await registered(as_ada, keyed))
+    await give(as_ada, str(server), "ada")
+    await give(as_bob, str(server), "bob")
+    credentials = [row[0] for row in _sql(settings, "SELECT user_id FROM mcp_credentials")]
+    await container.pool.forget(server)
+    _sql(settings, "UPDATE mcp_credentials SET health = 'unhealthy', probed_at = now() - interval '1 hour'")
+    await container.probes.sweep()
+    seen = _sql(settings, "SELECT health, probed_at > now() - interval '1 minute' FROM mcp_credentials")
+    assert seen == [("healthy", True)] * 2
+    assert [container.pool.state(server, str(user)).status for user in credentials] == ["idle", "idle"]
+    _sql(settings, "UPDATE mcp_credentials SET health = 'unhealthy'")
+    await container.probes.sweep()  # they were seen a moment ago
+    assert _sql(settings, "SELECT DISTINCT health FROM mcp_credentials") == [("unhealthy",)]
+
+
+def _sql(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(settings.database_url) as connection:
+        found = connection.execute(statement)  # type: ignore[call-overload]
+        return found.fetchall() if found.description else []
+
+
 async def test_sessions_of_users_own_are_bounded_and_the_longest_unused_goes(keyed: str) -> None:
     pool = ServerPool(limits=Limits(max_own_sessions=2))
     server = UUID(int=7)
