@@ -7,10 +7,10 @@ to the SDK as it came, so that every refusal is the SDK's. An answer is JSON, un
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from secrets import token_hex
 from typing import Any
 
@@ -43,6 +43,7 @@ from orchestrator.api.mcp_relay import SHORT, Written
 
 IDLE_SECONDS = 1800.0
 _PING_SECONDS = 15.0
+_WATCH_SECONDS = 0.1
 _CANCELLED = -32800
 _MOST_ID = 2**63
 _QUESTION = "orchestrator-"
@@ -254,7 +255,7 @@ class ShortWay:
         if session is None or not known or (version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS):
             return False
         if _is_request(message):
-            await self._legacy(request, message, session, send)
+            await self._legacy(request, message, session, receive, send)
             return True
         if not session.take(message):
             return False
@@ -287,15 +288,17 @@ class ShortWay:
             gone.cancel()
         return True
 
-    async def _legacy(self, request: Request, message: dict[str, Any], session: _Session, send: Send) -> None:
-        """A client that hangs up does not cancel in this era; it says so."""
+    async def _legacy(
+        self, request: Request, message: dict[str, Any], session: _Session, receive: Receive, send: Send
+    ) -> None:
+        """A client that hangs up cancels here, too: the protocol keeps calls for those who come back, none of whom can."""
         reply = _Reply(request, message, send, session)
         runner = ServerRunner(self._server, session.connection, {})
         work = asyncio.current_task()
         assert work is not None
         session.running[reply.request_id] = work
         try:
-            with session.held():
+            with session.held(), _later(_WATCH_SECONDS, partial(_cancel_when_gone, receive, work, reply)):
                 await _answered(reply, runner.on_request(reply, message["method"], message.get("params")))
         except asyncio.CancelledError:
             if not work.uncancel():
@@ -318,7 +321,7 @@ class ShortWay:
 
 async def _answered(reply: _Reply, work: Awaitable[dict[str, Any]]) -> None:
     """Do the work and answer with what comes of it."""
-    with _pinging(reply):
+    with _later(_PING_SECONDS, reply.keep_alive):
         try:
             result = await work
         except Exception as error:  # noqa: BLE001 - the edge of a request: the SDK tells what of it may be shown
@@ -329,11 +332,11 @@ async def _answered(reply: _Reply, work: Awaitable[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def _pinging(reply: _Reply) -> Iterator[None]:
-    """Signs of life, once a call is long."""
+def _later(seconds: float, start: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+    """Something beside the work, once that is not quickly done, and for as long as it lasts."""
     tasks: list[asyncio.Task[None]] = []
     loop = asyncio.get_running_loop()
-    timer = loop.call_later(_PING_SECONDS, lambda: tasks.append(loop.create_task(reply.keep_alive())))
+    timer = loop.call_later(seconds, lambda: tasks.append(loop.create_task(start(), name="mcp beside")))
     try:
         yield
     finally:

@@ -1,6 +1,8 @@
 """The short way of a request: answered as JSON in one piece, as events where there is something to tell, and refused
 where the SDK refuses."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
-from tests.mcp_door.conftest import Service, make_caller, make_token
+from tests.mcp_door.conftest import HOSTILE, Service, local_server, make_caller, make_token, register, until
 from tests.mcp_door.test_access import ACCEPT, INITIALIZE
 
 _META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
@@ -96,6 +98,21 @@ async def test_what_is_no_request_is_refused_in_both_eras(service: Service, toke
         # In the older era, the SDK takes what has no valid id for a notice, and drops it.
         assert (await _ask(client, body, **session)).status_code in (400, 202)
         assert (await _ask(client, body, **_MODERN)).status_code == 400
+
+
+async def test_a_client_of_the_older_era_that_hangs_up_cancels_its_call_and_keeps_its_session(
+    service: Service, container: Container, ada: Caller, token: str, tmp_path: Path
+) -> None:
+    mark = tmp_path / "mark"
+    await register(container, ada, **local_server("patient", str(HOSTILE), "waits-for-cancel", str(mark)))
+    async with _client(service, token) as client:
+        session = await _session(client)
+        async with _client(service, token) as other:
+            call = asyncio.create_task(_ask(other, _call(name="patient__poke", arguments={}), **session))
+            await until(mark.exists)
+            call.cancel()
+            await until(lambda: mark.read_text() == "true")
+        assert (await _ask(client, _call(), **session)).status_code == 200
 
 
 async def test_a_list_is_the_same_whichever_way_it_went(service: Service, ada: Caller, token: str) -> None:
