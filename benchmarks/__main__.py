@@ -17,6 +17,7 @@ from benchmarks import (
     kg_w3c,
     mcp_cold_start,
     mcp_cycles,
+    mcp_cycles_http,
     mcp_gateway,
     mcp_memory,
     orchestrator,
@@ -63,6 +64,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         mcp_memory.memory,
         mcp_cold_start.cold_start,
         mcp_cycles.connect_and_kill_cycles,
+        mcp_cycles_http.connect_and_end_cycles,
     ),
 }
 

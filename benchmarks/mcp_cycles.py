@@ -61,16 +61,16 @@ async def connect_and_kill(cycles: int, *, seed: int = 1) -> Left:
     """Do it so many times; the first fifth is the warm-up."""
     chance, mark, answered = random.Random(seed), uuid4().hex, 0
     pool = ServerPool(limits=Limits(backoff_seconds=0.0, breaker_failures=10**9, start_seconds=20))
-    began, before = time.monotonic(), _count()
+    began, before = time.monotonic(), count()
     try:
         for number in range(cycles):
             if number == int(cycles * _WARM_UP):
                 await _quiet(mark)
-                before = _count()
+                before = count()
             answered += await _cycle(pool, quick_server(mark, enclosed=number % 2 == 0), chance)
         seconds = time.monotonic() - began
         left = await _quiet(mark)
-        after = _count()
+        after = count()
     finally:
         await pool.aclose()
     return Left(
@@ -89,13 +89,13 @@ async def _cycle(pool: ServerPool, server: ServerDefinition, chance: random.Rand
         if phase == "start":
             await asyncio.sleep(chance.random() * 0.06)
         elif phase == "call":
-            await _until(lambda: pool.state(server.id).status == "ready" or call.done())
+            await until(lambda: pool.state(server.id).status == "ready" or call.done())
         else:
             answered = (await call).text == "ok"
         if not ours and (pid := pool.state(server.id).pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            await _until(lambda: pool.state(server.id).status != "ready")
+            await until(lambda: pool.state(server.id).status != "ready")
     finally:
         await pool.forget(server.id)
         with suppress(OrchestratorError):
@@ -103,7 +103,8 @@ async def _cycle(pool: ServerPool, server: ServerDefinition, chance: random.Rand
     return answered
 
 
-async def _until(condition: object, seconds: float = 20.0) -> None:
+async def until(condition: object, seconds: float = 20.0) -> None:
+    """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.002)
@@ -121,12 +122,13 @@ def processes_of(mark: str) -> int:
 async def _quiet(mark: str) -> int:
     """Wait until no process is left; how many are, if that does not happen."""
     with suppress(TimeoutError):
-        await _until(lambda: not processes_of(mark), _GONE_SECONDS)
+        await until(lambda: not processes_of(mark), _GONE_SECONDS)
     await asyncio.sleep(0.3)  # what was cancelled or called later gets its turn
     return processes_of(mark)
 
 
-def _count() -> _Counted:
+def count() -> _Counted:
+    """What this process has now."""
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return _Counted(len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks()), resident / 2**20)
 
