@@ -64,6 +64,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register a server and probe it. Options come first: mcp add --shared git python -m mcp_server_git."""
+    if command and command[0].startswith("-"):
+        raise InvalidInput(f"Options come before the name: {command[0]!r} is no program.")
     if bool(command) == bool(url):
         raise InvalidInput("Name either a program or --url.")
     body: dict[str, Any] = {"name": name, "shared": shared, "capabilities": capability or []}
