@@ -29,6 +29,9 @@ async def test_somebody_new_gets_from_registering_to_a_diff_and_a_table(
     await _run_sparql(page)
     await _see_servers_and_try_a_tool(page)
     await _approve_a_tool_that_changed(page, changeable)
+    await _write_a_rule_and_see_it_kept(page)
+    await _make_an_endpoint(page)
+    await _see_it_all_on_a_phone(page)
     await _see_agents(page)
     await _log_out(page)
     assert console.problems == []
@@ -186,6 +189,77 @@ async def _approve_a_tool_that_changed(page: Page, server: Changeable) -> None:
     await held.get_by_role("button", name="Approve", exact=True).click()
     await expect(held).to_have_count(0)
     await expect(page.get_by_role("region", name="Tools")).to_contain_text("politely")
+
+
+async def _write_a_rule_and_see_it_kept(page: Page) -> None:
+    areas = page.get_by_role("navigation", name="Areas")
+    await areas.get_by_role("link", name="Gateway").click()
+    await expect(page.get_by_role("region", name="Calls")).to_contain_text("diagnostics")
+    await expect(page.get_by_role("cell", name="echo", exact=True)).to_be_visible()
+    await _shoot(page, "gateway-statistics")
+    await page.get_by_role("tab", name="Rules").click()
+    await expect(page.get_by_role("heading", name="No rule yet")).to_be_visible()
+    form = page.get_by_role("region", name="New rule")
+    await form.get_by_label("Tool", exact=True).fill("ech*")
+    await form.get_by_role("combobox", name="Server").click()
+    await page.get_by_role("option", name="diagnostics").click()
+    await form.get_by_label("Why", exact=True).fill("It talks too much.")
+    await form.get_by_label("Why", exact=True).press("Enter")  # the keyboard is enough
+    rules = page.get_by_role("region", name="1 rule")
+    await expect(rules).to_contain_text("It talks too much.")
+    why = page.get_by_role("region", name="Which rule decides")
+    await why.get_by_role("combobox", name="Server of the call").click()
+    await page.get_by_role("option", name="diagnostics").click()
+    await why.get_by_role("combobox", name="Tool of the call").click()
+    await page.get_by_role("option", name="wait", exact=True).click()
+    await why.get_by_role("button", name="Explain").click()
+    await expect(why.get_by_role("status")).to_contain_text("no rule speaks of it: allowed")
+    await _shoot(page, "gateway-rules")
+    await rules.get_by_role("button", name="Remove the rule about ech*").click()
+    await expect(page.get_by_role("heading", name="No rule yet")).to_be_visible()
+    await page.get_by_role("tab", name="Record").click()
+    record = page.get_by_role("tabpanel", name="Record")
+    await expect(record.locator("[data-state=ok]").first).to_be_visible()
+    await record.get_by_role("textbox", name="Tool").fill("echo")
+    await expect(record).to_contain_text("1 call")
+    await _shoot(page, "gateway-record")
+    await record.get_by_role("textbox", name="Tool").fill("zeppelin")
+    await expect(page.get_by_role("heading", name="No such call")).to_be_visible()
+
+
+async def _make_an_endpoint(page: Page) -> None:
+    await page.get_by_role("tab", name="Endpoints").click()
+    await expect(page.get_by_role("heading", name="No endpoint yet")).to_be_visible()
+    form = page.get_by_role("region", name="New endpoint")
+    await form.get_by_label("Name", exact=True).fill("Not A Name")
+    await form.get_by_role("button", name="Make endpoint").click()
+    await expect(page.get_by_role("alert")).to_contain_text("name")
+    await form.get_by_label("Name", exact=True).fill("review")
+    await form.get_by_label("Description").fill("For the reviewing agent.")
+    await form.get_by_role("switch", name="Only tools that change nothing").check()
+    await form.get_by_role("button", name="Make endpoint").click()
+    made = page.get_by_role("article", name="review")
+    await expect(made).to_contain_text("read only")
+    await expect(made.get_by_label("address of review", exact=True)).to_contain_text("/mcp/review")
+    await _shoot(page, "gateway-endpoints")
+    await made.get_by_role("button", name="Delete").click()
+    await page.get_by_role("button", name="Delete it").click()
+    await expect(page.get_by_role("heading", name="No endpoint yet")).to_be_visible()
+
+
+async def _see_it_all_on_a_phone(page: Page) -> None:
+    """At the width of a phone, in the dark: no page is wider than the screen."""
+    await page.emulate_media(color_scheme="dark")
+    await page.set_viewport_size({"width": 375, "height": 780})
+    for tab in ("", "/calls", "/rules", "/endpoints"):
+        await page.goto(re.sub(r"/gateway.*", f"/gateway{tab}", page.url))
+        await expect(page.get_by_role("heading", name="Gateway")).to_be_visible()
+        await expect(page.get_by_role("tabpanel")).to_be_visible()
+        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"the page of {tab or '/stats'} is {wide} px wider than a phone"
+        await _shoot(page, f"phone-gateway{tab.replace('/', '-')}")
+    await page.set_viewport_size({"width": 1360, "height": 850})
+    await page.emulate_media(color_scheme="light")
 
 
 async def _see_agents(page: Page) -> None:

@@ -53,6 +53,10 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("./pages/ServerPage.tsx")).ServerPage }),
       },
       {
+        path: "gateway/:tab?",
+        lazy: async () => ({ Component: (await import("./pages/GatewayPage.tsx")).GatewayPage }),
+      },
+      {
         path: "agents",
         lazy: async () => ({ Component: (await import("./pages/AgentsPage.tsx")).AgentsPage }),
       },

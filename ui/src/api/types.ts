@@ -26,6 +26,23 @@ export type Definition = Schemas["DefinitionOut"];
 export type ToolCall =
   paths["/api/v1/mcps/{server_id}/execute"]["post"]["requestBody"]["content"]["application/json"];
 
+export type Rule = Schemas["RuleOut"];
+export type NewRule =
+  paths["/api/v1/mcps/policies"]["post"]["requestBody"]["content"]["application/json"];
+export type ExplainedCall =
+  paths["/api/v1/mcps/policies/explain"]["post"]["requestBody"]["content"]["application/json"];
+export type Explained = Schemas["Explained"];
+export type Approval = Schemas["ApprovalOut"];
+export type ToolCallRecord = Schemas["CallOut"];
+export type Outcome = ToolCallRecord["outcome"];
+export type ServerStats = Schemas["StatsRow"];
+export type Window = NonNullable<
+  NonNullable<paths["/api/v1/mcps/stats"]["get"]["parameters"]["query"]>["window"]
+>;
+export type Endpoint = Schemas["EndpointOut"];
+export type NewEndpoint =
+  paths["/api/v1/mcps/endpoints"]["post"]["requestBody"]["content"]["application/json"];
+
 export type Agent = Schemas["AgentOut"];
 
 export type Profile = Schemas["ProfileOut"];

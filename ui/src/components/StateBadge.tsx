@@ -34,6 +34,17 @@ const TONES: Record<string, Tone> = {
   connected: "good",
   needs_login: "warn",
   expired: "warn",
+  ok: "good",
+  allow: "good",
+  input_required: "busy",
+  ask: "warn",
+  refused: "warn",
+  deny: "bad",
+  tool_error: "bad",
+  invalid_input: "bad",
+  timeout: "bad",
+  unreachable: "bad",
+  misbehaved: "bad",
 };
 
 interface Props {

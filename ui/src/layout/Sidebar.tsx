@@ -3,6 +3,7 @@ import {
   IconDatabaseSearch,
   IconFolders,
   IconPlugConnected,
+  IconShieldCheck,
   IconUserCode,
   type Icon,
 } from "@tabler/icons-react";
@@ -20,6 +21,7 @@ const WORK: [string, string, Icon][] = [
 ];
 const TARGETS: [string, string, Icon][] = [
   ["/servers", "MCP servers", IconPlugConnected],
+  ["/gateway", "Gateway", IconShieldCheck],
   ["/agents", "Agents", IconUserCode],
 ];
 

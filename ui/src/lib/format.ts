@@ -31,6 +31,12 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
+/** "3.4 ms", "120 ms", "1.4 s"; "–" where there is none. */
+export function millis(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  return value < 10 ? `${value.toFixed(1)} ms` : duration(value / 1000);
+}
+
 /** "12.3 kB". */
 export function bytes(count: number): string {
   const units = ["B", "kB", "MB", "GB"];
