@@ -10,6 +10,14 @@ GATEWAY = (
         _DOOR + "eras.py::test_every_feature_works_or_says_why_it_cannot",
     ),
     _promise(
+        "door.eras-apart", _SOURCE + " 1", "What cannot cross the eras is refused in words that say why.",
+        _DOOR + "eras_apart.py::test_who_cannot_be_asked_is_told_what_it_would_have_to_declare",
+        _DOOR + "eras_apart.py::test_a_resource_nobody_has_cannot_be_watched",
+        _DOOR + "eras_apart.py::test_who_wants_to_hear_of_what_a_server_never_tells_is_told_so",
+        _DOOR + "eras_apart.py::test_what_the_newer_era_dropped_is_an_unknown_method_there",
+        _DOOR + "eras_apart.py::test_what_the_older_era_did_not_have_is_an_unknown_method_there",
+    ),
+    _promise(
         "door.lossless", _SOURCE + " 2", "What a server and a client say to each other passes as it is on the wire.",
         _DOOR + "lossless.py::test_a_tool_is_listed_as_its_server_describes_it",
         _DOOR + "lossless.py::test_what_a_tool_is_given_and_answers_passes_unchanged",
@@ -20,7 +28,7 @@ GATEWAY = (
     ),
     _promise(
         "door.calling_side", _SOURCE + " 3", "Towards servers we are a client as the official suite wants one.",
-        "conformance/test_calling_side.py::test_every_scenario_that_needs_no_login_passes",
+        "conformance/test_calling_side.py::test_every_scored_scenario_passes_without_a_warning",
     ),
     _promise(
         "door.counterparts", _SOURCE + " counterparts", "Others' clients use others' servers through the gateway.",
@@ -71,6 +79,7 @@ GATEWAY = (
         _DOOR + "pinned_tools.py::test_a_changed_definition_is_held_back_by_every_way_until_it_is_approved",
         _DOOR + "pinned_tools.py::test_a_new_tool_waits_and_clients_hear_of_its_approval",
         _DOOR + "pinned_tools.py::test_another_definition_for_the_caller_than_for_the_prober_is_not_called",
+        _DOOR + "pinned_tools.py::test_a_tool_shown_only_to_clients_that_can_be_asked_is_approved_like_any_other",
         _DOOR + "pinned_tools.py::test_a_tool_hidden_from_lists_cannot_be_called_behind_a_face_of_one_server",
         "mcp/test_pins.py::test_a_server_that_changes_between_look_and_call_is_not_called",
     ),
@@ -157,6 +166,8 @@ GATEWAY = (
         "routing/test_tool_policy.py::test_a_rule_of_another_level_never_widens",
         "routing/test_tool_policy.py::test_within_a_level_the_most_specific_decides_and_of_equals_the_strictest",
         _GATE + "policy.py::test_what_is_denied_is_in_no_list_and_refused_with_a_clear_error",
+        _GATE + "routes.py::test_a_route_says_which_rule_denies_what_it_needs",
+        _GATE + "routes.py::test_who_may_not_call_a_tool_does_not_read_its_definition_either",
     ),
     _promise(
         "gate.ask", _SOURCE + " 8", "Where a rule says so a person is asked before the call, through whichever door.",
@@ -200,6 +211,7 @@ GATEWAY = (
         "sandbox/test_enclosed.py::test_nothing_it_started_outlives_it_not_even_what_left_its_session",
         "sandbox/test_enclosed.py::test_it_all_dies_with_whoever_started_it",
         "mcp/test_cycles.py::test_connecting_and_killing_in_any_phase_leaves_no_process_descriptor_task_or_memory",
+        "mcp/test_cycles.py::test_sessions_over_http_that_end_in_any_phase_leave_nothing_here_and_nothing_at_the_server",
     ),
     _promise(
         "servers.breaker", _SOURCE + " 5", "A server that keeps failing is left alone, then tried by one call.",
