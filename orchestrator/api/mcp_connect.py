@@ -54,8 +54,7 @@ async def connect_server(
 ) -> ConnectOut:
     """Where to log in. A browser with a log-in of the console is sent straight on; others open our page there."""
     if caller.via != "session":
-        await container.connect.status(caller, server_id)
-        return ConnectOut(url=container.connect.page(server_id))
+        return ConnectOut(url=await container.connect.page_for(caller, server_id))
     url, cookie = await container.connect.begin(caller, server_id)
     _set_flow(response, container, cookie)
     return ConnectOut(url=url)

@@ -167,6 +167,10 @@ class McpConnect:
         """The address that starts a log-in in a browser with a log-in of the console."""
         return f"{self._base_url}/api/v1/mcps/{server_id}/connect"
 
+    async def page_for(self, caller: Caller, server_id: UUID) -> str:
+        """The same, where there is a log-in and it is the caller's to make."""
+        return self.page((await self._entry(caller, server_id)).id)
+
     def document(self, tag: str) -> dict[str, Any]:
         """What we publish of ourselves for the authorization server of this tag."""
         return client_document(self._client_url(tag), self._callback(tag))

@@ -21,9 +21,7 @@ async def _reasons(client: httpx.AsyncClient, server: str, **task: Any) -> dict[
     return {one["obstacle"]: one["reason"] for one in candidate["rejections"]}
 
 
-async def test_a_route_says_which_rule_denies_what_a_task_needs(
-    rest: httpx.AsyncClient, bobs: httpx.AsyncClient
-) -> None:
+async def test_a_route_says_which_rule_denies_what_it_needs(rest: httpx.AsyncClient, bobs: httpx.AsyncClient) -> None:
     assert await _reasons(bobs, "code") == {}
     made = await rule(rest, "deny", server_id=CODE, tool="file_search", reason="not here")
     told = (await _reasons(bobs, "code"))["policy"]
