@@ -11,7 +11,7 @@ GATEWAY = (
     ),
     _promise(
         "door.eras-apart", _SOURCE + " 1", "What cannot cross the eras is refused in words that say why.",
-        _DOOR + "eras_apart.py::test_who_cannot_be_asked_is_told_what_it_would_have_to_declare",
+        _DOOR + "eras_apart.py::test_what_one_era_has_is_carried_over_or_refused_with_the_reason",
         _DOOR + "eras_apart.py::test_a_resource_nobody_has_cannot_be_watched",
         _DOOR + "eras_apart.py::test_who_wants_to_hear_of_what_a_server_never_tells_is_told_so",
         _DOOR + "eras_apart.py::test_what_the_newer_era_dropped_is_an_unknown_method_there",
