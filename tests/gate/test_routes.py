@@ -23,10 +23,10 @@ async def _reasons(client: httpx.AsyncClient, server: str, **task: Any) -> dict[
 
 async def test_a_route_says_which_rule_denies_what_it_needs(rest: httpx.AsyncClient, bobs: httpx.AsyncClient) -> None:
     assert await _reasons(bobs, "code") == {}
-    made = await rule(rest, "deny", server_id=CODE, tool="file_search", reason="not here")
+    made = await rule(rest, "deny", server_id=CODE, tool="search_files", reason="not here")
     told = (await _reasons(bobs, "code"))["policy"]
     assert told == f"file_search is denied by rule {made['id']} of the service level: not here"
-    assert await _reasons(bobs, "code", type="text_search") == {}
+    assert await _reasons(bobs, "code", type="code_search") == {}
     await rest.delete(f"/mcps/policies/{made['id']}")
     assert await _reasons(bobs, "code") == {}
 
