@@ -120,7 +120,7 @@ async def test_a_flow_that_took_too_long_is_refused(
     github.add_user("ada", emails=["ada@example.org"])
     github.oauth.login_as = "ada"
     back = await visit((await client.get("/auth/github/login")).headers["location"])
-    monkeypatch.setattr("orchestrator.services.oauth.FLOW_SECONDS", -1)
+    monkeypatch.setattr("orchestrator.services.flow_cookie.FLOW_SECONDS", -1)
     assert refused(await client.get(back), 401, "not_authenticated")
 
 
