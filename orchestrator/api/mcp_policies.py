@@ -185,7 +185,9 @@ async def create_rule(body: RuleIn, caller: Writer, container: ContainerDep) -> 
     """A rule of your own, of a project you administer, or of the service. It holds within a second everywhere."""
     if body.server_id is not None:
         await _entry(container, caller, body.server_id)
-    return RuleOut.of(await container.rules.create(caller, body.level, _values(body)))
+    made = RuleOut.of(await container.rules.create(caller, body.level, _values(body)))
+    container.targets.refresh()
+    return made
 
 
 @router.post("/mcps/policies/explain", summary="Which rule decides")
@@ -260,10 +262,13 @@ async def change_rule(rule_id: UUID, body: RuleChange, caller: Writer, container
     """Change what is given."""
     if body.server_id is not None:
         await _entry(container, caller, body.server_id)
-    return RuleOut.of(await container.rules.change(caller, rule_id, _values(body, exclude_unset=True)))
+    changed = RuleOut.of(await container.rules.change(caller, rule_id, _values(body, exclude_unset=True)))
+    container.targets.refresh()
+    return changed
 
 
 @router.delete("/mcps/policies/{rule_id}", status_code=204, summary="Delete a rule")
 async def delete_rule(rule_id: UUID, caller: Writer, container: ContainerDep) -> None:
     """Delete it, and with it what people always allowed under it."""
     await container.rules.delete(caller, rule_id)
+    container.targets.refresh()
