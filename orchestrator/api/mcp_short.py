@@ -291,7 +291,7 @@ class ShortWay:
     async def _legacy(
         self, request: Request, message: dict[str, Any], session: _Session, receive: Receive, send: Send
     ) -> None:
-        """A client that hangs up cancels here, too: the protocol keeps calls for those who come back, none of whom can."""
+        """A client that hangs up cancels here, too: the protocol keeps calls for those who come back; here none can."""
         reply = _Reply(request, message, send, session)
         runner = ServerRunner(self._server, session.connection, {})
         work = asyncio.current_task()
