@@ -4,13 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-<<<<<<<< HEAD:alembic/versions/0012_shown_tools.py
 revision = '0012'
 down_revision = '0011'
-========
-revision = '0012'
-down_revision = '0011'
->>>>>>>> 524e2e7 (Routes know the rules and what a user lacks; users' own servers are probed with their credentials, now and then):alembic/versions/0011_shown_tools.py
 branch_labels = None
 depends_on = None
 
