@@ -155,9 +155,12 @@ class Relay:
         for holder in holders:
             try:
                 params = {**exchange.forwarded, "uri": holder.original}
-                return await self._ask(exchange, holder, "resources/read", params, ("resources/read", uri), on_progress)
+                read = await self._ask(exchange, holder, "resources/read", params, ("resources/read", uri), on_progress)
             except MCPError as error:
                 refused = error
+            else:
+                # The newer era wants to know how long it may be kept; a server of the older one does not say.
+                return {"ttlMs": 0, "cacheScope": "private", **read} if "contents" in read else read
         raise refused
 
     async def _prompt(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
