@@ -68,8 +68,11 @@ async def test_agents_at_work_at_once_each_see_their_own_tree_and_not_the_others
     container: Container, caller: Caller, project: UUID, run_task: RunTask
 ) -> None:
     container.agents._catalogue.builtins["agent:lint-fix"] = Editor(2)  # type: ignore[assignment]
+    at_once = {"overlap": True}
     tasks = [
-        await container.tasks.create(caller, TaskRequest("lint_fix", {"select": [name]}, project_id=project))
+        await container.tasks.create(
+            caller, TaskRequest("lint_fix", {"select": [name]}, project_id=project, consent=at_once)
+        )
         for name in ("one", "two")
     ]
     rows = await asyncio.gather(*(run_task(task["id"]) for task in tasks))

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.agents.scripted.http_server import Reply, Request, Route, ScriptedServer
 from tests.cli.test_client_commands import _Cli
 from tests.cli.test_client_commands import cli as cli
 from tests.cli.test_client_commands import logged_in as logged_in
 from tests.cli.test_client_commands import repository as repository
 from tests.cli.test_client_commands import url as url
 from tests.fakes.authorization import FakeAuthorization
-from tests.fakes.server import FakeServer, Reply, Request, Route
 from tests.serving import free_port
 
 RUG_PULL = Path(__file__).parents[1] / "mcp" / "servers" / "rug_pull.py"
@@ -137,7 +137,7 @@ def _json_held(cli: _Cli) -> int:
     return int(json.loads(out)["quarantined"])
 
 
-class _Guarded(FakeServer):
+class _Guarded(ScriptedServer):
     """An MCP server that lets nobody in, and says who does."""
 
     place = ""

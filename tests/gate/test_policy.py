@@ -158,12 +158,16 @@ async def test_a_task_awaits_consent_and_goes_on_or_ends(
     assert (ended["state"], ended["reason"]) == (state, reason)
 
 
-async def test_a_denied_task_fails_and_says_by_which_rule(rest: httpx.AsyncClient, worker: LightWorker) -> None:
+async def test_a_denied_task_has_no_target_and_its_route_says_by_which_rule(
+    rest: httpx.AsyncClient, worker: LightWorker
+) -> None:
     made = await rule(rest, "deny", tool="echo")
     body = {"type": "tool_call", "input": {"tool": "echo", "arguments": {}}}
-    ended = await _resting(rest, (await rest.post("/tasks", json=body)).json()["task_id"])
-    assert (ended["state"], ended["reason"]) == ("failed", "denied_by_policy")
-    assert ended["error"]["details"]["rule_id"] == made["id"]
+    task = (await rest.post("/tasks", json=body)).json()["task_id"]
+    ended = await _resting(rest, task)
+    assert (ended["state"], ended["reason"]) == ("failed", "no_target")
+    route = (await rest.get(f"/tasks/{task}/route")).json()
+    assert made["id"] in str(route)
 
 
 async def _resting(rest: httpx.AsyncClient, task: str) -> dict[str, Any]:

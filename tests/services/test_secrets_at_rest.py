@@ -52,6 +52,7 @@ def test_whatever_seals_a_secret_is_known_here() -> None:
         "agent_service",
         "authorization_requests",
         "entry_rows",
+        "flow_cookie",
         "mcp_connect",
         "mcp_connections",
         "mcp_credentials",
