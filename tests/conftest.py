@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -29,6 +30,11 @@ from tests.launches import LAUNCHES
 _ROOT = Path(__file__).parents[1]
 _PREFIX = "orchestrator-test-"
 _TEMPLATE = "template_migrated"
+
+
+# The same examples everywhere: what passed here passes there. ``--hypothesis-profile=default`` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True, database=None)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,7 +1,7 @@
 """Where two changes of one file get in each other's way: lines of the original that both changed. Pure.
 
-Used by ``services.collisions`` on files of two worktrees. Two changes collide where git would not merge them by itself:
-on the same lines, or on neighbouring ones.
+Used by ``git.file_merge`` once git has said that it would not merge the two by itself: changes collide on the same
+lines, or on neighbouring ones.
 """
 
 from collections.abc import Iterator

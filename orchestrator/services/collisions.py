@@ -16,11 +16,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from orchestrator.core.collisions import Span, collisions
+from orchestrator.core.collisions import Span
 from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, TooLarge
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.states import TaskState
 from orchestrator.git.diff import diff_worktree
+from orchestrator.git.file_merge import colliding_spans
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.worktree import Worktree, Worktrees
 from orchestrator.models.database import Database
@@ -85,7 +86,7 @@ class Collisions:
     async def _compare(self, one: _Change, other: _Change, path: str) -> None:
         base = await self._before(one, other, path)
         mine, theirs = await asyncio.to_thread(lambda: (_now(one, path), _now(other, path)))
-        spans = await asyncio.to_thread(collisions, base, mine, theirs)
+        spans = await colliding_spans(base, mine, theirs)
         if spans:
             self._told.add((one.task_id, other.task_id, path))
             await asyncio.gather(

@@ -71,7 +71,7 @@ def reaches_out(text: str, *, update: bool) -> bool:
     return accepted_by_engine(text, update=update) and not accepted_by_engine(spoilt, update=update)
 
 
-@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(disguised(QUERIES))
 def test_no_disguise_gets_a_query_past_the_guard(text: str) -> None:
     if reaches_out(text, update=False):
@@ -79,7 +79,7 @@ def test_no_disguise_gets_a_query_past_the_guard(text: str) -> None:
             admit(text, lambda _: False)
 
 
-@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(disguised(UPDATES))
 def test_no_disguise_gets_an_update_past_the_guard(text: str) -> None:
     if reaches_out(text, update=True):

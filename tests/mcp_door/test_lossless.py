@@ -165,7 +165,7 @@ def _examples(strategy: Any) -> list[Any]:
     made: list[Any] = []
 
     @given(strategy)
-    @settings(max_examples=40, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def collect(value: Any) -> None:
         made.append(value)
 

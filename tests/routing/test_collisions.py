@@ -1,13 +1,9 @@
 """Two changes of a file collide where git would not merge them by itself."""
 
-import subprocess
-from pathlib import Path
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from orchestrator.core.collisions import MOST_LINES, collisions
+from orchestrator.git.file_merge import colliding_spans
 
 BASE = "a\nb\nc\nd\ne\n"
 
@@ -39,15 +35,21 @@ def test_a_very_long_file_is_compared_as_a_whole() -> None:
     assert collisions(base, base + "y\n", "z\n" + base) == [(0, MOST_LINES + 1)]
 
 
-lines = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "d\n"]), max_size=6).map("".join)
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(base=lines, one=lines, other=lines)
-def test_what_git_cannot_merge_collides(tmp_path: Path, base: str, one: str, other: str) -> None:
-    names = ("one", "base", "other")
-    for name, text in zip(names, (one, base, other), strict=True):
-        (tmp_path / name).write_text(text)
-    merged = subprocess.run(["git", "merge-file", "-p", "-q", *names], cwd=tmp_path, capture_output=True, check=False)
-    if merged.returncode:
-        assert collisions(base, one, other)
+@pytest.mark.parametrize(
+    ("base", "one", "other", "spans"),
+    [
+        ("a\nb\na\n", "a\na\nb\na\n", "a\n", [(0, 3)]),  # which "a" was put in is for git to say
+        (BASE, "a\nB\nc\nd\ne\n", "a\nX\nc\nd\ne\n", [(1, 2)]),
+        (BASE, "a\nB\nc\nd\ne\n", "a\nb\nc\nD\ne\n", []),
+        (BASE, "a\nB\nc\nd\ne\n", "a\nB\nc\nd\ne\n", []),
+        (BASE, BASE, "x\n", []),
+        (BASE, None, "x\n", [(0, 5)]),
+        (None, "x\n", "y\n", [(0, 0)]),
+        ("\0a\n", "\0b\n", "\0c\n", [(0, 1)]),  # git merges no binary file
+    ],
+)
+async def test_git_decides_whether_two_changes_collide(
+    base: str | None, one: str | None, other: str | None, spans: list[tuple[int, int]]
+) -> None:
+    assert await colliding_spans(base, one, other) == spans
+    assert await colliding_spans(base, other, one) == spans
