@@ -22,6 +22,7 @@ from benchmarks import (
     mcp_memory,
     orchestrator,
     orchestrator_overlaps,
+    orchestrator_quota,
     orchestrator_worktree,
     pipeline,
     reads,
@@ -58,6 +59,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
         orchestrator.recovery,
         orchestrator_worktree.worktrees_ready,
         orchestrator_overlaps.overlaps,
+        orchestrator_quota.quota_storm,
     ),
     "bench-mcp": (
         mcp_gateway.gateway,

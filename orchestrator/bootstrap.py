@@ -68,6 +68,7 @@ from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_clients import OAuthClients
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
 from orchestrator.services.overlaps import Overlaps
+from orchestrator.services.parking import Parking
 from orchestrator.services.passwords import Passwords
 from orchestrator.services.pending import Pending
 from orchestrator.services.probes import Probes
@@ -75,6 +76,7 @@ from orchestrator.services.project_history import ProjectHistory
 from orchestrator.services.project_service import ProjectService
 from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.proofs import Proofs
+from orchestrator.services.quota import Quota
 from orchestrator.services.reaper import Reaper
 from orchestrator.services.relay import Relay
 from orchestrator.services.reviews import Reviews
@@ -146,6 +148,7 @@ class Container:
     agents: AgentService
     agent_rules: AgentRules
     questions_asked: AgentQuestions
+    quota: Quota
     questions: PreparedQuestions
     targets: TargetDirectory
     tasks: TaskService
@@ -202,7 +205,7 @@ class Container:
             self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
             AgentFaces(self.endpoints, self.catalogue), self.questions,
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
-            Feedback(self.database),
+            Feedback(self.database), Parking(self.database), self.quota,
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -336,6 +339,7 @@ def build_container(settings: Settings) -> Container:
         agents=agents,
         agent_rules=agent_rules,
         questions_asked=AgentQuestions(database, access, wake, agent_rules),
+        quota=Quota(database, writer, agents, default_seconds=settings.quota_seconds),
         questions=questions,
         targets=targets,
         tasks=tasks,
@@ -397,7 +401,10 @@ def _query_limits(settings: Settings) -> QueryLimits:
 
 
 def _task_limits(settings: Settings) -> TaskLimits:
-    return TaskLimits(settings.task_timeout_seconds, settings.heavy_timeout_seconds, settings.max_attempts)
+    return TaskLimits(
+        settings.task_timeout_seconds, settings.heavy_timeout_seconds, settings.max_attempts,
+        settings.quota_patience_seconds,
+    )  # fmt: skip
 
 
 def _secretbox(settings: Settings) -> SecretBox:

@@ -82,6 +82,20 @@ class Settings(BaseSettings):
         10, ge=0, description="An agent that makes the same tool calls so often in a row is ended as looping. 0: never."
     )
 
+    quota_seconds: float = Field(
+        60.0,
+        ge=1,
+        le=86_400,
+        description="How long an account is left alone whose provider says stop and no time; "
+        "twice as long each time in a row, an hour at most.",
+    )
+    quota_patience_seconds: float = Field(
+        900.0,
+        ge=0,
+        description="A task waits so long for the quota of the agent it began with or prefers; where that "
+        "takes longer it is handed over to the next fit agent.",
+    )
+
     embeddings_url: str = Field(
         "",
         description="OpenAI-compatible endpoint whose /embeddings let tools be found by meaning too; empty: by words.",

@@ -57,11 +57,16 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
         "It and another task that runs have changed the same lines of a file.",
         "`task_id`: the other; `path`, `lines` of the file as it was (`start`, `end`), `message`",
     ),
+    EventKind.HANDED_OVER: (
+        "Another target goes on with it, from what was done: the quota of the first takes too long.",
+        "`from`, `to`: targets; `why`",
+    ),
     EventKind.ENDED: ("An attempt is over without success.", "`attempt`, `reason`, `error`"),
     EventKind.RETRY: ("It will be tried again.", "`after_seconds`, `next_attempt`"),
     EventKind.WAITING: (
-        "It waits for a person, for capacity, or for another task that works on the same code.",
-        "`for`: what it waits for; behind a task `task_id` and `common`: what both touch; of agents `question_id`, "
+        "It waits for a person, for capacity, for a quota, or for another task that works on the same code.",
+        "`for`: what it waits for; for a quota `account`, `until`; behind a task `task_id` and `common`: what both "
+        "touch; of agents `question_id`, "
         "`question`, `choices`, `deadline`, `default`",
     ),
     EventKind.ANSWERED: (
@@ -78,6 +83,7 @@ REASONS: dict[Reason, str] = {
     Reason.OK: "It did what was asked.",
     Reason.TOOL_ERROR: "The tool reported an error, or answered against the rules.",
     Reason.AGENT_ERROR: "The agent could not do its work.",
+    Reason.QUOTA: "Its agent's account took no more for a while; the attempt does not count.",
     Reason.STALLED: "Nothing was heard of the agent for as long as STALL_SECONDS.",
     Reason.LOOPING: "The agent called the same tools with the same arguments over and over.",
     Reason.SERVER_UNREACHABLE: "The MCP server could not be started or reached, or died.",
@@ -96,7 +102,8 @@ REASONS: dict[Reason, str] = {
 }
 
 STATES: dict[TaskState, str] = {
-    TaskState.PENDING: "A fitting target is busy, or another task works on the same code; it starts when that is over.",
+    TaskState.PENDING: "A fitting target is busy, its account takes no more for a while, or another task works on the "
+    "same code; it starts when that is over.",
     TaskState.AWAITING_CONSENT: "A person must agree before anything fits, or before a tool is called.",
     TaskState.QUEUED: "Decided and delivered; a worker will take it.",
     TaskState.RUNNING: "A worker holds its lease.",

@@ -3,6 +3,7 @@
 from tests.promise import promise as _promise
 
 _ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::test_", "Agents that change code"
+_QUOTA = "agents/test_quota.py::test_"
 _OVERLAPS = "agents/test_overlaps.py::test_"
 
 AGENTS_THAT_CHANGE_CODE = (
@@ -54,5 +55,20 @@ AGENTS_THAT_CHANGE_CODE = (
         "agents.collisions", _SOURCE + " 3", "Changes that do not fit together are told to both tasks while they run.",
         _OVERLAPS + "changes_that_do_not_fit_together_are_told_to_both_tasks_while_they_run",
         _OVERLAPS + "a_file_that_became_a_pipe_or_leads_out_of_its_worktree_is_not_read",
+    ),
+    _promise(
+        "agents.quota", _SOURCE + " 7", "A provider's stop parks the task, and nobody of its account is started.",
+        _QUOTA + "a_stopped_task_is_pending_and_says_for_which_account_and_until_when",
+        _QUOTA + "no_agent_of_the_account_is_started_meanwhile",
+        _QUOTA + "one_tries_first_and_the_others_follow",
+        _QUOTA + "a_stop_survives_the_process_that_heard_it",
+        _QUOTA + "an_account_is_tried_again_now_by_whoever_may",
+        "routing/test_quota.py::test_the_wait_is_read_as_providers_write_it",
+    ),
+    _promise(
+        "agents.quota.go-on", _SOURCE + " 7", "What was stopped goes on in place, or elsewhere with what was done.",
+        _QUOTA + "it_goes_on_with_its_conversation_when_the_time_has_passed",
+        _QUOTA + "a_program_takes_up_its_session_and_is_told_to_go_on",
+        _QUOTA + "a_wait_that_is_too_long_hands_the_task_over_with_what_was_done",
     ),
 )  # fmt: skip

@@ -38,6 +38,10 @@ class AgentInfo:
     task_types: frozenset[str] = frozenset()
     changes_code: bool = False
     unavailable: str = ""
+    account: str = ""
+    """The provider's account that pays for its work; agents of one account stop and go on together."""
+    model: str = ""
+    """The language model it uses, as prices name it."""
     example: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -190,6 +194,10 @@ class AgentContext:
     """Access to our MCP endpoint while the block runs, for programs that make calls of their own."""
     earlier_session: str = ""
     """The session of an earlier attempt, for agents that can take one up again."""
+    history: Sequence[Any] = ()
+    """The conversation of an earlier attempt that was stopped in the middle, for agents that can go on with it."""
+    go_on: str = ""
+    """What to say, instead of the task once more, to an agent that took up an earlier attempt's session."""
 
     def require_workspace(self) -> Path:
         """The files to work on, or NotFound when the task has no project."""

@@ -82,6 +82,8 @@ class GraphTranslator:
             capabilities=(Capability("graph_translation"),),
             task_types=frozenset({"graph_translation"}),
             unavailable=endpoint.missing,
+            account=endpoint.account,
+            model=endpoint.model,
             example={"question": "which class has the most subclasses?"},
         )
 
@@ -119,7 +121,7 @@ class GraphTranslator:
         left = context.limits.tokens - used
         if left <= 0:
             raise AgentFailed(f"The agent used {used} tokens; that is its limit.", details={"limit": "tokens"})
-        alone = replace(context, tools=None, notes="", limits=replace(context.limits, tokens=left))
+        alone = replace(context, tools=None, notes="", history=(), limits=replace(context.limits, tokens=left))
         return await converse(self._endpoint, config, LlmInput(prompt=prompt), alone, retries=self._retries)
 
 

@@ -21,7 +21,8 @@ class LlmAgent:
         self.endpoint = endpoint
         self.config = config
         self._retries = retries
-        self._info = replace(info, unavailable=info.unavailable or endpoint.missing)
+        missing = info.unavailable or endpoint.missing
+        self._info = replace(info, unavailable=missing, account=endpoint.account, model=endpoint.model)
 
     @property
     def info(self) -> AgentInfo:

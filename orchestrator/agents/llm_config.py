@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from orchestrator.agents.options import Options
+from orchestrator.core.quota import account_of
 
 DEFAULT_INSTRUCTIONS = (
     "You are a software engineer's assistant inside a coding orchestrator. Use your tools to look at the project "
@@ -27,6 +28,11 @@ class Endpoint:
     base_url: str = ""
     model: str = ""
     api_key: str = field(default="", repr=False)
+
+    @property
+    def account(self) -> str:
+        """The account at the provider."""
+        return account_of(self.base_url, self.api_key) if self.base_url else ""
 
     @property
     def missing(self) -> str:

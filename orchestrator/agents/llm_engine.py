@@ -8,14 +8,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx2
 import orjson
-from openai import AsyncOpenAI
-from pydantic_ai import Agent, RunContext
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from pydantic_ai import Agent, AgentRunResult, RunContext, capture_run_messages
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import (
     AgentStreamEvent,
+    ModelMessage,
     ModelMessagesTypeAdapter,
     PartDeltaEvent,
     PartEndEvent,
@@ -32,8 +34,9 @@ from orchestrator.agents.base import AgentContext, AgentResult, Tell
 from orchestrator.agents.llm_config import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
 from orchestrator.agents.llm_errors import FOREIGN, translate
 from orchestrator.agents.llm_tools import ContextToolset
-from orchestrator.core.errors import AgentFailed, ProviderFailed, TimedOut
+from orchestrator.core.errors import AgentFailed, ProviderFailed, QuotaReached, TimedOut
 from orchestrator.core.events import EventKind
+from orchestrator.core.quota import STOPS, wait_in_headers
 
 _CONNECT_SECONDS = 10.0
 _REQUEST_SECONDS = 600.0
@@ -54,21 +57,15 @@ async def converse(
             agent = _agent(client, endpoint, config, toolset, f"{context.notes}\n\n{context.feedback}".strip())
             limits = UsageLimits(request_limit=context.limits.requests)
             listener = _Listener(context.tell, context.limits.tokens)
-            result = await agent.run(
-                _prompt(given), usage_limits=limits, usage=usage, event_stream_handler=listener.listen
-            )
+            talk = _Talk(agent, usage, limits, listener, endpoint, toolset)
+            result = await talk.begin(_prompt(given), context)
             while said := await _said(context):
-                result = await agent.run(
-                    said, message_history=result.all_messages(), usage_limits=limits, usage=usage,
-                    event_stream_handler=listener.listen,
-                )  # fmt: skip
+                result = await talk.turn(said, result.all_messages())
     except TimeoutError as error:
         if not limit.expired():
             raise
         seconds = context.limits.seconds
         raise TimedOut(f"The agent took longer than {seconds:g} s.", details={"seconds": seconds}) from error
-    except (*FOREIGN, UserError) as error:
-        raise translate(error, endpoint, {"usage": _used(usage, toolset)}) from error
     finish = (result.response.provider_details or {}).get("finish_reason")
     if finish is None:
         # The stream ended in the middle; the library takes what came for the whole and says "stop" by itself.
@@ -83,6 +80,42 @@ async def converse(
     return AgentResult(result.output[:_SUMMARY_CHARS], data, messages)
 
 
+@dataclass
+class _Talk:
+    """A conversation, turn by turn. What ends it because of a quota carries what was said, so that it can go on."""
+
+    agent: Agent[None, str]
+    usage: RunUsage
+    limits: UsageLimits
+    listener: "_Listener"
+    endpoint: Endpoint
+    toolset: ContextToolset
+
+    async def begin(self, prompt: str, context: AgentContext) -> AgentRunResult[str]:
+        """The first turn, or where an earlier attempt was stopped."""
+        history = ModelMessagesTypeAdapter.validate_python(list(context.history))
+        if not history:
+            return await self.turn(prompt, [])
+        context.tell(EventKind.LOG, message="goes on with the conversation of the attempt before", resumed=True)
+        # A request that was never answered is asked again as it is; after an answer something must be said.
+        return await self.turn(context.go_on if history[-1].kind == "response" else None, history)
+
+    async def turn(self, prompt: str | None, history: list[ModelMessage]) -> AgentRunResult[str]:
+        """One turn, told while it happens. Raises errors of ours."""
+        with capture_run_messages() as messages:
+            try:
+                return await self.agent.run(
+                    prompt, message_history=history, usage_limits=self.limits, usage=self.usage,
+                    event_stream_handler=self.listener.listen,
+                )  # fmt: skip
+            except (*FOREIGN, UserError) as error:
+                made = translate(error, self.endpoint, {"usage": _used(self.usage, self.toolset)})
+                if isinstance(made, QuotaReached):
+                    said = messages[:-1] if messages and messages[-1].kind == "response" else messages  # it broke off
+                    made.conversation = ModelMessagesTypeAdapter.dump_python(list(said), mode="json")
+                raise made from error
+
+
 async def _said(context: AgentContext) -> str:
     """What people told the agent while it answered: its next prompt, in the same conversation."""
     texts = list(await context.people.said()) if context.people is not None else []
@@ -95,8 +128,16 @@ def _client(endpoint: Endpoint, seconds: float, retries: int) -> AsyncOpenAI:
     # A key must stand there even for servers that need none; the SDK would else take one from our environment.
     timeout = httpx2.Timeout(min(seconds, _REQUEST_SECONDS), connect=_CONNECT_SECONDS)
     return AsyncOpenAI(
-        base_url=endpoint.base_url, api_key=endpoint.api_key or "none", timeout=timeout, max_retries=retries
-    )
+        base_url=endpoint.base_url, api_key=endpoint.api_key or "none", timeout=timeout, max_retries=retries,
+        http_client=DefaultAsyncHttpxClient(event_hooks={"response": [_no_knocking]}),
+    )  # fmt: skip
+
+
+async def _no_knocking(response: httpx2.Response) -> None:
+    """Whoever says stop is not asked again by the client: the attempt is parked, and with it all of the account."""
+    stops = response.status_code in STOPS
+    if stops or (response.status_code in (503, 529) and wait_in_headers(response.headers, datetime.now(UTC))):
+        response.headers["x-should-retry"] = "false"
 
 
 def _agent(

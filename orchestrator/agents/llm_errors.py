@@ -4,12 +4,14 @@ A key never appears in a message, even when the provider repeats it. Whether try
 rate limits, outages and time-outs may pass; a wrong key, an unknown model or an exhausted budget do not.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_ai import exceptions as foreign
 
 from orchestrator.agents.llm_config import Endpoint
-from orchestrator.core.errors import AgentFailed, OrchestratorError, ProviderFailed, RateLimited, TimedOut
+from orchestrator.core.errors import AgentFailed, OrchestratorError, ProviderFailed, QuotaReached, TimedOut
+from orchestrator.core.quota import bounded, wait_in_headers, wait_in_words
 
 FOREIGN = (foreign.AgentRunError,)
 _MOST_CHARS = 500
@@ -30,10 +32,14 @@ def _provider(
 ) -> OrchestratorError:
     match error:
         case foreign.ModelRateLimitError():
-            wait = {"retry_after": error.retry_after} if error.retry_after is not None else {}
-            return RateLimited(f"The model's provider limits the rate: {said}", details={**details, **wait})
+            return QuotaReached(
+                f"The model's provider limits the rate: {said}", details={**details, **_wait(error, said)}
+            )
         case foreign.ModelQuotaExceededError():
-            return AgentFailed(f"The quota at the model's provider is used up: {said}", details=details)
+            text = f"The quota at the model's provider is used up: {said}"
+            return QuotaReached(text, details={**details, **_wait(error, said)})
+        case foreign.ModelUnavailableError() if wait := _wait(error, ""):
+            return QuotaReached(f"The model's provider takes no more now: {said}", details={**details, **wait})
         case foreign.ModelAuthenticationError():
             return AgentFailed(
                 f"The model's provider refuses the key: {said}", hint="check LLM_API_KEY", details=details
@@ -46,6 +52,18 @@ def _provider(
         case foreign.ModelTimeoutError():
             return TimedOut(f"The model's provider did not answer in time: {said}", details=details)
     return ProviderFailed(f"The model's provider failed: {said}", details=details)
+
+
+def _wait(error: foreign.ModelAPIError, said: str) -> dict[str, float]:
+    """How long the provider wants to be left alone, as far as it says so."""
+    now = datetime.now(UTC)
+    headers = getattr(error, "headers", None) or {}
+    seconds = wait_in_headers(headers, now)
+    if seconds is None and error.retry_after is not None:
+        seconds = bounded(error.retry_after)
+    if seconds is None and said:
+        seconds = wait_in_words(said, now)
+    return {} if seconds is None else {"retry_after": seconds}
 
 
 def _said(error: Exception, endpoint: Endpoint) -> str:

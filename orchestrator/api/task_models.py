@@ -141,6 +141,8 @@ class TaskOut(BaseModel):
     required_capabilities: list[Any] = Field(description="What the target must be able to do.")
     priority: int = Field(description="Above 0 goes before the others.")
     is_heavy: bool = Field(description="Whether the work is heavy.")
+    quota_account: str | None = Field(description="The provider's account whose quota it waits for.")
+    wakes_at: datetime | None = Field(description="When it is looked at again, while it waits for a quota.")
     target_id: str | None = Field(description="Who carries it out.")
     target_type: str | None = Field(description="oracle, user_space or agent.")
     attempt: int = Field(description="Number of the latest attempt; 0 before the first.")
@@ -172,7 +174,7 @@ class TaskOut(BaseModel):
 _SAME = (
     "type", "title", "waiting_for", "project_id", "user_id", "input", "required_capabilities",
     "priority", "is_heavy", "target_id", "target_type", "max_attempts", "timeout_seconds", "result", "result_pointer",
-    "error", "created_at", "started_at", "finished_at",
+    "error", "created_at", "started_at", "finished_at", "quota_account", "wakes_at",
 )  # fmt: skip
 
 

@@ -1,16 +1,17 @@
-"""``agent``: list, run. Client commands over HTTP."""
+"""``agent``: list, run, quota. Client commands over HTTP."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import InputJson, Limit, Offset, ProjectName, agent_id, json_object, optional_project
 from orchestrator.cli.client_login import run
-from orchestrator.cli.client_screen import Json, show_one, show_page
+from orchestrator.cli.client_screen import Json, show_one, show_page, when
 from orchestrator.cli.task import end_with, watch_task
 
-app = typer.Typer(help="Agents: list, run.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Agents: list, run, quota.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("list")
@@ -25,6 +26,28 @@ def list_agents(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) ->
         ("What it is for", "description"),
     )
     show_page(page, columns, as_json=as_json, nothing="No agents.")
+
+
+@app.command()
+def quota(
+    again: Annotated[str, typer.Option("--again", metavar="ACCOUNT", help="Try this account again now.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Providers' accounts that take no more for a while, and what waits for them."""
+
+    async def work(api: Api) -> Any:
+        if again:
+            await api.delete(f"/quota/{quote(again, safe='')}")
+        return await api.get("/quota")
+
+    columns = (
+        ("Account", "account"),
+        ("Until", lambda row: when(row["until"])),
+        ("Tasks", "tasks"),
+        ("Agents", "agents"),
+        ("Why", "why"),
+    )
+    show_page(run(work), columns, as_json=as_json, nothing="Every account takes work.")
 
 
 @app.command("run")

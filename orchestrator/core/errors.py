@@ -21,6 +21,8 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     │   ├── StaleLease 409          an older generation tried to write
     │   └── ToolQuarantined 409     a tool's definition is not the approved one
     ├── RateLimited 429 (retry)     too many requests
+    │   └── QuotaReached 429 (retry)  a provider's account takes no more for a while
+    ├── BudgetReached 402           a budget is used up; a person may raise it
     ├── ToolFailed 502              the tool itself reported an error
     ├── AgentFailed 502             the agent could not do its work
     │   ├── Stalled 502             nothing was heard of it for too long
@@ -37,6 +39,7 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     └── Cancelled 409               somebody asked us to stop
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -162,6 +165,24 @@ class RateLimited(OrchestratorError):
     """Too many requests in a window; ``details.retry_after`` is in seconds."""
 
     code, status, retry = "rate_limited", 429, True
+
+
+class QuotaReached(RateLimited):
+    """A provider's account takes no more for a while; ``details.seconds`` says how long, where the provider did."""
+
+    code = "quota_reached"
+
+    conversation: Sequence[Any] = ()
+    """What was said so far, for whoever goes on with it; never shown."""
+
+
+class BudgetReached(OrchestratorError):
+    """A budget is used up; ``details`` say which, how much was used, and of what."""
+
+    code, status = "budget_reached", 402
+
+    conversation: Sequence[Any] = ()
+    """What was said so far, for whoever goes on with it; never shown."""
 
 
 class ToolFailed(OrchestratorError):

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     MERGE_ENDED = "merge.ended"
     OVERLAP = "task.overlap"
     COLLISION = "task.collision"
+    HANDED_OVER = "task.handed_over"
     ENDED = "attempt.ended"
     RETRY = "task.retry"
     WAITING = "task.waiting"

@@ -5,34 +5,23 @@ the same Route. Filters come first, each with a sentence; what is left is scored
 to the smaller target id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.core.capabilities import Capability, Requirement, misfit
+from orchestrator.core.capabilities import Requirement, misfit
+from orchestrator.core.targets import DEFAULT_CONCURRENCY, Health, Pause, RegistrySnapshot, Target, TargetType
 from orchestrator.core.task_types import TASK_TYPES
 
-
-class TargetType(StrEnum):
-    """Where a task runs: a server the orchestrator hosts or reaches, a user's own Space, or an agent."""
-
-    ORACLE = "oracle"
-    USER_SPACE = "user_space"
-    AGENT = "agent"
-
-
-class Health(StrEnum):
-    """What the last probe or call said."""
-
-    HEALTHY = "healthy"
-    UNKNOWN = "unknown"
-    DEGRADED = "degraded"
-    UNHEALTHY = "unhealthy"
+__all__ = [
+    "DEFAULT_CONCURRENCY", "WEIGHTS", "Candidate", "Health", "Obstacle", "Pause", "RegistrySnapshot", "Route", "Target",
+    "TargetType", "Task", "capacity_of", "decide",
+]  # fmt: skip
 
 
 class Obstacle(StrEnum):
-    """Kinds of rejection. Only CAPACITY passes by itself."""
+    """Kinds of rejection. CAPACITY and QUOTA pass by themselves."""
 
     DISABLED = "disabled"
     ACCESS = "access"
@@ -43,6 +32,7 @@ class Obstacle(StrEnum):
     CONSENT = "consent"
     HEALTH = "health"
     CAPACITY = "capacity"
+    QUOTA = "quota"
     CONFIGURATION = "configuration"
 
 
@@ -59,6 +49,10 @@ class Task:
     preferred_target: str | None = None
     user_space_consent: bool = False
     fallback_consent: bool = True
+    begun_on: str | None = None
+    """The target that an earlier attempt left in the middle of the work."""
+    patience: float = 900.0
+    """Seconds it waits for the quota of the target it began on, or prefers, before it goes to another."""
 
     def requirements(self) -> tuple[Requirement, ...]:
         """The required capabilities, or what the catalogue says the type needs when none are named."""
@@ -66,52 +60,6 @@ class Task:
             return tuple(self.required_capabilities)
         known = TASK_TYPES.get(self.type)
         return tuple(Requirement(name) for name in known.capabilities) if known else ()
-
-
-DEFAULT_CONCURRENCY = 32
-"""Attempts at once on a target that names no number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One place a task could run, as the registry saw it at snapshot time."""
-
-    id: str
-    name: str
-    type: TargetType
-    capabilities: tuple[Capability, ...] = ()
-    task_types: frozenset[str] = frozenset()
-    enabled: bool = True
-    owner_id: str | None = None
-    project_id: str | None = None
-    handles_heavy: bool = False
-    handles_light: bool = True
-    can_run_on_user_space: bool = False
-    fallback_to_oracle: bool = True
-    health: Health = Health.UNKNOWN
-    running: int = 0
-    max_concurrency: int = DEFAULT_CONCURRENCY
-    succeeded: int = 0
-    failed: int = 0
-    unavailable: str = ""
-    denied: Mapping[str, str] = field(default_factory=dict)
-    """Capabilities that rules keep from this user in this project, and by which rule."""
-    consented: bool = False
-    priority: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrySnapshot:
-    """All targets at one moment; ``version`` changes when any of them does."""
-
-    targets: tuple[Target, ...] = ()
-    version: str = ""
-    preferred_target: str | None = None
-    """The user's standing preference; a task's own goes before it."""
-
-    def snapshot(self) -> "RegistrySnapshot":
-        """Itself: a snapshot is a registry that does not change."""
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +72,7 @@ class Candidate:
     score: float = 0.0
     parts: dict[str, float] = field(default_factory=dict)
     rejections: tuple[tuple[Obstacle, str], ...] = ()
+    pause: Pause | None = None
 
     @property
     def fit(self) -> bool:
@@ -151,6 +100,8 @@ class Route:
     chosen: Candidate | None = None
     would_help: tuple[str, ...] = ()
     snapshot_version: str = ""
+    stays: Candidate | None = None
+    """The target the task waits for although others fit: it began there, or prefers it, and the wait is short."""
 
     @property
     def type(self) -> str | None:
@@ -164,13 +115,24 @@ class Route:
 
     @property
     def awaited(self) -> Candidate | None:
-        """A fit target that is only at its capacity, which passes by itself. None when nothing does."""
-        return next(iter(self._held_by(Obstacle.CAPACITY)), None) if not self.chosen else None
+        """A target that would fit after a wait, which passes by itself. None when nothing does.
+
+        One that is only busy goes before those whose account takes no more, the first to take some before the others.
+        """
+        if self.chosen:
+            return None
+        paused = sorted(self._held_by(Obstacle.QUOTA), key=lambda c: (c.pause.seconds if c.pause else 0, c.target_id))
+        return self.stays or next(iter((*self._held_by(Obstacle.CAPACITY), *paused)), None)
 
     @property
     def waits_for(self) -> str | None:
         """What would pass by itself, in words."""
-        return capacity_of(*(c.name for c in self._held_by(Obstacle.CAPACITY))) if self.awaited else None
+        awaited = self.awaited
+        if awaited is None:
+            return None
+        if awaited.pause is not None:
+            return f"quota of {awaited.pause.account} until {awaited.pause.until}"
+        return capacity_of(*(c.name for c in self._held_by(Obstacle.CAPACITY)))
 
     @property
     def needs_consent(self) -> str | None:
@@ -178,7 +140,7 @@ class Route:
 
         A target that is busy besides is asked for only when no other would fit by waiting alone.
         """
-        if self.chosen:
+        if self.chosen or self.stays:
             return None
         held = self._held_by(Obstacle.CONSENT)
         if not held and not self.awaited:
@@ -227,9 +189,17 @@ def decide(task: Task, snapshot: RegistrySnapshot) -> Route:
     if task.preferred_target is None and snapshot.preferred_target is not None:
         task = replace(task, preferred_target=snapshot.preferred_target)
     accounts = sorted((_account(task, target) for target in snapshot.targets), key=_order)
-    chosen = accounts[0] if accounts and accounts[0].fit else None
+    stays = next((account for account in accounts if _stays(task, account)), None)
+    chosen = accounts[0] if accounts and accounts[0].fit and not stays else None
     help_lines = () if chosen else _would_help(task, snapshot, accounts)
-    return Route(task.type, tuple(accounts), chosen, help_lines, snapshot.version)
+    return Route(task.type, tuple(accounts), chosen, help_lines, snapshot.version, stays)
+
+
+def _stays(task: Task, account: Candidate) -> bool:
+    """Whether the task rather waits for this target's quota than goes to another."""
+    wanted = account.target_id in (task.begun_on, task.preferred_target) or account.name == task.preferred_target
+    only = {kind for kind, _ in account.rejections} == {Obstacle.QUOTA}
+    return wanted and only and account.pause is not None and account.pause.seconds <= task.patience
 
 
 def _order(candidate: Candidate) -> tuple[bool, bool, float, int, str]:
@@ -241,7 +211,7 @@ def _order(candidate: Candidate) -> tuple[bool, bool, float, int, str]:
 def _account(task: Task, target: Target) -> Candidate:
     rejections = _rejections(task, target)
     if rejections:
-        return Candidate(target.id, target.name, target.type, rejections=rejections)
+        return Candidate(target.id, target.name, target.type, rejections=rejections, pause=target.pause)
     parts = _parts(task, target)
     score = sum(WEIGHTS[name] * value for name, value in parts.items()) / sum(WEIGHTS.values())
     return Candidate(target.id, target.name, target.type, round(score, 6), {k: round(v, 4) for k, v in parts.items()})
@@ -259,6 +229,7 @@ def _rejections(task: Task, target: Target) -> tuple[tuple[Obstacle, str], ...]:
         (Obstacle.CONFIGURATION, target.unavailable or None),
         (Obstacle.HEALTH, "is unhealthy" if target.health == Health.UNHEALTHY else None),
         (Obstacle.CAPACITY, _capacity(target)),
+        (Obstacle.QUOTA, _quota(target)),
     )
     return tuple((kind, text) for kind, text in checks if text)
 
@@ -313,6 +284,11 @@ def _capacity(target: Target) -> str | None:
     if target.running < target.max_concurrency:
         return None
     return f"runs {target.running} of at most {target.max_concurrency} attempts"
+
+
+def _quota(target: Target) -> str | None:
+    pause = target.pause
+    return f"its account {pause.account} takes no more until {pause.until}" if pause else None
 
 
 def _parts(task: Task, target: Target) -> dict[str, float]:

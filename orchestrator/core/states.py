@@ -5,7 +5,8 @@
        │          │  └────────┘ ▼
        └► awaiting_consent   awaiting_input ──► queued
 
-A queued task whose target turns out to be full when a worker comes for it is pending again, in line. A task that is
+A queued task whose target turns out to be full when a worker comes for it is pending again, in line. So is a running
+one whose agent's account takes no more for a while. A task that is
 asked for again (an answer, a consent, a retry, a review that requests changes) is routed again, so it may land in any
 of ``pending``, ``awaiting_consent`` and ``queued``. What was completed may be rejected by a reviewer. A running task
 whose tool call needs a person's word awaits consent. Every state that is not terminal may become ``failed`` or
@@ -16,6 +17,7 @@ from enum import StrEnum
 
 from orchestrator.core.errors import (
     AgentFailed,
+    BudgetReached,
     Cancelled,
     ConsentDenied,
     CriteriaUnmet,
@@ -23,6 +25,7 @@ from orchestrator.core.errors import (
     IllegalTransition,
     Looping,
     OrchestratorError,
+    QuotaReached,
     ServerUnreachable,
     Stalled,
     TimedOut,
@@ -49,6 +52,7 @@ class Reason(StrEnum):
     OK = "ok"
     TOOL_ERROR = "tool_error"
     AGENT_ERROR = "agent_error"
+    QUOTA = "quota"
     STALLED = "stalled"
     LOOPING = "looping"
     SERVER_UNREACHABLE = "server_unreachable"
@@ -78,7 +82,13 @@ ALLOWED: dict[TaskState, frozenset[TaskState]] = {
     TaskState.AWAITING_CONSENT: _PLACED - {TaskState.AWAITING_CONSENT} | _ENDS,
     TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.PENDING}) | _ENDS,
     TaskState.RUNNING: frozenset(
-        {TaskState.QUEUED, TaskState.AWAITING_INPUT, TaskState.AWAITING_CONSENT, TaskState.COMPLETED}
+        {
+            TaskState.QUEUED,
+            TaskState.PENDING,
+            TaskState.AWAITING_INPUT,
+            TaskState.AWAITING_CONSENT,
+            TaskState.COMPLETED,
+        }
     )
     | _ENDS,
     TaskState.AWAITING_INPUT: _PLACED | _ENDS,
@@ -101,6 +111,8 @@ def check_transition(current: TaskState, target: TaskState) -> None:
 _REASONS: tuple[tuple[type[OrchestratorError], Reason], ...] = (
     (Cancelled, Reason.CANCELLED_BY_USER),
     (TimedOut, Reason.TIMEOUT),
+    (QuotaReached, Reason.QUOTA),
+    (BudgetReached, Reason.BUDGET_EXCEEDED),
     (ServerUnreachable, Reason.SERVER_UNREACHABLE),
     (ToolFailed, Reason.TOOL_ERROR),
     (Stalled, Reason.STALLED),

@@ -38,7 +38,8 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         executor_finder(container),
         inline_bytes=settings.inline_result_bytes,
         prove=container.proofs.prove,
-        grounds=container.overlaps if kind == "heavy" else None,
+        grounds=container.overlaps if kind != "light" else None,
+        account_of=container.quota.account_of if kind != "light" else None,
     )
     return runner, leases
 

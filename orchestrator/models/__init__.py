@@ -6,8 +6,10 @@ from orchestrator.models.base import Base
 from orchestrator.models.database import Database
 from orchestrator.models.mcp_credentials import McpConnection, McpCredential, UpstreamClient
 from orchestrator.models.oauth import OAuthClient, OAuthCode, OAuthConsent, OAuthGrant
+from orchestrator.models.parked import ParkedWork
 from orchestrator.models.projects import Graph, Membership, Project, RepositoryState, Role
 from orchestrator.models.proofs import ChangeRow, ProofRow
+from orchestrator.models.quota import QuotaWait
 from orchestrator.models.registry import (
     CustomAgent,
     McpEndpoint,
@@ -49,8 +51,10 @@ __all__ = [
     "OAuthConsent",
     "OAuthGrant",
     "OutboxRow",
+    "ParkedWork",
     "Project",
     "ProofRow",
+    "QuotaWait",
     "RefreshToken",
     "RepositoryState",
     "ReviewRow",

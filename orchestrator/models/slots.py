@@ -60,7 +60,7 @@ async def awaited_targets(connection: AsyncConnection) -> list[str]:
     """Targets somebody waits for."""
     statement = text(
         "SELECT DISTINCT target_id FROM tasks"
-        " WHERE state = 'pending' AND target_id IS NOT NULL AND waits_for_task IS NULL"
+        " WHERE state = 'pending' AND target_id IS NOT NULL AND waits_for_task IS NULL AND wakes_at IS NULL"
     )
     return list((await connection.execute(statement)).scalars())
 
@@ -101,7 +101,8 @@ _COUNT = text(
 
 _NEXT = text(
     """
-    SELECT * FROM tasks WHERE state = 'pending' AND target_id = :target AND waits_for_task IS NULL
+    SELECT * FROM tasks
+    WHERE state = 'pending' AND target_id = :target AND waits_for_task IS NULL AND wakes_at IS NULL
     ORDER BY priority DESC, created_at, id LIMIT :limit
     """
 )

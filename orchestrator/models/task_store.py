@@ -5,6 +5,7 @@ Services call it inside ``Database.transaction``. Moving an existing task is ``m
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -49,12 +50,15 @@ class NewTask:
     target_id: str | None = None
     target_type: str | None = None
     delivery: Delivery | None = None
+    quota_account: str | None = None
+    wakes_at: datetime | None = None
 
 
 _SCALARS = (
     "id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "title", "input",
     "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
     "max_attempts", "idempotency_key", "reason", "waiting_for", "error", "target_id", "target_type", "events", "route",
+    "quota_account", "wakes_at",
 )  # fmt: skip
 
 
@@ -168,14 +172,16 @@ _INSERT = text(
             title text, input jsonb, required_capabilities jsonb, acceptance jsonb, budget jsonb, consent jsonb,
             preferred_target text, priority int, is_heavy boolean, max_attempts int, idempotency_key text, reason text,
             waiting_for text, error jsonb, target_id text, target_type text, events jsonb, route jsonb, queue text,
-            delay float8)
+            delay float8, quota_account text, wakes_at timestamptz)
     ), born AS (
         INSERT INTO tasks (id, user_id, type, state, timeout_seconds, project_id, parent_id, title, input,
             required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy, max_attempts,
-            idempotency_key, reason, waiting_for, error, target_id, target_type, last_seq, finished_at)
+            idempotency_key, reason, waiting_for, error, target_id, target_type, quota_account, wakes_at, last_seq,
+            finished_at)
         SELECT id, user_id, type, state, timeout_seconds, project_id, parent_id, title, input, required_capabilities,
             acceptance, budget, consent, preferred_target, priority, is_heavy, max_attempts, idempotency_key, reason,
-            waiting_for, nullif(error, 'null'), target_id, target_type, jsonb_array_length(events),
+            waiting_for, nullif(error, 'null'), target_id, target_type, quota_account, wakes_at,
+            jsonb_array_length(events),
             CASE WHEN state IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
         FROM x ON CONFLICT (user_id, idempotency_key) DO NOTHING
         RETURNING id

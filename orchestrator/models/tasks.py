@@ -25,6 +25,7 @@ class TaskRow(Identified, Base):
         Index("ix_tasks_project_id_created_at", "project_id", "created_at"),
         Index("ix_tasks_open", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")),
         Index("ix_tasks_in_line", "target_id", postgresql_where=text("state = 'pending'")),
+        Index("ix_tasks_quota_account", "quota_account", postgresql_where=text("quota_account IS NOT NULL")),
         Index("ix_tasks_waits_for_task", "waits_for_task", postgresql_where=text("waits_for_task IS NOT NULL")),
         Index("uq_tasks_user_id_idempotency_key", "user_id", "idempotency_key", unique=True),
     )
@@ -51,6 +52,10 @@ class TaskRow(Identified, Base):
     waiting_for: Mapped[str | None]
     waits_for_task: Mapped[UUID | None]
     """Behind whom it stands in line because both would change the same code; kept until it starts."""
+    quota_account: Mapped[str | None]
+    """The provider's account that takes no more for a while, for which it is pending."""
+    wakes_at: Mapped[datetime | None]
+    """When a pending task is looked at again; until then nobody hands it anything."""
     target_id: Mapped[str | None]
     target_type: Mapped[str | None]
     generation: Mapped[int] = mapped_column(default=0, server_default="0")

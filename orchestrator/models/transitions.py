@@ -3,7 +3,7 @@
 Callers open the transaction; ``apply`` locks the rows in id order, decides in Python, and writes a whole batch in one
 statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state, so this is
 where a target's limit is kept: an attempt starts when it has a slot, and else its task stands in line. So it does while
-another task works on the same code (``models.grounds``).
+another task works on the same code (``models.grounds``), or its agent's account takes no more (``models.quota``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +23,7 @@ from orchestrator.core.overlap import Footprint
 from orchestrator.core.routing import capacity_of
 from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
 from orchestrator.models.grounds import Behind, take_grounds
+from orchestrator.models.quota import HeldBack, hold_back
 from orchestrator.models.slots import HAS_LIMIT, Slots, take_slots
 
 _SHOWN = 20
@@ -80,6 +81,10 @@ class Transition:
     """For a claim of a task that changes code: what it is expected to touch."""
     behind: UUID | None = None
     """The task behind which this one now stands in line."""
+    account: str | None = None
+    """The provider's account: for a claim the one it would use, else the one that the task waits for."""
+    wakes_at: datetime | None = None
+    """When the pending task is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     ids = sorted({step.task_id for step in steps})
     found = await connection.execute(_LOCK, {"ids": ids})
     rows = {row["id"]: dict(row) for row in found.mappings()}
+    waits = await hold_back(connection, _spending(steps, rows))
+    steps = [_wait(step, waits[step.task_id]) if _claims(step) and step.task_id in waits else step for step in steps]
     grounds = await take_grounds(connection, _claiming(steps, rows), rows)
     steps = [_stand_behind(step, grounds[step.task_id]) if _is_held(step, grounds) else step for step in steps]
     slots = await take_slots(connection, dict(_asking(steps, rows)))
@@ -155,6 +162,28 @@ def _claiming(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]
         and step.to == TaskState.RUNNING
         and isinstance(_decide(step, rows.get(step.task_id)), Applied)
     }
+
+
+def _claims(step: Transition) -> bool:
+    return step.to == TaskState.RUNNING
+
+
+def _spending(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, str]:
+    """The tasks that start if nothing else speaks against it, with the account that each would use."""
+    return {
+        step.task_id: step.account
+        for step in steps
+        if step.account and _claims(step) and isinstance(_decide(step, rows.get(step.task_id)), Applied)
+    }
+
+
+def _wait(step: Transition, held: HeldBack) -> Transition:
+    """What becomes of a claim for which its agent's account takes no more."""
+    data = {"for": held.in_words, "account": held.account, "until": held.until.isoformat()}
+    return Transition(
+        step.task_id, TaskState.PENDING, (NewEvent(EventKind.WAITING, data),), waiting_for=held.in_words,
+        account=held.account, wakes_at=held.wakes_at,
+    )  # fmt: skip
 
 
 def _is_held(step: Transition, grounds: Mapping[UUID, Behind]) -> bool:
@@ -239,6 +268,8 @@ def _record(step: Transition, answer: Applied) -> dict[str, Any]:
         "reason": step.reason,
         "waiting_for": step.waiting_for,
         "behind": step.behind,
+        "account": None if to in (TaskState.RUNNING, TaskState.QUEUED) else step.account,
+        "wakes_at": step.wakes_at,
         "result": step.result,
         "result_pointer": step.result_pointer,
         "error": step.error,
@@ -296,11 +327,12 @@ _WRITE = text(
     """
     WITH x AS (
         SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS x(
-            id uuid, state text, moved boolean, reason text, waiting_for text, behind uuid, result jsonb,
-            result_pointer jsonb, error jsonb, generation int, last_seq int, first_seq int, finished boolean,
-            starts boolean, ends_attempt boolean, attempt_reason text, worker_id text, lease_seconds float8, queue text,
-            delay float8, admitted boolean, target_id text, target_type text, request_cancel boolean, reopens boolean,
-            more_attempts int, patch jsonb, route_id uuid, route jsonb, events jsonb)
+            id uuid, state text, moved boolean, reason text, waiting_for text, behind uuid, account text,
+            wakes_at timestamptz, result jsonb, result_pointer jsonb, error jsonb, generation int, last_seq int,
+            first_seq int, finished boolean, starts boolean, ends_attempt boolean, attempt_reason text, worker_id text,
+            lease_seconds float8, queue text, delay float8, admitted boolean, target_id text, target_type text,
+            request_cancel boolean, reopens boolean, more_attempts int, patch jsonb, route_id uuid, route jsonb,
+            events jsonb)
     ), moved AS (
         UPDATE tasks t SET
             state = x.state,
@@ -308,6 +340,9 @@ _WRITE = text(
             waiting_for = nullif(
                 CASE WHEN x.moved THEN x.waiting_for ELSE coalesce(x.waiting_for, t.waiting_for) END, ''),
             waits_for_task = CASE WHEN x.moved AND x.state <> 'queued' THEN x.behind ELSE t.waits_for_task END,
+            quota_account = CASE WHEN x.moved OR x.route_id IS NOT NULL THEN x.account ELSE t.quota_account END,
+            wakes_at = CASE WHEN x.moved OR x.route_id IS NOT NULL OR x.wakes_at IS NOT NULL THEN x.wakes_at
+                ELSE t.wakes_at END,
             result = CASE WHEN x.moved THEN nullif(x.result, 'null') ELSE t.result END,
             result_pointer = CASE WHEN x.moved THEN nullif(x.result_pointer, 'null') ELSE t.result_pointer END,
             error = CASE WHEN x.moved THEN nullif(x.error, 'null') ELSE t.error END,

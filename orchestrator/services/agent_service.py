@@ -33,7 +33,7 @@ Row = Mapping[str, Any]
 
 _KEY = "api_key_encrypted"
 _KEY_IS_FOR = ("base_url", "command", "args", "key_env")
-_AT_ONCE = 32
+_AT_ONCE = 256
 _MOST_OWN = 200
 
 
@@ -268,7 +268,7 @@ def _target(entry: AgentEntry, user_id: UUID, stats: Row | None) -> Target:
         project_id=str(entry.project_id) if entry.project_id else None,
         handles_heavy=True,
         health=Health.UNKNOWN if info.unavailable else Health.HEALTHY,
-        running=int(counted.get("running", 0)),
+        account=info.account,
         max_concurrency=_AT_ONCE,
         succeeded=int(counted.get("succeeded", 0)),
         failed=int(counted.get("failed", 0)),

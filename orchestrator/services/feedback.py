@@ -28,6 +28,10 @@ class Before:
     text: str = ""
     base_commit: str | None = None
     start: str | None = None
+    history: Sequence[Any] = ()
+    """The conversation of an attempt that was stopped in the middle, for the agent that led it."""
+    go_on: str = ""
+    """What that agent is told when it takes up its session."""
 
 
 class Feedback:

@@ -10,7 +10,8 @@ from orchestrator.services.task_service import TaskService
 
 _PENDING = text(
     """
-    SELECT * FROM tasks WHERE state = 'pending' AND waits_for_task IS NULL
+    SELECT * FROM tasks
+    WHERE state = 'pending' AND waits_for_task IS NULL AND (wakes_at IS NULL OR wakes_at <= clock_timestamp())
     ORDER BY priority DESC, created_at LIMIT 200
     """
 )

@@ -1,9 +1,10 @@
 """From a route to a first state: queued for its target, waiting with what for, or failed at once with what would help.
 
-Used by the task service when a task is born and when it is routed again. Pure.
+Used by the task service when a task is born and when it is routed again. It writes nothing.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestrator.core.events import EventKind, NewEvent
@@ -25,6 +26,9 @@ class Placement:
     delivery: Delivery | None = None
     target: tuple[str, str] | None = None
     """The id and type of the target that was chosen, or in whose line the task stands."""
+    account: str | None = None
+    wakes_at: datetime | None = None
+    """For a task that waits for an account's quota: which, and when it is looked at again."""
 
 
 def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
@@ -39,8 +43,11 @@ def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
         return Placement(TaskState.AWAITING_CONSENT, (routed, waiting), waiting_for=route.needs_consent)
     if route.awaited is not None:
         waiting = NewEvent(EventKind.WAITING, {"for": route.waits_for})
-        events, target = (routed, waiting), _named(route.awaited)
-        return Placement(TaskState.PENDING, events, waiting_for=route.waits_for, target=target)
+        events, target, pause = (routed, waiting), _named(route.awaited), route.awaited.pause
+        account, wakes_at = (pause.account, _after(pause.seconds)) if pause else (None, None)
+        return Placement(
+            TaskState.PENDING, events, waiting_for=route.waits_for, target=target, account=account, wakes_at=wakes_at
+        )
     error = {
         "code": "no_target",
         "message": f"no target can carry out a task of type {route.task_type}",
@@ -48,6 +55,10 @@ def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
     }
     failed = NewEvent(EventKind.FAILED, {"reason": Reason.NO_TARGET, "error": error})
     return Placement(TaskState.FAILED, (routed, failed), Reason.NO_TARGET, error=error)
+
+
+def _after(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def _named(candidate: Candidate) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from orchestrator.agents.base import Agent, AgentContext, AgentKind, AgentLimits, AgentResult
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Conflict, InvalidInput, NotFound
+from orchestrator.core.errors import BudgetReached, Conflict, InvalidInput, NotFound, QuotaReached
 from orchestrator.core.events import EventKind
 from orchestrator.git.diff import Diff, commit_all, diff_worktree
 from orchestrator.git.worktree import Worktree, Worktrees
@@ -27,7 +27,9 @@ from orchestrator.services.agent_surroundings import Offered, PooledTools, Proje
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.feedback import Before, Feedback
 from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.parking import Parking
 from orchestrator.services.project_view import ProjectView, ProjectViews
+from orchestrator.services.quota import Quota
 from orchestrator.services.run_task import Change, Outcome, Work
 from orchestrator.services.supervision import Supervision
 from orchestrator.services.worktree_graphs import WorktreeGraphs
@@ -57,6 +59,8 @@ class AgentExecutor:
         questions: GraphQuestions,
         supervision: Supervision,
         feedback: Feedback,
+        parking: Parking,
+        quota: Quota,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -69,6 +73,8 @@ class AgentExecutor:
         self._questions = questions
         self._supervision = supervision
         self._feedback = feedback
+        self._parking = parking
+        self._quota = quota
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -80,6 +86,7 @@ class AgentExecutor:
         agent.check(_input(task))
         project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
         before = await self._feedback.before(work, continues=agent.info.kind != AgentKind.CODEMOD)
+        before = await self._parking.before(work, before)
         if not agent.info.changes_code:
             return Outcome(_told(agent, await self._run(work, entry, project, before)))
         if project is None:
@@ -111,8 +118,21 @@ class AgentExecutor:
         before: Before,
         worktree: Worktree | None = None,
     ) -> AgentResult:
-        """The agent's own work, with people and a watchdog around it."""
-        return await self._supervision.run(work, entry.agent, self._context(work, entry, project, before, worktree))
+        """The agent's own work, with people and a watchdog around it. What a provider stops is kept."""
+        account = entry.agent.info.account
+        if account:
+            await self._quota.check(account)
+        try:
+            context = self._context(work, entry, project, before, worktree)
+            result = await self._supervision.run(work, entry.agent, context)
+        except (QuotaReached, BudgetReached) as stop:
+            if isinstance(stop, QuotaReached):
+                await self._quota.stopped(account or entry.id, stop)
+            await self._parking.keep(work, stop, worktree)
+            raise
+        if account:
+            await self._quota.answered(account)
+        return result
 
     @asynccontextmanager
     async def _worktree(self, work: Work, project: ProjectView, before: Before) -> AsyncIterator[Worktree]:
@@ -122,6 +142,10 @@ class AgentExecutor:
         work.report.tell(EventKind.LOG, message=f"works on a tree of its own at {(before.start or base)[:12]}")
         try:
             yield worktree
+        except (QuotaReached, BudgetReached):
+            unused = await self._is_unused(worktree)  # what was done is committed and noted
+            await asyncio.shield(self._remove(worktree, delete_branch=unused))
+            raise
         except BaseException:
             # Also when cancelled: the tree must not be forgotten. Shielded, because the cancellation may come again.
             await asyncio.shield(self._leave(work, worktree))
@@ -183,6 +207,8 @@ class AgentExecutor:
             readable=(worktree.git_dir.parents[1],) if worktree else (),
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             feedback=before.text,
+            history=before.history,
+            go_on=before.go_on,
             limits=_limits(task),
         )  # fmt: skip
 

@@ -8,17 +8,27 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
-from orchestrator.core.errors import Cancelled, Conflict, NotFound, OrchestratorError, TimedOut, Unavailable
+from orchestrator.core.errors import (
+    Cancelled,
+    Conflict,
+    NotFound,
+    OrchestratorError,
+    QuotaReached,
+    TimedOut,
+    Unavailable,
+)
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.overlap import Footprint
 from orchestrator.core.states import Reason, TaskState, backoff_seconds, reason_for
 from orchestrator.jobqueue.queues import queue_for
+from orchestrator.models.quota import quota_of
 from orchestrator.models.transitions import Delivery, Lease, Transition
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.leases import Held, Leases
@@ -109,6 +119,10 @@ class Grounds(Protocol):
         ...
 
 
+AccountOf = Callable[[UUID], Awaitable[str | None]]
+"""The provider's account that the next attempt at a task would use."""
+
+
 class TaskRunner:
     """Runs attempts. ``executor_for`` finds who carries out work on a target id."""
 
@@ -122,7 +136,9 @@ class TaskRunner:
         inline_bytes: int,
         prove: Prove = no_proof,
         grounds: Grounds | None = None,
+        account_of: AccountOf | None = None,
     ) -> None:
+        self._account_of = account_of
         self._grounds = grounds
         self._writer = writer
         self._leases = leases
@@ -153,6 +169,7 @@ class TaskRunner:
             generation=generation,
             lease=Lease(self._leases.worker_id, self._leases.seconds),
             touches=touches,
+            account=await self._account_of(task_id) if self._account_of else None,
         )
         try:
             claimed = await self._writer.apply(step)
@@ -161,7 +178,7 @@ class TaskRunner:
             log.info("claim_refused", task_id=str(task_id), generation=generation, why=error.message)
             return None
         if claimed.state != TaskState.RUNNING:
-            # Its target is full, or another task works on the same code: it stands in line, and will be called.
+            # Its target is full, its account takes no more, or another task works on the same code: it stands in line.
             return None
         if self._grounds and touches:
             await self._grounds.tell(claimed.task["project_id"], task_id, touches)
@@ -203,6 +220,8 @@ class TaskRunner:
             return self._failure(work, Reason.TIMEOUT, limit, retry=False)
         if isinstance(error, TimeoutError):
             error = TimedOut(f"something the task waited for timed out: {error}")
+        if isinstance(error, QuotaReached) and "until" in error.details:
+            return self._parked(work, error)
         if isinstance(error, OrchestratorError):
             return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
         log.error("attempt_crashed", task_id=str(work.id), exc_info=error)
@@ -236,6 +255,19 @@ class TaskRunner:
             work.id, TaskState.QUEUED, (*work.report.take(), ended, again), work.generation, error=told,
             attempt_reason=Reason.LOST_WORKER, waiting_for="another worker", delivery=Delivery(_queue(task)),
             more_attempts=task["max_attempts"] + 1 - work.generation,
+        )  # fmt: skip
+
+    def _parked(self, work: Work, error: QuotaReached) -> Transition:
+        """Its account takes no more: the task is pending, routing says for what, and the attempt does not count."""
+        until = datetime.fromisoformat(error.details["until"])
+        account, told, reason = str(error.details["account"]), storable(error.as_dict()), Reason.QUOTA
+        waiting_for = quota_of(account, until)
+        ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": reason, "error": told})
+        waits = {"for": waiting_for, "account": account, "until": error.details["until"]}
+        return Transition(
+            work.id, TaskState.PENDING, (*work.report.take(), ended, NewEvent(EventKind.WAITING, waits)),
+            work.generation, error=told, attempt_reason=reason, waiting_for=waiting_for, account=account,
+            wakes_at=datetime.now(UTC), more_attempts=max(1, work.task["max_attempts"] + 1 - work.generation),
         )  # fmt: skip
 
     def _failure(self, work: Work, reason: Reason, error: dict[str, Any], *, retry: bool) -> Transition:

@@ -8,15 +8,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from orchestrator.agents.base import Agent, AgentContext, AgentResult, AgentTool, Choice, McpAccess, ToolAnswer
 from orchestrator.core.errors import ConsentDenied, ConsentNeeded
 from orchestrator.core.events import EventKind
 from orchestrator.eventlog.wake import Wake
-from orchestrator.models import EventRow
+from orchestrator.models import Attempt, EventRow
 from orchestrator.models.database import Database
 from orchestrator.services.agent_people import TaskPeople
 from orchestrator.services.agent_questions import AgentQuestions
@@ -53,7 +52,7 @@ class Supervision:
         tools = AskingTools(context.tools, people) if isinstance(context.tools, PooledTools) else context.tools
         supervised = replace(
             context, tell=watchdog.tell, people=people, tools=tools,
-            earlier_session=await self._earlier_session(work.id) if work.generation > 1 else "",
+            earlier_session=await self._earlier_session(work) if work.generation > 1 else "",
             limits=replace(context.limits, seconds=context.limits.seconds + _WAITED_SECONDS),
             lend_mcp=self._lender(work),
         )  # fmt: skip
@@ -67,12 +66,17 @@ class Supervision:
         seconds = float(task["timeout_seconds"]) + self.question_seconds
         return lambda: self.tokens.lent(task["user_id"], task["project_id"], work.id, seconds)
 
-    async def _earlier_session(self, task_id: UUID) -> str:
-        """The session that an earlier attempt told of."""
+    async def _earlier_session(self, work: Work) -> str:
+        """The session that an earlier attempt told of, where the one before this was this agent's."""
         table = EventRow.__table__
         session = table.c.data["session"].astext
-        told = (table.c.task_id == task_id) & (table.c.kind == EventKind.LOG) & session.is_not(None)
-        query = select(session).where(told).order_by(table.c.seq.desc()).limit(1)
+        told = (table.c.task_id == work.id) & (table.c.kind == EventKind.LOG) & session.is_not(None)
+        last = Attempt.__table__
+        mine = exists().where(
+            last.c.task_id == work.id, last.c.generation == work.generation - 1,
+            last.c.target_id == work.task["target_id"],
+        )  # fmt: skip
+        query = select(session).where(told, mine).order_by(table.c.seq.desc()).limit(1)
         async with self.database.transaction() as connection:
             return str((await connection.execute(query)).scalar() or "")
 

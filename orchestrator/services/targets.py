@@ -18,10 +18,11 @@ from orchestrator.core.capabilities import Capability, parse_capability
 from orchestrator.core.errors import CredentialsNeeded
 from orchestrator.core.fresh import Fresh
 from orchestrator.core.policy import Rule
-from orchestrator.core.routing import Health, RegistrySnapshot, Target, TargetType
+from orchestrator.core.routing import Health, Pause, RegistrySnapshot, Target, TargetType
 from orchestrator.mcp.capabilities import tools_for
 from orchestrator.models import TargetStats, User, UserSpace
 from orchestrator.models.database import Database
+from orchestrator.models.quota import quota_waits
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 from orchestrator.services.tool_policy import ToolPolicy
@@ -93,6 +94,8 @@ class TargetDirectory:
             spaces = await self._spaces(connection, user_id, stats)
             preference = await connection.execute(select(User.settings).where(User.id == user_id))
             settings = preference.scalar() or {}
+            closed = await quota_waits(connection)
+        agents = [_as_it_stands(agent, stats, closed) for agent in agents]
         servers = [await self._server(user_id, project_id, entry, stats) for entry in entries]
         targets = (*servers, *agents, *spaces, *SYSTEM_TARGETS)
         return RegistrySnapshot(targets, f"{time.time():.3f}", settings.get("preferred_target"))
@@ -157,6 +160,18 @@ class TargetDirectory:
         ]
 
 
+def _as_it_stands(
+    agent: Target, stats: Mapping[str, Mapping[str, Any]], closed: Mapping[str, Mapping[str, Any]]
+) -> Target:
+    """An agent with how much it runs, and until when its account takes no more."""
+    running = int(stats.get(agent.id, {}).get("running", 0))
+    wait = closed.get(agent.account) if agent.account else None
+    if wait is None:
+        return replace(agent, running=running)
+    until = f"{wait['until'].strftime('%Y-%m-%d %H:%M:%S')} UTC"
+    return replace(agent, running=running, pause=Pause(agent.account, wait["seconds"], until))
+
+
 def _by_rule(capability: str, rule: Rule | None) -> str:
     """The reason as a route tells it; the tool itself is not named to somebody who may not know it."""
     if rule is None:
@@ -178,7 +193,9 @@ _COUNT = text(
     """
     INSERT INTO target_stats (target_id, succeeded, failed, counted_at)
     SELECT target_id, count(*) FILTER (WHERE reason = 'ok'),
-        count(*) FILTER (WHERE reason NOT IN ('ok', 'cancelled_by_user', 'invalid_input', 'lost_worker')), now()
+        count(*) FILTER (WHERE reason NOT IN (
+            'ok', 'cancelled_by_user', 'invalid_input', 'lost_worker', 'quota', 'budget_exceeded')),
+        now()
     FROM attempts WHERE target_id IS NOT NULL AND ended_at > now() - interval '7 days'
     GROUP BY target_id
     ON CONFLICT (target_id) DO UPDATE SET succeeded = excluded.succeeded, failed = excluded.failed,

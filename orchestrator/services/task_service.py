@@ -5,20 +5,19 @@ outbox row are born in one transaction. Running tasks is ``run_task``'s work.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from orchestrator.core.batching import Batcher
 from orchestrator.core.caller import Caller
-from orchestrator.core.capabilities import Requirement
 from orchestrator.core.errors import Conflict, IllegalTransition, NotFound
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.ids import new_id
 from orchestrator.core.jsonsafe import check_storable
-from orchestrator.core.routing import Route, Task
+from orchestrator.core.routing import Route
 from orchestrator.core.states import TERMINAL, Reason, TaskState
-from orchestrator.core.task_types import TASK_TYPES, check_task
+from orchestrator.core.task_types import check_task
 from orchestrator.eventlog.wake import Wake
 from orchestrator.models import Role
 from orchestrator.models.database import Database
@@ -37,7 +36,19 @@ from orchestrator.services.blobs import BlobStore
 from orchestrator.services.placement import Placement, place
 from orchestrator.services.targets import TargetDirectory
 from orchestrator.services.task_router import TaskRouter
+from orchestrator.services.task_shapes import (
+    Row,
+    TaskRequest,
+    as_routed,
+    born,
+    handed_over,
+    is_heavy,
+    stored_as_routed,
+    title_of,
+)
 from orchestrator.services.task_writer import Along, TaskWriter
+
+__all__ = ["TaskLimits", "TaskRequest", "TaskService"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +58,8 @@ class TaskLimits:
     light_seconds: float = 300.0
     heavy_seconds: float = 3600.0
     attempts: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRequest:
-    """What a caller asks for."""
-
-    type: str
-    input: dict[str, Any] = field(default_factory=dict)
-    required_capabilities: Sequence[Requirement] = ()
-    project_id: UUID | None = None
-    title: str = ""
-    priority: int = 0
-    is_heavy: bool | None = None
-    preferred_target: str | None = None
-    consent: dict[str, bool] = field(default_factory=dict)
-    budget: dict[str, Any] = field(default_factory=dict)
-    acceptance: list[Any] = field(default_factory=list)
-    timeout_seconds: float | None = None
-    max_attempts: int | None = None
-    idempotency_key: str | None = None
-    parent_id: UUID | None = None
-
-
-Row = Mapping[str, Any]
+    quota_patience: float = 900.0
+    """How long a task waits for the quota of its target before it goes to another."""
 
 
 class TaskService:
@@ -108,7 +97,7 @@ class TaskService:
             check_storable(getattr(request, name), name)
         task = await self.prepare(caller, request)
         if await self._writer.create(task):
-            return _born(task)
+            return born(task)
         async with self._database.transaction() as connection:
             existing = await find_by_key(connection, caller.user_id, request.idempotency_key or "")
         if existing is None:
@@ -118,8 +107,8 @@ class TaskService:
     async def prepare(self, caller: Caller, request: TaskRequest) -> NewTask:
         """The routed task, ready to be stored; nothing is written."""
         route = await self.preview(caller, request)
-        placement = place(route, is_heavy=_heavy(request), priority=request.priority)
-        heavy = _heavy(request)
+        placement = place(route, is_heavy=is_heavy(request), priority=request.priority)
+        heavy = is_heavy(request)
         default = self._limits.heavy_seconds if heavy else self._limits.light_seconds
         created = NewEvent(EventKind.CREATED, {"type": request.type, "priority": request.priority, "is_heavy": heavy})
         return NewTask(
@@ -132,7 +121,7 @@ class TaskService:
             route=route.as_dict(),
             project_id=request.project_id,
             parent_id=request.parent_id,
-            title=request.title or _title(request),
+            title=request.title or title_of(request),
             input=request.input,
             required_capabilities=[need.as_dict() for need in request.required_capabilities],
             acceptance=request.acceptance,
@@ -149,6 +138,8 @@ class TaskService:
             target_id=placement.target[0] if placement.target else None,
             target_type=placement.target[1] if placement.target else None,
             delivery=placement.delivery,
+            quota_account=placement.account,
+            wakes_at=placement.wakes_at,
         )
 
     async def preview(self, caller: Caller, request: TaskRequest) -> Route:
@@ -156,7 +147,8 @@ class TaskService:
         if request.project_id is not None:
             await self._access.require(caller, request.project_id, Role.VIEWER)
         snapshot = await self._targets.snapshot(caller.user_id, request.project_id)
-        return TaskRouter(snapshot).route_task(_as_routed(request, caller.user_id))
+        task = as_routed(request, caller.user_id, patience=self._limits.quota_patience)
+        return TaskRouter(snapshot).route_task(task)
 
     async def get(self, caller: Caller, task_id: UUID) -> Row:
         """One visible task. Reads that come together are answered by one query."""
@@ -282,8 +274,8 @@ class TaskService:
         if placement.delivery:
             placement = replace(placement, delivery=replace(placement.delivery, admitted=True))
         in_line = placement.state == TaskState.PENDING and placement.target == (row["target_id"], row["target_type"])
-        if not in_line:
-            await self._move(row, route, placement)
+        if not in_line or placement.account != row["quota_account"] or placement.account:
+            await self._move(row, route, replace(placement, events=(*handed_over(row, route), *placement.events)))
 
     async def _again(
         self,
@@ -306,7 +298,8 @@ class TaskService:
 
     async def _placed(self, caller: Caller, row: Row, consent: Mapping[str, Any]) -> tuple[Route, Placement]:
         snapshot = await self._targets.snapshot(row["user_id"], row["project_id"])
-        route = TaskRouter(snapshot).route_task(_stored_as_routed(row, consent))
+        task = stored_as_routed(row, consent, patience=self._limits.quota_patience)
+        route = TaskRouter(snapshot).route_task(task)
         return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"])
 
     async def _move(
@@ -321,6 +314,8 @@ class TaskService:
             error=placement.error,
             delivery=placement.delivery,
             target=placement.target,
+            account=placement.account,
+            wakes_at=placement.wakes_at,
             route=route.as_dict(),
             expect=frozenset({TaskState(row["state"])}),
             **more,
@@ -342,59 +337,3 @@ class TaskService:
 def _require_state(row: Row, state: TaskState, otherwise: str) -> None:
     if row["state"] != state:
         raise IllegalTransition(f"the task is {row['state']} and {otherwise}", details={"state": row["state"]})
-
-
-def _heavy(request: TaskRequest) -> bool:
-    if request.is_heavy is not None:
-        return request.is_heavy
-    known = TASK_TYPES.get(request.type)
-    return known.heavy if known else False
-
-
-def _title(request: TaskRequest) -> str:
-    known = TASK_TYPES.get(request.type)
-    return known.title if known else request.type
-
-
-def _as_routed(request: TaskRequest, user_id: UUID) -> Task:
-    named = request.input.get("tool")
-    needs = tuple(request.required_capabilities)
-    if not needs and request.type == "tool_call" and isinstance(named, str):
-        needs = (Requirement(named.lower()),)
-    return Task(
-        type=request.type,
-        required_capabilities=needs,
-        is_heavy=_heavy(request),
-        priority=request.priority,
-        user_id=str(user_id),
-        project_id=str(request.project_id) if request.project_id else None,
-        preferred_target=request.preferred_target,
-        user_space_consent=bool(request.consent.get("user_space")),
-        fallback_consent=bool(request.consent.get("fallback", True)),
-    )
-
-
-def _stored_as_routed(row: Row, consent: Mapping[str, Any]) -> Task:
-    needs = [Requirement(raw["name"], raw.get("min_version", ""), raw.get("parameters", {})) for raw in
-             row["required_capabilities"]]  # fmt: skip
-    request = TaskRequest(
-        type=row["type"],
-        input=row["input"],
-        required_capabilities=needs,
-        project_id=row["project_id"],
-        priority=row["priority"],
-        is_heavy=row["is_heavy"],
-        preferred_target=row["preferred_target"],
-        consent=dict(consent),
-    )
-    return _as_routed(request, row["user_id"])
-
-
-def _born(task: NewTask) -> Row:
-    """The row as the database has it, without asking again."""
-    names = ("id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "title", "input",
-             "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
-             "max_attempts", "reason", "waiting_for", "error", "target_id", "target_type")  # fmt: skip
-    values = {name: getattr(task, name) for name in names}
-    blank = ("result", "result_pointer", "created_at", "updated_at", "started_at", "finished_at", "cancel_requested_at")
-    return values | dict.fromkeys(blank) | {"generation": 0, "last_seq": len(task.events), "route": task.route}

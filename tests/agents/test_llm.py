@@ -20,7 +20,7 @@ from orchestrator.core.errors import (
     NotConfigured,
     OrchestratorError,
     ProviderFailed,
-    RateLimited,
+    QuotaReached,
     ServerUnreachable,
     TimedOut,
 )
@@ -149,8 +149,8 @@ async def test_a_wrong_key_is_said_without_saying_the_key(model: FakeOpenAI) -> 
 @pytest.mark.parametrize(
     ("status", "code", "expected", "retry"),
     [
-        (429, "rate_limit_exceeded", RateLimited, True),
-        (429, "insufficient_quota", AgentFailed, False),
+        (429, "rate_limit_exceeded", QuotaReached, True),
+        (429, "insufficient_quota", QuotaReached, True),
         (500, "server_error", ProviderFailed, True),
         (503, "overloaded", ProviderFailed, True),
         (404, "model_not_found", AgentFailed, False),
@@ -168,7 +168,7 @@ async def test_what_the_provider_says_decides_whether_trying_again_helps(
 
 async def test_a_rate_limit_says_how_long_to_wait(model: FakeOpenAI) -> None:
     model.fail_next(429, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, {"Retry-After": "17"})
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(QuotaReached) as caught:
         await agent(model).run(context(prompt="Hi"))
     assert caught.value.details["retry_after"] == 17
 

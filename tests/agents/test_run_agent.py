@@ -210,8 +210,8 @@ async def test_a_rate_limit_of_the_provider_is_retried_later(
     said = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
     model.fail_next(429, said, {"retry-after-ms": "1"}, times=3)
     row = await run_task(await make_task(container, caller, "ask", None, prompt="Hi"))
-    assert row["state"] == "queued"
-    assert row["error"]["code"] == "rate_limited"
+    assert (row["state"], row["quota_account"] is not None) == ("pending", True)
+    assert row["error"]["code"] == "quota_reached"
 
 
 async def test_the_graph_analyst_answers_from_a_built_graph(

@@ -7,6 +7,7 @@ or the protocol becomes AgentFailed with its last words; cancelling asks the age
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -35,8 +36,9 @@ from orchestrator.agents.acp.terminals import Terminals
 from orchestrator.agents.acp.updates import Updates
 from orchestrator.agents.acp.wire import Wire, WireLimits
 from orchestrator.agents.base import AgentContext, AgentResult
-from orchestrator.core.errors import AgentFailed, NotConfigured, TimedOut
+from orchestrator.core.errors import AgentFailed, NotConfigured, OrchestratorError, QuotaReached, TimedOut
 from orchestrator.core.events import EventKind
+from orchestrator.core.quota import answer_says_stop, says_stop, wait_in_words
 from orchestrator.sandbox.environment import minimal_environment
 from orchestrator.sandbox.starter import Starter
 
@@ -123,13 +125,16 @@ class _Session:
         """The prompt and whatever people add meanwhile, turn by turn."""
         hello = await self._asked(self._hello(), _START_SECONDS)
         await self._asked(self._open(hello), _START_SECONDS)
-        answer = await self._prompt([prompt, self._context.notes])
+        resumed = bool(self._context.go_on) and self._id == self._context.earlier_session
+        answer = await self._prompt([self._context.go_on] if resumed else [prompt, self._context.notes])
         turns = 1
         while turns < _MOST_TURNS and (said := await self._said()):
             answer = await self._prompt(list(said))
             turns += 1
         self._updates.flush()
         text = self._updates.answer
+        if answer_says_stop(text):
+            raise self._stopped(text)
         data: dict[str, Any] = {
             "answer": text, "finish": answer.stop_reason, "session": self._id, "turns": turns,
             "tool_calls": self._updates.tool_calls, "usage": self._used(answer),
@@ -268,21 +273,30 @@ class _Session:
             if not asking.done():
                 asking.cancel()
 
-    async def _left(self) -> AgentFailed:
+    async def _left(self) -> OrchestratorError:
         """The conversation ended in the middle: because we had enough of it, or the program left."""
         if self._wire.fault is not None:
             return AgentFailed(f"{self._launch.name} {self._wire.fault}.")
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await self._process.exited()
-        return AgentFailed(f"{self._launch.name} {self._process.how_it_ended()}")
+        how = self._process.how_it_ended()
+        return self._stopped(how) if says_stop(how) else AgentFailed(f"{self._launch.name} {how}")
 
-    def _refused(self, error: RequestError) -> AgentFailed:
+    def _stopped(self, said: str) -> QuotaReached:
+        """The agent's account takes no more."""
+        seconds = wait_in_words(said, datetime.now(UTC))
+        details = {"retry_after": seconds} if seconds is not None else {}
+        return QuotaReached(f"{self._launch.name} is stopped by its provider: {said}", details=details)
+
+    def _refused(self, error: RequestError) -> OrchestratorError:
         said = str(error)[:500]
         if isinstance(error.data, dict) and (more := error.data.get("details") or error.data.get("message")):
             said = f"{said}: {str(more)[:500]}"
         for secret in self._launch.secrets.values():
             said = said.replace(secret, "***") if secret else said
+        if says_stop(said):
+            return self._stopped(said)
         hint = None
         if error.code == _AUTH_REQUIRED:
             hint = "log its program in on the service's machine, or pass its key on: see AGENT_SECRETS"

@@ -103,8 +103,7 @@ class ScriptedProgram:
 
     def _steps(self, prompt: list[Any]) -> list[Step]:
         text = prompt[0].text
-        if text.startswith("{"):
-            script = Script.model_validate(orjson.loads(text))
+        if (script := _script_in(text)) is not None:
             self._turns = [*script.turns]
             return list(script.steps)
         return self._turns.pop(0) if self._turns else [Step(do="say", text=f"You said: {text}")]
@@ -245,6 +244,14 @@ class ScriptedProgram:
 
     def _path(self, step: Step) -> str:
         return str(self._root / step.path)
+
+
+def _script_in(text: str) -> Script | None:
+    """The script a prompt is; one with words behind it is said, like any other."""
+    try:
+        return Script.model_validate(orjson.loads(text)) if text.startswith("{") else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _pour(parts: list[bytes], times: int) -> None:

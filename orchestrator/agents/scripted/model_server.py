@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,10 @@ class ScriptedModel(ScriptedServer):
         """Begin an answer and end the stream in the middle of it."""
         self._script.append({"role": "assistant", "content": text, "cut_off": True})
 
+    def refuse(self, status: int, body: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        """Answer with an error, when it is its turn."""
+        self._script.append({"refused": Failure(status, body or {}, headers)})
+
     def answer(self, request: Request) -> Reply:
         """Note that somebody asked, and answer."""
         self.arrived.set()
@@ -78,6 +82,8 @@ class ScriptedModel(ScriptedServer):
         if not self._script:
             raise Failure(400, {"error": {"message": "no answer is planned", "type": "invalid_request_error"}})
         message = self._script.popleft()
+        if "refused" in message:
+            raise message["refused"]
         return self._streamed(body, message) if body.get("stream") else self._plain(body, message)
 
     def _plain(self, body: dict[str, Any], message: dict[str, Any]) -> Reply:

@@ -28,6 +28,7 @@ const KINDS: Record<string, Words> = {
   "merge.ended": ["Merge", (data) => joined(text(data.state), text(data.message))],
   "task.overlap": ["Overlap", (data) => text(data.message)],
   "task.collision": ["Collision", (data) => text(data.message)],
+  "task.handed_over": ["Handed over", (data) => joined(text(data.to), text(data.why))],
   "attempt.ended": ["Attempt ended", (data) => reason(data)],
   "task.retry": ["Will try again", (data) => reason(data)],
   "task.waiting": ["Waiting", (data) => text(data.waiting_for ?? data.for)],
@@ -47,6 +48,7 @@ const TONES: Record<string, string> = {
   "task.retry": "warn",
   "task.waiting": "warn",
   "task.overlap": "warn",
+  "task.handed_over": "warn",
   "task.collision": "warn",
   "task.cancel_requested": "warn",
 };
