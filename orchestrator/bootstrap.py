@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
 
-from orchestrator.bootstrap_agents import agent_catalogue, supervision, tool_embeddings
+from orchestrator.bootstrap_agents import agent_catalogue, family_limits, supervision, tool_embeddings
 from orchestrator.config import Settings
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.eventlog.wake import Wake
@@ -43,9 +43,11 @@ from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.call_audit import CallAudit
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.call_log import CallLog
+from orchestrator.services.claims import Claims
 from orchestrator.services.client_documents import ClientDocuments
 from orchestrator.services.collisions import Collisions
 from orchestrator.services.event_stream import EventStream
+from orchestrator.services.families import Families
 from orchestrator.services.feedback import Feedback
 from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.footprints import Footprints
@@ -64,6 +66,7 @@ from orchestrator.services.mcp_endpoints import McpEndpoints
 from orchestrator.services.mcp_offers import McpOffers
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.merge_queue import MergeQueue
+from orchestrator.services.notes import Notes
 from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_clients import OAuthClients
 from orchestrator.services.oauth_providers import GitHub, HuggingFace
@@ -80,6 +83,7 @@ from orchestrator.services.quota import Quota
 from orchestrator.services.reaper import Reaper
 from orchestrator.services.relay import Relay
 from orchestrator.services.reviews import Reviews
+from orchestrator.services.room import Room
 from orchestrator.services.run_agent import AgentExecutor
 from orchestrator.services.run_merge import MergeExecutor
 from orchestrator.services.run_tool import RegistryServers, ToolExecutor
@@ -88,6 +92,7 @@ from orchestrator.services.sessions import Sessions
 from orchestrator.services.slots import FreedSlots
 from orchestrator.services.space_servers import SpaceServers
 from orchestrator.services.space_service import SpaceService
+from orchestrator.services.stopping import Stopper
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
 from orchestrator.services.targets import TargetDirectory
@@ -179,6 +184,10 @@ class Container:
     reaper: Reaper
     slots: FreedSlots
     overlaps: Overlaps
+    families: Families
+    notes: Notes
+    claims: Claims
+    room: Room
     collisions: Collisions
     pending: Pending
     probes: Probes
@@ -205,7 +214,7 @@ class Container:
             self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
             AgentFaces(self.endpoints, self.catalogue), self.questions,
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
-            Feedback(self.database), Parking(self.database), self.quota,
+            Feedback(self.database), Parking(self.database), self.quota, self.room,
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -227,6 +236,7 @@ class Container:
         await self.writer.settle()
         await self.slots.settle()
         await self.overlaps.settle()
+        await self.families.settle()
         await self.writer.settle()
         self.passwords.close()
         for close in reversed(self.closers):
@@ -272,7 +282,9 @@ def build_container(settings: Settings) -> Container:
     targets = TargetDirectory(database, registry, policy, agents.targets)
     blobs = BlobStore(settings.data_dir / "blobs")
     slots = FreedSlots(database, writer)
-    tasks = TaskService(database, writer, targets, access, wake, blobs, _task_limits(settings))
+    stopper = Stopper(writer, wake)
+    families = Families(database, writer, stopper, family_limits(settings))
+    tasks = TaskService(database, writer, targets, access, families, stopper, blobs, _task_limits(settings))
     stored = StoredTokens(database, session_days=settings.refresh_token_days)
     tokens = _tokens(settings, stored)
     passwords = Passwords()
@@ -299,6 +311,11 @@ def build_container(settings: Settings) -> Container:
         database, writer, tasks, access, views, github_url=settings.github_url,
         github_token=lambda user_id: oauth.find_token(user_id, "github"),
     )  # fmt: skip
+    footprints = Footprints(database, agents, views, queries, limits)
+    overlaps = Overlaps(database, writer, footprints)
+    notes = Notes(database, access, most=settings.project_notes)
+    claims = Claims(database, access, footprints, overlaps.left)
+    events = EventStream(database, wake)
     container = Container(
         settings=settings,
         database=database,
@@ -347,7 +364,7 @@ def build_container(settings: Settings) -> Container:
         huggingface=huggingface,
         spaces=SpaceService(database, pool, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),
         space_servers=SpaceServers(registry, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),
-        events=EventStream(database, wake),
+        events=events,
         projects=ProjectService(database, access, tasks, writer, mirrors, worktrees, views, queries, settings.roots),
         graphs=graphs,
         work_graphs=WorkGraphs(database, mirrors, views, queries),
@@ -369,7 +386,11 @@ def build_container(settings: Settings) -> Container:
         documents=McpDocuments(registry),
         reaper=Reaper(database, writer),
         slots=slots,
-        overlaps=Overlaps(database, writer, Footprints(database, agents, views, queries, limits)),
+        overlaps=overlaps,
+        families=families,
+        notes=notes,
+        claims=claims,
+        room=Room(tasks, agents, families, claims, notes, events),
         collisions=Collisions(database, mirrors, worktrees, writer),
         pending=Pending(database, tasks, targets, slots),
         probes=Probes(registry, pool),

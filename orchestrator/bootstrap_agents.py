@@ -3,6 +3,7 @@
 from orchestrator.agents.catalogue import Catalogue
 from orchestrator.agents.llm_config import Endpoint
 from orchestrator.config import Settings
+from orchestrator.core.families import FamilyLimits
 from orchestrator.eventlog.wake import Wake
 from orchestrator.models.database import Database
 from orchestrator.sandbox.starter import Starter
@@ -27,6 +28,11 @@ def tool_embeddings(settings: Settings) -> Embeddings | None:
         return None
     key = settings.embeddings_api_key.get_secret_value()
     return Embeddings(settings.embeddings_url, settings.embeddings_model, key)
+
+
+def family_limits(settings: Settings) -> FamilyLimits:
+    """How deep and how many parts of tasks may be."""
+    return FamilyLimits(settings.subtask_depth, settings.subtask_fanout, settings.subtask_total)
 
 
 def supervision(

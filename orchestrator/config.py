@@ -95,6 +95,16 @@ class Settings(BaseSettings):
         description="A task waits so long for the quota of the agent it began with or prefers; where that "
         "takes longer it is handed over to the next fit agent.",
     )
+    subtask_depth: int = Field(
+        3, ge=0, le=4, description="How many tasks deep agents may make parts of their task. 0: none."
+    )
+    subtask_fanout: int = Field(16, ge=1, le=1000, description="Most open parts that one task may have at a time.")
+    subtask_total: int = Field(
+        100, ge=1, le=1000, description="Most parts that a person's task may come to have, counted over all depths."
+    )
+    project_notes: int = Field(
+        500, ge=1, le=10_000, description="Notes a project keeps; the oldest that nobody has to do any more go first."
+    )
 
     embeddings_url: str = Field(
         "",

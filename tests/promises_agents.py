@@ -6,6 +6,8 @@ _ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::te
 _QUOTA = "agents/test_quota.py::test_"
 _OVERLAPS = "agents/test_overlaps.py::test_"
 
+_PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
+
 AGENTS_THAT_CHANGE_CODE = (
     _promise(
         "agents.acp", _SOURCE + " 1", "A coding agent is a program that speaks ACP; it is followed as it works.",
@@ -50,6 +52,37 @@ AGENTS_THAT_CHANGE_CODE = (
         _OVERLAPS + "a_line_moves_one_by_one_and_a_task_that_leaves_it_holds_up_nobody",
         _OVERLAPS + "the_monitor_calls_who_waits_for_a_task_that_is_no_more",
         _OVERLAPS + "a_part_of_a_running_task_and_one_that_may_overlap_do_not_wait_and_both_are_told",
+    ),
+    _promise(
+        "agents.parts", _SOURCE + " 9", "Agents hand parts of their task to others, within limits that are named.",
+        _PARTS + "a_worker_with_one_place_carries_a_task_that_waits_for_its_parts_and_they_for_theirs",
+        _PARTS + "an_agent_is_asked_and_its_answer_comes_back",
+        _PARTS + "depth_and_numbers_of_parts_are_limited_and_the_limit_is_named",
+        _PARTS + "nobody_waits_in_a_circle",
+        _PARTS + "parts_share_the_budget_of_their_task",
+        _PARTS + "stopping_a_task_stops_every_part_below_it",
+        _PARTS + "a_failed_task_takes_its_open_parts_along_also_when_nobody_told",
+        _OVERLAPS + "sisters_on_the_same_code_run_one_behind_the_other_while_their_task_waits",
+    ),
+    _promise(
+        "agents.parts.scope", _SOURCE + " 9", "An agent sees and touches its own task's parts and project only.",
+        _PARTS + "an_agent_sees_and_stops_its_own_parts_and_nothing_else",
+        _PARTS + "what_people_decide_is_not_put_into_a_part_by_an_agent",
+        _PARTS + "the_same_key_makes_the_same_part_and_never_meets_a_persons_keys",
+        _TOGETHER + "a_program_works_with_the_same_tools_by_the_token_of_its_task",
+    ),
+    _promise(
+        "agents.notes", _SOURCE + " 9", "A project has notes and a list of things to do that agents and people share.",
+        _TOGETHER + "notes_have_authors_and_the_oldest_that_are_done_with_go_first",
+        _TOGETHER + "one_agent_takes_a_thing_to_do_and_another_is_told_who_is_at_it",
+        _TOGETHER + "notes_are_for_members_and_bounded",
+        _TOGETHER + "an_agent_uses_notes_and_claims_as_tools_and_their_record_names_it",
+    ),
+    _promise(
+        "agents.claims", _SOURCE + " 9", "An agent claims code; others are told who holds it, or wait for it.",
+        _TOGETHER + "claimed_code_is_refused_to_others_with_who_holds_it_until_the_attempt_ends",
+        _TOGETHER + "a_part_may_claim_what_its_task_holds_and_others_wait_for_claimed_code",
+        _TOGETHER + "code_is_claimed_by_agents_at_work_only",
     ),
     _promise(
         "agents.collisions", _SOURCE + " 3", "Changes that do not fit together are told to both tasks while they run.",

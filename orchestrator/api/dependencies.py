@@ -13,7 +13,7 @@ from fastapi.security.base import SecurityBase
 from orchestrator.api import session_cookie
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
-from orchestrator.core.errors import NotAuthenticated
+from orchestrator.core.errors import Forbidden, NotAuthenticated
 
 
 def get_container(request: Request) -> Container:
@@ -36,6 +36,8 @@ class Authenticated(SecurityBase):
         """The caller, with every scope asked for and within the limit of requests."""
         container = get_container(request)
         caller = await caller_of(request, container)
+        if caller.task_id is not None:
+            raise Forbidden("this token is lent to an agent, for the MCP endpoint only")
         for scope in self._scopes:
             caller.require(scope)
         container.request_limit.take(caller.user_id)

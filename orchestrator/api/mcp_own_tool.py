@@ -41,6 +41,8 @@ class OwnTool:
     read_only: bool = True
     destructive: bool = False
     idempotent: bool = False
+    for_agents: bool = False
+    """Listed to agents at work on a task only, since it makes sense only for them."""
 
     @cached_property
     def info(self) -> ToolInfo:

@@ -4,7 +4,6 @@ Used by the MCP door, which knows the protocol; here are only names, shapes and 
 shapes are those of the REST doors, so that both say the same.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -17,16 +16,14 @@ from orchestrator.api.mcp_search import CALL_TOOL, SEARCH_TOOLS
 from orchestrator.api.projects import ProjectOut, ProjectPage
 from orchestrator.api.task_models import RouteOut, TaskAccepted, TaskIn, TaskOut
 from orchestrator.core.caller import Caller, Scope
-from orchestrator.core.events import EventKind
 from orchestrator.core.routing import Health
-from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.mcp.builtin import Arguments
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.services.mcp_endpoint import Endpoint
+from orchestrator.services.room import SHARED_TOOLS, RoomTool
+from orchestrator.services.room_shapes import Seconds
 from orchestrator.services.server_entry import ServerEntry, builtin_id
 
-_MOST_WAIT_SECONDS = 60.0
-_RESTING = TERMINAL | {TaskState.AWAITING_CONSENT, TaskState.AWAITING_INPUT}
 _GRAPH_TYPES = "application/sparql-results+json, text/turtle;q=0.9"
 
 
@@ -47,9 +44,7 @@ class TaskNamed(Arguments):
 class WaitFor(TaskNamed):
     """Which task, and for how long."""
 
-    seconds: float = Field(
-        30.0, ge=0, le=_MOST_WAIT_SECONDS, description="Wait at most this long; ask again for longer tasks."
-    )
+    seconds: Seconds = 30.0
 
 
 class QueryGraph(Arguments):
@@ -102,28 +97,8 @@ async def _get_task(call: Call, given: TaskNamed) -> TaskOut:
 
 
 async def _wait_task(call: Call, given: WaitFor) -> TaskOut:
-    """Follow the task's events and tell them on, until it ends, asks something, or the time is over."""
-    row = await call.container.tasks.get(call.caller, given.task_id)
-    if row["state"] not in _RESTING:
-        try:
-            async with asyncio.timeout(given.seconds) as clock:
-                await _follow(call, given.task_id, row["last_seq"])
-        except TimeoutError:
-            # The end of the wait is no error: the answer says where the task stands.
-            if not clock.expired():
-                raise
-        row = await call.container.tasks.get(call.caller, given.task_id)
-    return TaskOut.of(row)
-
-
-async def _follow(call: Call, task_id: UUID, after: int) -> None:
-    async for event in call.container.events.follow(task_id, after):
-        if call.progress is not None:
-            await call.progress(float(event.seq), None, str(event.kind))
-        if event.kind == EventKind.WAITING:
-            row = await call.container.tasks.get(call.caller, task_id)
-            if row["state"] in _RESTING:
-                return
+    """Its events are told on, until it ends, asks something, or the time is over."""
+    return TaskOut.of(await call.container.room.wait(call.caller, given.task_id, given.seconds, call.progress))
 
 
 async def _cancel_task(call: Call, given: TaskNamed) -> TaskOut:
@@ -187,7 +162,19 @@ _TOOLS = (
     ),
 )  # fmt: skip
 
-OWN_TOOLS: Mapping[str, OwnTool] = {tool.name: tool for tool in (*_TOOLS, SEARCH_TOOLS)}
+
+def _of_room(tool: RoomTool) -> OwnTool:
+    """A tool by which agents work together, as this endpoint offers it."""
+    return OwnTool(
+        tool.name, tool.title, tool.description, tool.scope, tool.arguments, tool.answer,
+        lambda call, given: tool.run(call.container.room, call.caller, given, call.progress), tool.read_only,
+        for_agents=tool.for_agents,
+    )  # fmt: skip
+
+
+OWN_TOOLS: Mapping[str, OwnTool] = {
+    tool.name: tool for tool in (*_TOOLS, *(_of_room(tool) for tool in SHARED_TOOLS), SEARCH_TOOLS)
+}
 """By name; none of them holds the separator of prefixed names."""
 OWN_SERVER = ServerEntry(
     id=builtin_id("orchestrator"), name="orchestrator", transport="builtin", health=Health.HEALTHY,
@@ -205,5 +192,7 @@ def own_tools(endpoint: Endpoint) -> Mapping[str, OwnTool]:
 
 def own_listed(endpoint: Endpoint, caller: Caller) -> list[ToolInfo]:
     """What a list says of them to a caller."""
-    listed = [tool.info for tool in own_tools(endpoint).values() if tool.scope in caller.scopes]
+    at_work = caller.task_id is not None
+    tools = (tool for tool in own_tools(endpoint).values() if at_work or not tool.for_agents)
+    listed = [tool.info for tool in tools if tool.scope in caller.scopes]
     return [*listed, CALL_TOOL] if endpoint.search and Scope.MCPS_EXECUTE in caller.scopes else listed

@@ -43,6 +43,7 @@ from orchestrator.api import (
     task_proof,
     task_reviews,
     tasks,
+    together,
     tokens,
     user,
 )
@@ -64,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     stream.router,
     task_proof.router,
     task_reviews.router,
+    together.router,
     kg.router,
     kg_questions.router,
     kg_traces.router,

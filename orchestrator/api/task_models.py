@@ -136,6 +136,7 @@ class TaskOut(BaseModel):
     reason: Reason | None = Field(description="Why it ended; set in every terminal state.")
     waiting_for: str | None = Field(description="What it waits for, when it waits.")
     project_id: UUID | None = Field(description="Its project.")
+    parent_id: UUID | None = Field(description="The task it is a part of, when an agent made it.")
     user_id: UUID = Field(description="Who asked for it.")
     input: dict[str, Any] = Field(description="Its input.")
     required_capabilities: list[Any] = Field(description="What the target must be able to do.")
@@ -172,7 +173,7 @@ class TaskOut(BaseModel):
 
 
 _SAME = (
-    "type", "title", "waiting_for", "project_id", "user_id", "input", "required_capabilities",
+    "type", "title", "waiting_for", "project_id", "parent_id", "user_id", "input", "required_capabilities",
     "priority", "is_heavy", "target_id", "target_type", "max_attempts", "timeout_seconds", "result", "result_pointer",
     "error", "created_at", "started_at", "finished_at", "quota_account", "wakes_at",
 )  # fmt: skip

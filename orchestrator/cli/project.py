@@ -1,4 +1,4 @@
-"""``project``: list, create, show, delete, sync. Client commands over HTTP; nothing is done here itself."""
+"""``project``: list, create, show, delete, sync; ``together`` has notes and claims. Client commands over HTTP."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from orchestrator.cli.client_events import follow_quietly
 from orchestrator.cli.client_find import Limit, Offset, project_id
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_screen import Json, short, show_one, show_page, when
+from orchestrator.cli.together import claims, note, notes
 from orchestrator.core.errors import InvalidInput
 
 app = typer.Typer(help="Projects: list, create, show, delete, sync.", no_args_is_help=True, add_completion=False)
@@ -101,6 +102,10 @@ def sync(project: Named, wait: Wait = False, as_json: Json = False) -> None:
         return accepted
 
     show_one(run(work), as_json=as_json)
+
+
+for _more in (notes, note, claims):
+    app.command()(_more)
 
 
 async def _until_there(api: Api, task_id: str) -> None:

@@ -17,6 +17,7 @@ from orchestrator.cli.client_route import route_view
 from orchestrator.cli.client_screen import Json, console, print_json, show_one, show_page, when
 from orchestrator.cli.task_proof import Accept, acceptance, attempts, diff, proof, show_proofs
 from orchestrator.cli.task_review import merge, review, undo
+from orchestrator.cli.together import parts
 from orchestrator.core.states import TaskState
 
 app = typer.Typer(
@@ -155,7 +156,7 @@ def retry(task: Id, as_json: Json = False) -> None:
     show_one(run(lambda api: api.post(f"/tasks/{task}/retry")), as_json=as_json)
 
 
-for _more in (proof, attempts, diff, review, merge, undo):
+for _more in (proof, attempts, diff, review, merge, undo, parts):
     app.command()(_more)
 
 

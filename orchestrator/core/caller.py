@@ -31,9 +31,10 @@ ALL_SCOPES = frozenset(Scope)
 class Caller:
     """An authenticated user. ``project_id`` narrows a token to one project.
 
-    ``via`` is access_token, session (the console's cookie), api_token or application (a connected program, at the MCP
-    endpoint ``resource`` only). ``session_id`` is the log-in behind all but an API token, which is what logging out or
-    disconnecting ends; ``token_id`` is the API token.
+    ``via`` is access_token, session (the console's cookie), api_token, application (a connected program, at the MCP
+    endpoint ``resource`` only) or agent. ``session_id`` is the log-in behind all but an API token: logging out or
+    disconnecting ends it. ``token_id`` is the API token. ``task_id``: an agent at work on that task, which sees and
+    makes parts of it and nothing else.
     """
 
     user_id: UUID
@@ -44,6 +45,7 @@ class Caller:
     session_id: UUID | None = None
     resource: str | None = None
     token_id: UUID | None = None
+    task_id: UUID | None = None
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden unless the token carries the scope."""
@@ -54,6 +56,11 @@ class Caller:
         """Raise Forbidden for a token or a program: what guards the account itself wants a person who logged in."""
         if self.session_id is None or self.via == "application":
             raise Forbidden("this needs a log-in; a personal API token is not enough")
+
+    def require_person(self) -> None:
+        """Raise Forbidden for an agent at work: what people decide about tasks is theirs."""
+        if self.task_id is not None:
+            raise Forbidden("this is for people to do, not for an agent at work on a task")
 
     def require_project(self, project_id: UUID | None) -> None:
         """Raise Forbidden when the token is narrowed to another project."""

@@ -78,6 +78,7 @@ register(
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
     LoopJob("merges", lambda c: c.settings.reap_seconds, lambda c: c.merges.sweep(), 30, "go on with merge queues"),
     LoopJob("overlaps", lambda c: c.settings.reap_seconds, lambda c: c.overlaps.sweep(), 30, "call tasks in line"),
+    LoopJob("parts", lambda c: c.settings.reap_seconds, lambda c: c.families.sweep(), 30, "stop parts of ended tasks"),
     LoopJob("collisions", lambda _: 2.0, lambda c: c.collisions.sweep(), 60, "compare what agents are changing"),
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
     LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),

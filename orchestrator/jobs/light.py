@@ -5,13 +5,14 @@ stops taking, gives running calls a grace, then cancels and gives their tasks ba
 """
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.errors import Unavailable
-from orchestrator.jobqueue.queues import AGENT_QUEUES, LIGHT_QUEUES
+from orchestrator.jobqueue.queues import AGENT_LANES, LIGHT_QUEUES
 from orchestrator.jobqueue.receiver import JobReceiver
 from orchestrator.jobs.runner import make_runner, work_until
 from orchestrator.services.run_task import TaskRunner
@@ -23,12 +24,12 @@ _AT_ONCE = 100
 
 
 class LoopWorker:
-    """Takes deliveries from some queues and runs them concurrently."""
+    """Takes deliveries from some lanes of queues and runs them concurrently, so many of each lane at once."""
 
-    def __init__(self, container: Container, kind: str, queues: tuple[str, ...], at_once: int) -> None:
+    def __init__(self, container: Container, kind: str, lanes: Sequence[tuple[str, ...]], at_once: int) -> None:
         self._runner: TaskRunner
         self._runner, self._leases = make_runner(container, kind)
-        self._receiver = JobReceiver(container.settings.redis_url, queues)
+        self._receivers = [JobReceiver(container.settings.redis_url, queues) for queues in lanes]
         self._concurrency = at_once
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -45,27 +46,32 @@ class LoopWorker:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self._receiver.close()
+        for receiver in self._receivers:
+            await receiver.close()
 
     async def _take(self) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            for receiver in self._receivers:
+                lanes.create_task(self._take_from(receiver))
+
+    async def _take_from(self, receiver: JobReceiver) -> None:
+        running: set[asyncio.Task[None]] = set()
         while True:
-            free = self._concurrency - len(self._running)
+            free = self._concurrency - len(running)
             if free <= 0:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 continue
             try:
-                deliveries = await self._receiver.receive(min(free, _AT_ONCE))
+                deliveries = await receiver.receive(min(free, _AT_ONCE))
             except Unavailable as error:
                 log.warning("queue_unavailable", error=error.message)
                 await asyncio.sleep(0.5)
                 continue
             for task_id, generation in deliveries:
-                self._start(task_id, generation)
-
-    def _start(self, task_id: UUID, generation: int) -> None:
-        work = asyncio.create_task(self._run_one(task_id, generation))
-        self._running.add(work)
-        work.add_done_callback(self._running.discard)
+                work = asyncio.create_task(self._run_one(task_id, generation))
+                for among in (running, self._running):
+                    among.add(work)
+                    work.add_done_callback(among.discard)
 
     async def _run_one(self, task_id: UUID, generation: int) -> None:
         try:
@@ -83,11 +89,11 @@ class LightWorker(LoopWorker):
     """Carries tool calls over pooled sessions."""
 
     def __init__(self, container: Container) -> None:
-        super().__init__(container, "light", LIGHT_QUEUES, container.settings.light_concurrency)
+        super().__init__(container, "light", (LIGHT_QUEUES,), container.settings.light_concurrency)
 
 
 class AgentWorker(LoopWorker):
-    """Carries agents, whose programs are processes of their own."""
+    """Carries agents, whose programs are processes of their own; so many at once at every depth of tasks and parts."""
 
     def __init__(self, container: Container) -> None:
-        super().__init__(container, "agents", AGENT_QUEUES, container.settings.agent_concurrency)
+        super().__init__(container, "agents", AGENT_LANES, container.settings.agent_concurrency)

@@ -21,6 +21,7 @@ from orchestrator.models.registry import (
 )
 from orchestrator.models.reviews import MergeRow, ReviewRow
 from orchestrator.models.tasks import Attempt, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
+from orchestrator.models.together import Claim, NoteState, ProjectNote
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Base",
     "CallRecord",
     "ChangeRow",
+    "Claim",
     "CustomAgent",
     "Database",
     "EventRow",
@@ -46,6 +48,7 @@ __all__ = [
     "McpToolPin",
     "Membership",
     "MergeRow",
+    "NoteState",
     "OAuthClient",
     "OAuthCode",
     "OAuthConsent",
@@ -53,6 +56,7 @@ __all__ = [
     "OutboxRow",
     "ParkedWork",
     "Project",
+    "ProjectNote",
     "ProofRow",
     "QuotaWait",
     "RefreshToken",

@@ -69,7 +69,10 @@ class RefreshToken(Identified, Base):
 
 
 class ApiToken(Identified, Base):
-    """A personal access token for API, CLI and MCP clients. ``project_id`` narrows it to one project."""
+    """A personal access token for API, CLI and MCP clients. ``project_id`` narrows it to one project.
+
+    ``task_id``: it is lent to the agent of this task, for the MCP endpoint only.
+    """
 
     __tablename__ = "api_tokens"
 
@@ -79,6 +82,7 @@ class ApiToken(Identified, Base):
     token_hash: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    task_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]

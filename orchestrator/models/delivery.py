@@ -103,7 +103,7 @@ _RENEW = text(
 
 _EXPIRED = text(
     """
-    SELECT id, generation, max_attempts, cancel_requested_at, worker_id, is_heavy, priority, target_id
+    SELECT id, generation, max_attempts, cancel_requested_at, worker_id, is_heavy, priority, target_id, depth
     FROM tasks
     WHERE state = 'running' AND lease_expires_at < clock_timestamp() ORDER BY lease_expires_at LIMIT :limit
     """

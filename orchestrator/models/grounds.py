@@ -2,8 +2,8 @@
 
 Used by ``models.transitions`` for every claim that comes with a footprint, and by the service that calls those in line.
 A lock per project makes looking and starting one. A task waits for running ones and for those in line before it, by
-priority and age; running ones wait for nobody, so no circle can come about. A part of a running task waits for nobody
-either, because that task waits for it.
+priority and age; running ones wait for nobody, so no circle can come about. A part of a running task waits for its
+sisters only, because that task, and whoever waits for it, waits for the part. Claimed code is touched code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.overlap import Footprint, in_words
+from orchestrator.models.claims import claimed, standing_claims
 
 Row = Mapping[str, Any]
 
@@ -40,19 +41,41 @@ async def take_grounds(
     if not asking:
         return {}
     projects = sorted({str(rows[task]["project_id"]) for task in asking})
-    await connection.execute(_LOCK_PROJECTS, {"projects": projects})
+    await lock_grounds(connection, projects)
     await _note(connection, asking, rows)
-    found = await connection.execute(_HOLDERS, {"projects": projects, "asking": list(asking)})
-    holders = [dict(row) for row in found.mappings()]
+    holders = await _holders(connection, projects, list(asking))
     parts = set((await connection.execute(_PARTS, {"asking": list(asking)})).scalars())
     waits: dict[UUID, Behind] = {}
     for task in sorted(asking, key=lambda one: _rank(rows[one])):
         row, footprint = rows[task], asking[task]
-        behind = _before(row, footprint, holders)
-        if behind is not None and task not in parts and not row["consent"].get("overlap"):
+        among = [one for one in holders if one["parent_id"] == row["parent_id"]] if task in parts else holders
+        behind = _before(row, footprint, among)
+        if behind is not None and not row["consent"].get("overlap"):
             waits[task] = behind
         holders.append({**row, "touches": footprint.as_dict(), "runs": task not in waits})
     return waits
+
+
+async def lock_grounds(connection: AsyncConnection, projects: Sequence[str]) -> None:
+    """Nobody else looks at, starts on or claims code of these projects until the transaction ends."""
+    await connection.execute(_LOCK_PROJECTS, {"projects": sorted(projects)})
+
+
+async def _holders(connection: AsyncConnection, projects: Sequence[str], asking: Sequence[UUID]) -> list[Row]:
+    """Who runs or stands in line, with what each is expected to touch or has claimed."""
+    found = await connection.execute(_HOLDERS, {"projects": list(projects), "asking": list(asking)})
+    holders = {row["id"]: dict(row) for row in found.mappings()}
+    standing = await standing_claims(connection, projects)
+    by_task = claimed(standing)
+    for one in standing:
+        if one["task_id"] in asking:
+            continue
+        holder = holders.setdefault(one["task_id"], {**one, "id": one["task_id"], "touches": _NOTHING, "runs": True})
+        expected = Footprint.from_dict(holder["touches"])
+        mine = by_task[one["task_id"]]
+        both = Footprint({**expected.symbols, **mine.symbols}, expected.paths | mine.paths)
+        holder["touches"] = both.as_dict()
+    return list(holders.values())
 
 
 async def footprints_of(connection: AsyncConnection, project_id: UUID) -> list[Row]:
@@ -98,6 +121,8 @@ async def _note(connection: AsyncConnection, asking: Mapping[UUID, Footprint], r
     await connection.execute(_NOTE, {"batch": orjson.dumps(records, default=str).decode()})
 
 
+_NOTHING: dict[str, Any] = {"symbols": {}, "paths": []}
+
 _LOCK_PROJECTS = text(
     "SELECT pg_advisory_xact_lock(hashtextextended('ground:' || x, 0)) FROM unnest(CAST(:projects AS text[])) AS x"
 )
@@ -113,7 +138,7 @@ _NOTE = text(
 
 _HOLDERS = text(
     """
-    SELECT t.id, t.project_id, t.priority, t.created_at, f.touches, t.state = 'running' AS runs
+    SELECT t.id, t.project_id, t.priority, t.created_at, t.parent_id, f.touches, t.state = 'running' AS runs
     FROM footprints f JOIN tasks t ON t.id = f.task_id
     WHERE f.project_id = ANY(CAST(:projects AS uuid[])) AND t.id <> ALL(:asking)
         AND (t.state = 'running' OR (t.waits_for_task IS NOT NULL AND t.state IN ('pending', 'queued')))

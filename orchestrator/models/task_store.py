@@ -33,6 +33,9 @@ class NewTask:
     route: dict[str, Any]
     project_id: UUID | None = None
     parent_id: UUID | None = None
+    depth: int = 0
+    part: str | None = None
+    start_commit: str | None = None
     title: str = ""
     input: dict[str, Any] = field(default_factory=dict)
     required_capabilities: list[Any] = field(default_factory=list)
@@ -55,7 +58,8 @@ class NewTask:
 
 
 _SCALARS = (
-    "id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "title", "input",
+    "id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "depth",
+    "part", "start_commit", "title", "input",
     "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
     "max_attempts", "idempotency_key", "reason", "waiting_for", "error", "target_id", "target_type", "events", "route",
     "quota_account", "wakes_at",
@@ -169,21 +173,23 @@ _INSERT = text(
     WITH x AS (
         SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS x(
             id uuid, user_id uuid, type text, state text, timeout_seconds float8, project_id uuid, parent_id uuid,
-            title text, input jsonb, required_capabilities jsonb, acceptance jsonb, budget jsonb, consent jsonb,
-            preferred_target text, priority int, is_heavy boolean, max_attempts int, idempotency_key text, reason text,
-            waiting_for text, error jsonb, target_id text, target_type text, events jsonb, route jsonb, queue text,
-            delay float8, quota_account text, wakes_at timestamptz)
+            depth int, part text, start_commit text, title text, input jsonb, required_capabilities jsonb,
+            acceptance jsonb, budget jsonb, consent jsonb, preferred_target text, priority int, is_heavy boolean,
+            max_attempts int, idempotency_key text, reason text, waiting_for text, error jsonb, target_id text,
+            target_type text, events jsonb, route jsonb, queue text, delay float8,
+            quota_account text, wakes_at timestamptz)
     ), born AS (
-        INSERT INTO tasks (id, user_id, type, state, timeout_seconds, project_id, parent_id, title, input,
-            required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy, max_attempts,
-            idempotency_key, reason, waiting_for, error, target_id, target_type, quota_account, wakes_at, last_seq,
-            finished_at)
-        SELECT id, user_id, type, state, timeout_seconds, project_id, parent_id, title, input, required_capabilities,
-            acceptance, budget, consent, preferred_target, priority, is_heavy, max_attempts, idempotency_key, reason,
-            waiting_for, nullif(error, 'null'), target_id, target_type, quota_account, wakes_at,
+        INSERT INTO tasks (id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit,
+            title, input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
+            max_attempts, idempotency_key, reason, waiting_for, error, target_id, target_type, quota_account,
+            wakes_at, last_seq, finished_at)
+        SELECT id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit, title,
+            input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
+            max_attempts, idempotency_key, reason, waiting_for, nullif(error, 'null'), target_id, target_type,
+            quota_account, wakes_at,
             jsonb_array_length(events),
             CASE WHEN state IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
-        FROM x ON CONFLICT (user_id, idempotency_key) DO NOTHING
+        FROM x ON CONFLICT DO NOTHING
         RETURNING id
     ), told AS (
         INSERT INTO task_events (task_id, seq, kind, data)

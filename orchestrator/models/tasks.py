@@ -26,6 +26,8 @@ class TaskRow(Identified, Base):
         Index("ix_tasks_open", "state", postgresql_where=text("state NOT IN ('completed', 'failed', 'cancelled')")),
         Index("ix_tasks_in_line", "target_id", postgresql_where=text("state = 'pending'")),
         Index("ix_tasks_quota_account", "quota_account", postgresql_where=text("quota_account IS NOT NULL")),
+        Index("ix_tasks_parent_id", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("uq_tasks_parent_id_part", "parent_id", "part", unique=True, postgresql_where=text("part IS NOT NULL")),
         Index("ix_tasks_waits_for_task", "waits_for_task", postgresql_where=text("waits_for_task IS NOT NULL")),
         Index("uq_tasks_user_id_idempotency_key", "user_id", "idempotency_key", unique=True),
     )
@@ -33,6 +35,13 @@ class TaskRow(Identified, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     project_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     parent_id: Mapped[UUID | None]
+    """The task it is a part of: made by the agent that carries that one out."""
+    depth: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many tasks it is below one that a person handed in."""
+    part: Mapped[str | None]
+    """Which part of its parent it is, where each may be there once: the step of a team."""
+    start_commit: Mapped[str | None]
+    """Where its worktree starts, when not at the project's head."""
     type: Mapped[str]
     title: Mapped[str] = mapped_column(default="", server_default="")
     input: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")

@@ -24,12 +24,14 @@ from orchestrator.mcp.result import ToolInfo
 from orchestrator.services.call_gate import CallGate, Door, Ready, ToolCall
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.project_view import ProjectView, ProjectViews, fill_from_project
+from orchestrator.services.room import ROOM_SERVER, ROOM_TOOLS, Room
 from orchestrator.services.server_entry import ServerEntry
 
 _LIST_SECONDS = 15.0
 # People check a deployment with it; to a model its tools are only noise.
 _NOT_OFFERED = frozenset({"diagnostics"})
 _GRAPH = "graph"
+_TEAMWORK = frozenset({"teamwork"})
 
 
 Offered = Mapping[str, tuple[ServerEntry, ToolInfo]]
@@ -50,7 +52,9 @@ class PooledTools:
         graph: "ProjectGraph | None" = None,
         agent: str | None = None,
         offered: Callable[[Caller], Awaitable[Offered]] | None = None,
+        room: Room | None = None,
     ) -> None:
+        self._room = room if offered is None else None
         self._offered = offered
         self._registry = registry
         self._pool = pool
@@ -63,11 +67,19 @@ class PooledTools:
         self._known: Offered | None = None
         assert context.user_id is not None
         self._caller = Caller(context.user_id, via="agent")
+        self._at_work = Caller(
+            context.user_id, via="agent", project_id=context.project_id, task_id=context.task_id
+        )  # fmt: skip
 
     async def available(self) -> Sequence[AgentTool]:
         """Every tool that can be called now."""
         known = await self._find()
-        return [
+        shown = await self._gate.shown(self._at_work, ROOM_SERVER, project_id=self._context.project_id)
+        own = [
+            AgentTool(tool.name, tool.description or tool.name, tool.input_schema, ROOM_SERVER.name, _TEAMWORK)
+            for tool in (shown if self._room is not None else ())
+        ]
+        return own + [
             AgentTool(
                 name,
                 tool.description or tool.title or tool.name,
@@ -86,6 +98,8 @@ class PooledTools:
         ``confirm`` is the digest of the call that a person agreed to, ``always`` that they agree for good.
         """
         known = (await self._find()).get(name)
+        if known is None and self._room is not None and name in ROOM_TOOLS:
+            return await self._own(self._room, name, arguments, confirm=confirm, always=always)
         if known is None:
             raise NotFound(f"there is no tool {name[:100]!r}", field="tool")
         entry, tool = known
@@ -102,6 +116,17 @@ class PooledTools:
             return Ready(await self._registry.definition(entry, self._caller.user_id), filled, context)
 
         result = await self._gate.call(made, ready)
+        return ToolAnswer(result.text, result.structured, result.is_error)
+
+    async def _own(
+        self, room: Room, name: str, arguments: dict[str, Any], *, confirm: str | None, always: bool
+    ) -> ToolAnswer:
+        """A tool of the orchestrator's own passes the gate like any other."""
+        made = ToolCall(
+            self._at_work, Door.AGENT, ROOM_SERVER, name, arguments, project_id=self._context.project_id,
+            task_id=self._context.task_id, agent=self._agent, confirm=confirm, always=always,
+        )  # fmt: skip
+        result = await self._gate.through(made, lambda: ROOM_TOOLS[name](room, self._at_work, arguments))
         return ToolAnswer(result.text, result.structured, result.is_error)
 
     async def _find(self) -> Offered:

@@ -6,7 +6,7 @@ a task. What is known of nobody's plan stops nobody.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.overlap import EVERYTHING, Footprint, Named, named_in, within_file
 from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.kg.questions.asking import Asker
-from orchestrator.kg.questions.footprint import has_file, touched
+from orchestrator.kg.questions.footprint import has_file, meant, touched
 from orchestrator.kg.snapshot import current_snapshot
 from orchestrator.models.database import Database
 from orchestrator.models.task_store import find_task
@@ -64,6 +64,16 @@ class Footprints:
         found = await self._meant(folder, named) if current_snapshot(folder) else _as_named(named)
         return _whole(agent.info, found)
 
+    async def exactly(self, project_id: UUID, symbols: Iterable[str], paths: Iterable[str]) -> Footprint:
+        """These symbols with what belongs to them, and these paths; a name that the graph does not know as it is."""
+        folder = self._views.graph_folder(project_id)
+        asker = Asker(self._queries, folder, self._limits) if current_snapshot(folder) else None
+        found: dict[str, str] = {}
+        for name in symbols:
+            known = await _found(meant, asker, name) if asker is not None else {}
+            found |= known or dict(_as_named(Named(symbols=(name,))).symbols)
+        return Footprint.of(found, paths)
+
     async def _meant(self, folder: Path, named: Named) -> Footprint:
         """The same in the graph's names. What cannot be asked in time counts as it was named."""
         asker = Asker(self._queries, folder, self._limits)
@@ -71,22 +81,22 @@ class Footprints:
         try:
             async with asyncio.timeout(_SECONDS):
                 for name in named.symbols[:_MOST_NAMES]:
-                    symbols |= await _touched(asker, name)
+                    symbols |= await _found(touched, asker, name)
                 for word in named.perhaps[:_MOST_NAMES]:
                     if await has_file(asker, word):
                         paths.add(word)
                     else:
-                        symbols |= await _touched(asker, word)
+                        symbols |= await _found(touched, asker, word)
         except (TimeoutError, OrchestratorError) as error:
             log.warning("footprint_incomplete", graph=folder.name, why=str(error))
         return Footprint.of(symbols, paths)
 
 
-async def _touched(asker: Asker, name: str) -> dict[str, str]:
+async def _found(look: Callable[[Asker, str], Awaitable[dict[str, str]]], asker: Asker, name: str) -> dict[str, str]:
     """By a name that may mean nothing, or several things: then nothing."""
     inside = within_file(name)
     try:
-        return await touched(asker, inside[1] if inside else name)
+        return await look(asker, inside[1] if inside else name)
     except NotFound:
         return {}
 

@@ -139,6 +139,8 @@ def _as_task(caller: Caller, call: LongCall) -> NewTask:
         title=f"{call.server}: {call.tool}"[:200],
         input=storable({"tool": call.tool, "arguments": call.arguments}),
         preferred_target=call.target_id,
+        parent_id=caller.task_id,
+        project_id=caller.project_id if caller.task_id is not None else None,
         max_attempts=1,
         delivery=Delivery(queue, _UNCLAIMED_SECONDS),
     )

@@ -15,7 +15,7 @@ from orchestrator.core.errors import Conflict, NotFound, OrchestratorError, Unav
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.overlap import Footprint, in_words
 from orchestrator.core.states import TaskState
-from orchestrator.jobqueue.queues import queue_for
+from orchestrator.jobqueue.queues import queue_of
 from orchestrator.models.database import Database
 from orchestrator.models.grounds import footprints_of, in_line_behind, in_line_behind_nobody
 from orchestrator.models.transitions import Delivery, Transition
@@ -92,7 +92,7 @@ class Overlaps:
 
     async def _call(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
-            queue = queue_for(is_heavy=row["is_heavy"], priority=row["priority"], target_id=row["target_id"])
+            queue = queue_of(row)
             told = (NewEvent(EventKind.QUEUED, {"queue": queue}),)
             waiting = frozenset({TaskState.PENDING})
             step = Transition(row["id"], TaskState.QUEUED, told, expect=waiting, delivery=Delivery(queue))

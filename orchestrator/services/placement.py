@@ -31,11 +31,11 @@ class Placement:
     """For a task that waits for an account's quota: which, and when it is looked at again."""
 
 
-def place(route: Route, *, is_heavy: bool, priority: int) -> Placement:
+def place(route: Route, *, is_heavy: bool, priority: int, depth: int = 0) -> Placement:
     """The state a route leads to."""
     routed = NewEvent(EventKind.ROUTED, _summary(route))
     if route.chosen is not None:
-        queue = queue_for(is_heavy=is_heavy, priority=priority, target_id=route.target_id)
+        queue = queue_for(is_heavy=is_heavy, priority=priority, target_id=route.target_id, depth=depth)
         queued = NewEvent(EventKind.QUEUED, {"queue": queue})
         return Placement(TaskState.QUEUED, (routed, queued), delivery=Delivery(queue), target=_named(route.chosen))
     if route.needs_consent:

@@ -11,7 +11,7 @@ import structlog
 from orchestrator.core.errors import Cancelled, Conflict, NotFound
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.states import Reason, TaskState, backoff_seconds
-from orchestrator.jobqueue.queues import queue_for
+from orchestrator.jobqueue.queues import queue_of
 from orchestrator.models.database import Database
 from orchestrator.models.delivery import expired_leases
 from orchestrator.models.transitions import Delivery, Transition
@@ -55,7 +55,7 @@ def _ending(row: dict[str, Any]) -> Transition:
         return _step(row, TaskState.FAILED, told, reason=Reason.LOST_WORKER, error=error)
     delay = backoff_seconds(row["generation"])
     again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": row["generation"] + 1})
-    queue = queue_for(is_heavy=row["is_heavy"], priority=row["priority"], target_id=row["target_id"])
+    queue = queue_of(row)
     return _step(
         row, TaskState.QUEUED, (ended, again), error=error, delivery=Delivery(queue, delay),
         waiting_for=f"retry in {delay:g} s",

@@ -30,6 +30,7 @@ from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.parking import Parking
 from orchestrator.services.project_view import ProjectView, ProjectViews
 from orchestrator.services.quota import Quota
+from orchestrator.services.room import Room
 from orchestrator.services.run_task import Change, Outcome, Work
 from orchestrator.services.supervision import Supervision
 from orchestrator.services.worktree_graphs import WorktreeGraphs
@@ -61,6 +62,7 @@ class AgentExecutor:
         feedback: Feedback,
         parking: Parking,
         quota: Quota,
+        room: Room,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -75,6 +77,7 @@ class AgentExecutor:
         self._feedback = feedback
         self._parking = parking
         self._quota = quota
+        self._room = room
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -201,7 +204,7 @@ class AgentExecutor:
             base_commit=worktree.base_commit if worktree else project.commit if project else None,
             tools=PooledTools(
                 self._registry, self._pool, self._gate, self._views, project, call, graph, str(task["target_id"]),
-                self._offered(entry, call.project_id),
+                self._offered(entry, call.project_id), self._room,
             ),
             graph=graph,
             readable=(worktree.git_dir.parents[1],) if worktree else (),

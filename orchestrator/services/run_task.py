@@ -27,7 +27,7 @@ from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.overlap import Footprint
 from orchestrator.core.states import Reason, TaskState, backoff_seconds, reason_for
-from orchestrator.jobqueue.queues import queue_for
+from orchestrator.jobqueue.queues import queue_of
 from orchestrator.models.quota import quota_of
 from orchestrator.models.transitions import Delivery, Lease, Transition
 from orchestrator.services.blobs import BlobStore
@@ -253,7 +253,7 @@ class TaskRunner:
         task = work.task
         return Transition(
             work.id, TaskState.QUEUED, (*work.report.take(), ended, again), work.generation, error=told,
-            attempt_reason=Reason.LOST_WORKER, waiting_for="another worker", delivery=Delivery(_queue(task)),
+            attempt_reason=Reason.LOST_WORKER, waiting_for="another worker", delivery=Delivery(queue_of(task)),
             more_attempts=task["max_attempts"] + 1 - work.generation,
         )  # fmt: skip
 
@@ -279,7 +279,8 @@ class TaskRunner:
             again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": work.generation + 1})
             return Transition(
                 work.id, TaskState.QUEUED, (*told, ended, again), work.generation, error=error,
-                attempt_reason=reason, waiting_for=f"retry in {delay:g} s", delivery=Delivery(_queue(work.task), delay),
+                attempt_reason=reason, waiting_for=f"retry in {delay:g} s",
+                delivery=Delivery(queue_of(work.task), delay),
             )  # fmt: skip
         failed = NewEvent(EventKind.FAILED, {"reason": reason, "error": error})
         return Transition(work.id, TaskState.FAILED, (*told, ended, failed), work.generation, reason, error=error)
@@ -312,10 +313,6 @@ class TaskRunner:
             await self._write_once(_cancelled_instead(ending))
         except (Conflict, NotFound) as error:
             log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
-
-
-def _queue(task: Mapping[str, Any]) -> str:
-    return queue_for(is_heavy=task["is_heavy"], priority=task["priority"], target_id=task["target_id"])
 
 
 def _cancelled_instead(ending: Transition) -> Transition:

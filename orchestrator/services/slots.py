@@ -14,7 +14,7 @@ import structlog
 from orchestrator.core.errors import Conflict, NotFound, Unavailable
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.states import TaskState
-from orchestrator.jobqueue.queues import queue_for
+from orchestrator.jobqueue.queues import queue_of
 from orchestrator.models.database import Database
 from orchestrator.models.slots import awaited_targets, next_in_line
 from orchestrator.models.transitions import Delivery, Transition
@@ -77,7 +77,7 @@ class FreedSlots:
 
 
 def _admission(row: Mapping[str, Any]) -> Transition:
-    queue = queue_for(is_heavy=row["is_heavy"], priority=row["priority"], target_id=row["target_id"])
+    queue = queue_of(row)
     return Transition(
         row["id"],
         TaskState.QUEUED,

@@ -93,7 +93,11 @@ class StoredTokens:
         scopes = frozenset(_KNOWN_SCOPES[name] for name in token.scopes if name in _KNOWN_SCOPES)
         narrow = token.project_id is not None
         admin = is_admin and not narrow
-        caller = Caller(token.user_id, scopes, admin, token.project_id, "api_token", token_id=token.id)
+        via = "agent" if token.task_id is not None else "api_token"
+        caller = Caller(
+            token.user_id, scopes, admin and via != "agent", token.project_id, via, token_id=token.id,
+            task_id=token.task_id,
+        )  # fmt: skip
         return caller, token.expires_at
 
     async def _find_session(self, token_hash: str) -> tuple[Caller, datetime | None] | None:

@@ -11,14 +11,13 @@ from uuid import UUID
 
 from orchestrator.core.batching import Batcher
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Conflict, IllegalTransition, NotFound
+from orchestrator.core.errors import Conflict, Forbidden, IllegalTransition, NotFound
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.ids import new_id
 from orchestrator.core.jsonsafe import check_storable
 from orchestrator.core.routing import Route
 from orchestrator.core.states import TERMINAL, Reason, TaskState
 from orchestrator.core.task_types import check_task
-from orchestrator.eventlog.wake import Wake
 from orchestrator.models import Role
 from orchestrator.models.database import Database
 from orchestrator.models.task_store import (
@@ -33,7 +32,9 @@ from orchestrator.models.task_store import (
 from orchestrator.models.transitions import Transition
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.blobs import BlobStore
+from orchestrator.services.families import Families
 from orchestrator.services.placement import Placement, place
+from orchestrator.services.stopping import Stopper
 from orchestrator.services.targets import TargetDirectory
 from orchestrator.services.task_router import TaskRouter
 from orchestrator.services.task_shapes import (
@@ -71,7 +72,8 @@ class TaskService:
         writer: TaskWriter,
         targets: TargetDirectory,
         access: ProjectAccess,
-        wake: Wake,
+        families: Families,
+        stopper: Stopper,
         blobs: BlobStore,
         limits: TaskLimits,
     ) -> None:
@@ -79,7 +81,8 @@ class TaskService:
         self._writer = writer
         self._targets = targets
         self._access = access
-        self._wake = wake
+        self._families = families
+        self._stopper = stopper
         self._blobs = blobs
         self._limits = limits
         self._reads: Batcher[tuple[UUID, UUID], Row] = Batcher(self._read_many)
@@ -87,8 +90,10 @@ class TaskService:
     async def create(self, caller: Caller, request: TaskRequest) -> Row:
         """Route and store a task; the row as it was born. The same idempotency key gives the same task again.
 
-        InvalidInput names what no attempt could make good.
+        InvalidInput names what no attempt could make good. An agent at work makes parts of its own task.
         """
+        if caller.task_id is not None:
+            request = await self._families.as_part(caller, request)
         if request.project_id is not None:
             await self._access.require(caller, request.project_id, Role.MEMBER)
         caller.require_project(request.project_id)
@@ -96,10 +101,15 @@ class TaskService:
         for name in ("input", "acceptance", "budget", "title", "preferred_target", "idempotency_key"):
             check_storable(getattr(request, name), name)
         task = await self.prepare(caller, request)
-        if await self._writer.create(task):
+        if task.parent_id is not None:
+            if await self._families.store(task):
+                return await self.get(caller, task.id)
+        elif await self._writer.create(task):
             return born(task)
+        if task.parent_id and task.part and (there := await self._families.part_of(task.parent_id, task.part)):
+            return await self.get(caller, there)
         async with self._database.transaction() as connection:
-            existing = await find_by_key(connection, caller.user_id, request.idempotency_key or "")
+            existing = await find_by_key(connection, caller.user_id, task.idempotency_key or "")
         if existing is None:
             raise Conflict("the task could not be stored", field="idempotency_key")
         return await self.get(caller, existing)
@@ -107,8 +117,8 @@ class TaskService:
     async def prepare(self, caller: Caller, request: TaskRequest) -> NewTask:
         """The routed task, ready to be stored; nothing is written."""
         route = await self.preview(caller, request)
-        placement = place(route, is_heavy=is_heavy(request), priority=request.priority)
         heavy = is_heavy(request)
+        placement = place(route, is_heavy=heavy, priority=request.priority, depth=request.depth)
         default = self._limits.heavy_seconds if heavy else self._limits.light_seconds
         created = NewEvent(EventKind.CREATED, {"type": request.type, "priority": request.priority, "is_heavy": heavy})
         return NewTask(
@@ -121,6 +131,9 @@ class TaskService:
             route=route.as_dict(),
             project_id=request.project_id,
             parent_id=request.parent_id,
+            depth=request.depth,
+            part=request.part,
+            start_commit=request.start_commit,
             title=request.title or title_of(request),
             input=request.input,
             required_capabilities=[need.as_dict() for need in request.required_capabilities],
@@ -154,6 +167,8 @@ class TaskService:
         """One visible task. Reads that come together are answered by one query."""
         row = await self._reads.submit((task_id, caller.user_id))
         caller.require_project(row["project_id"])
+        if caller.task_id is not None:
+            await self._families.require(caller, task_id)
         return row
 
     async def page(
@@ -166,6 +181,7 @@ class TaskService:
         offset: int = 0,
     ) -> tuple[list[Row], int]:
         """A page of visible tasks, newest first, and the total."""
+        caller.require_person()
         async with self._database.transaction() as connection:
             return await list_tasks(
                 connection, caller.user_id, project_id=project_id or caller.project_id, states=states, limit=limit,
@@ -201,9 +217,11 @@ class TaskService:
     async def cancel(self, caller: Caller, task_id: UUID) -> Row:
         """Stop a task: at once when nothing runs it, else by asking its worker."""
         row = await self._writable(caller, task_id)
+        if caller.task_id == task_id:
+            raise Forbidden("an agent stops parts of its task, not the task itself")
         while TaskState(row["state"]) not in TERMINAL:
             try:
-                await self._stop(caller, task_id, TaskState(row["state"]))
+                await self._stopper.stop(task_id, TaskState(row["state"]), by=str(caller.user_id))
             except IllegalTransition:
                 # It moved between our look and our step: a worker took it, or it ended. What it is now decides.
                 row = await self.get(caller, task_id)
@@ -211,27 +229,19 @@ class TaskService:
                 return await self.get(caller, task_id)
         raise IllegalTransition(f"the task is already {row['state']}", details={"state": row["state"]})
 
-    async def _stop(self, caller: Caller, task_id: UUID, state: TaskState) -> None:
-        asked = NewEvent(EventKind.CANCEL_REQUESTED, {"by": str(caller.user_id)})
-        if state == TaskState.RUNNING:
-            running = frozenset({TaskState.RUNNING})
-            await self._writer.apply(Transition(task_id, None, (asked,), expect=running, request_cancel=True))
-            self._wake.stop([task_id])
-            return
-        reason = Reason.CANCELLED_BY_USER
-        told = (asked, NewEvent(EventKind.CANCELLED, {"reason": reason}))
-        idle = frozenset({state})
-        await self._writer.apply(Transition(task_id, TaskState.CANCELLED, told, reason=reason, expect=idle))
-
     async def retry(self, caller: Caller, task_id: UUID) -> Row:
         """Route a failed or cancelled task again and queue it."""
+        caller.require_person()
         row = await self._writable(caller, task_id)
         if row["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
             raise IllegalTransition(f"a task that is {row['state']} cannot be retried", details={"state": row["state"]})
+        if row["parent_id"] is not None:
+            await self._families.may_go_on(row["parent_id"])
         return await self._again(caller, row, row["consent"], more_attempts=self._limits.attempts)
 
     async def reopen(self, caller: Caller, row: Row, told: tuple[NewEvent, ...], along: Along) -> Row:
         """Go on with a task that a review sent back; ``along`` is written in the same transaction."""
+        caller.require_person()
         more = self._limits.attempts
         return await self._again(caller, row, row["consent"], told=told, more_attempts=more, along=along)
 
@@ -239,6 +249,7 @@ class TaskService:
         self, caller: Caller, task_id: UUID, *, grant: bool, patch: Mapping[str, bool], always: bool = False
     ) -> Row:
         """Answer a task that awaits consent; a refusal ends it. ``always``: the task's own user agrees for good."""
+        caller.require_person()
         row = await self._writable(caller, task_id)
         _require_state(row, TaskState.AWAITING_CONSENT, "awaits no consent")
         answered = NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id), "granted": grant})
@@ -256,6 +267,7 @@ class TaskService:
 
     async def answer(self, caller: Caller, task_id: UUID, text: str) -> Row:
         """Answer a task that awaits input; it is queued again with the answer in its input."""
+        caller.require_person()
         row = await self._writable(caller, task_id)
         _require_state(row, TaskState.AWAITING_INPUT, "awaits no input")
         check_storable(text, "text")
@@ -300,7 +312,7 @@ class TaskService:
         snapshot = await self._targets.snapshot(row["user_id"], row["project_id"])
         task = stored_as_routed(row, consent, patience=self._limits.quota_patience)
         route = TaskRouter(snapshot).route_task(task)
-        return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"])
+        return route, place(route, is_heavy=row["is_heavy"], priority=row["priority"], depth=row["depth"])
 
     async def _move(
         self, row: Row, route: Route, placement: Placement, along: Along | None = None, **more: Any

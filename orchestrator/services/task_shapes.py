@@ -36,6 +36,13 @@ class TaskRequest:
     max_attempts: int | None = None
     idempotency_key: str | None = None
     parent_id: UUID | None = None
+    """The task that this one is a part of."""
+    depth: int = 0
+    """How many tasks it is below one that a person handed in."""
+    part: str | None = None
+    """Which part of its parent it is, where each may be there once."""
+    start_commit: str | None = None
+    """Where its worktree starts, when not at the project's head."""
 
 
 def is_heavy(request: TaskRequest) -> bool:
@@ -101,7 +108,8 @@ def handed_over(row: Row, route: Route) -> tuple[NewEvent, ...]:
 
 def born(task: NewTask) -> Row:
     """The row as the database has it, without asking again."""
-    names = ("id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "title", "input",
+    names = ("id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "depth",
+             "part", "start_commit", "title", "input",
              "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
              "max_attempts", "reason", "waiting_for", "error", "target_id", "target_type", "quota_account",
              "wakes_at")  # fmt: skip

@@ -1,7 +1,8 @@
 """A token lent to one attempt, so that its program reaches our MCP endpoint as the task's user, and for nothing else.
 
-Used by ``supervision`` for agents that ask for it. An API token like others: narrowed to the project, to reading and
-calling tools, with an end; revoked when the attempt ends. Rules about tools hold for it as for its user.
+Used by ``supervision`` for agents that ask for it. An API token, narrowed to the MCP endpoint, to the project, to
+calling tools and to the task with its parts; it has an end, and is revoked when the attempt ends. Rules about tools
+hold for it as for its user.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from orchestrator.models.database import Database
 from orchestrator.services.stored_tokens import API_TOKEN_PREFIX, StoredTokens, digest, new_secret
 
 _SHOWN = 10
-_SCOPES = (Scope.MCPS_READ, Scope.MCPS_EXECUTE, Scope.GRAPH_READ)
+_SCOPES = (Scope.MCPS_READ, Scope.MCPS_EXECUTE, Scope.GRAPH_READ, Scope.TASKS_READ, Scope.TASKS_WRITE)
 
 
 class TaskTokens:
@@ -36,7 +37,7 @@ class TaskTokens:
         secret = new_secret(API_TOKEN_PREFIX)
         token = ApiToken(
             id=new_id(), user_id=user_id, name=f"agent of task {task_id}", prefix=secret[:_SHOWN],
-            token_hash=digest(secret), scopes=sorted(_SCOPES), project_id=project_id,
+            token_hash=digest(secret), scopes=sorted(_SCOPES), project_id=project_id, task_id=task_id,
             expires_at=datetime.now(UTC) + timedelta(seconds=seconds),
         )  # fmt: skip
         identifier = token.id

@@ -43,6 +43,7 @@ class TaskWriter:
         self._steps: Batcher[Transition, Applied] = Batcher(self._apply)
         self._freed: Callable[[Sequence[str]], None] = lambda _: None
         self._left: Callable[[Sequence[UUID]], None] = lambda _: None
+        self._ended: Callable[[Sequence[UUID]], None] = lambda _: None
 
     def on_freed(self, tell: Callable[[Sequence[str]], None]) -> None:
         """Tell of each slot that a step gave back, by target id."""
@@ -51,6 +52,10 @@ class TaskWriter:
     def on_left(self, tell: Callable[[Sequence[UUID]], None]) -> None:
         """Tell of each task of an agent that works on a project's code no longer, or waits to no longer."""
         self._left = tell
+
+    def on_ended(self, tell: Callable[[Sequence[UUID]], None]) -> None:
+        """Tell of each task of an agent that failed, was cancelled or was asked to stop: it may have parts."""
+        self._ended = tell
 
     async def create(self, task: NewTask) -> bool:
         """Store a new task; False when this user's idempotency key was used before."""
@@ -119,7 +124,14 @@ class TaskWriter:
         self._wake.changed({step.task_id for step, answer in pairs if isinstance(answer, Applied)})
         self._freed([answer.task["target_id"] for answer in answers if _gives_slot_back(answer)])
         self._left([answer.task["id"] for answer in answers if _leaves_ground(answer)])
+        self._ended([step.task_id for step, answer in pairs if _takes_parts_along(step, answer)])
         return answers
+
+
+def _takes_parts_along(step: Transition, answer: Applied | OrchestratorError) -> bool:
+    if not isinstance(answer, Applied) or not str(answer.task["target_id"]).startswith("agent:"):
+        return False
+    return step.request_cancel or (step.to is not None and answer.state in (TaskState.FAILED, TaskState.CANCELLED))
 
 
 def _gives_slot_back(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:

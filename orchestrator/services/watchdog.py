@@ -20,6 +20,7 @@ from orchestrator.core.events import EventKind
 Result = TypeVar("Result")
 
 LONGEST_CYCLE = 4
+_WAITING = "wait_task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class Watchdog:
 
     def _note_call(self, data: dict[str, Any]) -> None:
         tool = str(data.get("tool", ""))
+        if any(str(data.get(name, "")).endswith(_WAITING) for name in ("tool", "title")):
+            return  # waiting for a part of the task again and again is how one waits for long
         told = repr((tool, data.get("title"), data.get("arguments")))
         self._calls.append(sha256(told.encode("utf-8", "replace")).digest())
         length = self._cycle()

@@ -112,10 +112,12 @@ async def test_a_lent_token_reaches_the_projects_tools_only_and_ends_with_the_at
 ) -> None:
     project = await make_project({"a.py": ""})
     tokens = TaskTokens(container.database, container.tokens._stored, "http://127.0.0.1:1")
-    async with tokens.lent(caller.user_id, project, new_id(), 60) as access:
+    task = new_id()
+    async with tokens.lent(caller.user_id, project, task, 60) as access:
         lent = await container.tokens.caller_of_bearer(access.token)
         assert access.token not in repr(access)
     assert (lent.user_id, lent.project_id, lent.is_admin) == (caller.user_id, project, False)
-    assert lent.scopes == {Scope.MCPS_READ, Scope.MCPS_EXECUTE, Scope.GRAPH_READ}
+    assert lent.scopes == {Scope.MCPS_READ, Scope.MCPS_EXECUTE, Scope.GRAPH_READ, Scope.TASKS_READ, Scope.TASKS_WRITE}
+    assert lent.task_id == task
     with pytest.raises(NotAuthenticated):
         await container.tokens.caller_of_bearer(access.token)

@@ -210,6 +210,23 @@ async def test_a_part_of_a_running_task_and_one_that_may_overlap_do_not_wait_and
     await finish(writer, "other", beside)
 
 
+async def test_sisters_on_the_same_code_run_one_behind_the_other_while_their_task_waits(
+    container: Container, caller: Caller, run_task: RunTask, hand_in: Hand, writer: Writer
+) -> None:
+    parent = await hand_in("parent", symbol="shop.prices.net")
+    above = await start(run_task, writer, "parent", parent)
+    elder = await hand_in("elder", parent=parent, symbol="shop.prices.net")
+    younger = await hand_in("younger", parent=parent, symbol="shop.prices.net")
+    running = await start(run_task, writer, "elder", elder)
+    row = await run_task(younger)
+    assert (row["state"], row["waits_for_task"]) == ("pending", elder)
+    await finish(writer, "elder", running)
+    await container.overlaps.settle()
+    beside = await start(run_task, writer, "younger", younger)
+    await finish(writer, "younger", beside)
+    await finish(writer, "parent", above)
+
+
 async def test_changes_that_do_not_fit_together_are_told_to_both_tasks_while_they_run(
     container: Container, caller: Caller, run_task: RunTask, hand_in: Hand, writer: Writer
 ) -> None:

@@ -69,7 +69,7 @@ async def test_the_official_client_registers_logs_in_and_calls(service: Service,
         names = {tool.name for tool in (await client.list_tools()).tools}
         answer = await client.call_tool("diagnostics__echo", {"a": 1})
     assert answer.structured_content == {"a": 1}
-    assert set(OWN_TOOLS) <= names
+    assert {name for name, tool in OWN_TOOLS.items() if not tool.for_agents} <= names
     assert memory.tokens is not None
     assert memory.tokens.scope == ALL
     assert memory.client is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.agents.acp.files import read_text, write_text
 from orchestrator.agents.base import Action, AgentContext, AgentInfo, AgentResult, Choice
-from orchestrator.agents.scripted.script import Step, read_script
+from orchestrator.agents.scripted.script import Step, filled, read_script
 from orchestrator.core.errors import AgentFailed, InvalidInput
 from orchestrator.core.events import EventKind
 
@@ -59,6 +59,7 @@ class _Run:
         self.steps = 0
         self.last = ""
         self.answers: list[Any] = []
+        self._heard: list[Any] = []
 
     async def follow(self, steps: list[Step]) -> bool:
         """Do the steps; False when one was not allowed."""
@@ -93,8 +94,9 @@ class _Run:
             self._context.tell(EventKind.TOOL_CALLED, tool=step.tool, call_id=call, arguments=step.arguments)
             text, failed = "", False
             if self._context.tools is not None and step.tool:
-                answer = await self._context.tools.call(step.tool, dict(step.arguments))
+                answer = await self._context.tools.call(step.tool, filled(dict(step.arguments), self._heard))
                 text, failed = answer.text, answer.is_error
+                self._heard.append(answer.structured)
                 self.answers.append(text[:2000])
             self._context.tell(EventKind.TOOL_RETURNED, tool=step.tool, call_id=call, is_error=failed, text=text[:2000])
             # Others on this loop, and whoever watches this agent, get their turn.

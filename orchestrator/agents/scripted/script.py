@@ -3,13 +3,14 @@
 Steps that only a program of its own can do (crash, flood, write broken messages) are refused elsewhere.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from orchestrator.agents.options import Options, read_options
-from orchestrator.core.errors import InvalidInput
+from orchestrator.core.errors import AgentFailed, InvalidInput
 
 Verb = Literal[
     "say", "think", "plan", "wait", "tool", "write", "replace", "read", "run", "permit", "ask", "fail",
@@ -17,6 +18,7 @@ Verb = Literal[
 ]  # fmt: skip
 MISBEHAVING = frozenset({"crash", "flood", "endless", "garbage", "hang", "spawn"})
 _MOST_SECONDS = 3600
+_HEARD = re.compile(r"\{\{(\d{1,4})\.(\w{1,100})\}\}")
 
 
 class Step(Options):
@@ -40,6 +42,22 @@ class Script(Options):
 
     steps: list[Step] = Field(default_factory=list, max_length=1000, description="What to do, one after the other.")
     turns: list[list[Step]] = Field(default_factory=list, max_length=50, description="What to do at each later prompt.")
+
+
+def filled(arguments: Mapping[str, Any], heard: Sequence[Any]) -> dict[str, Any]:
+    """Arguments in which a text such as ``{{0.task_id}}`` becomes that field of the first tool's answer."""
+    return {name: _heard_of(value, heard) for name, value in arguments.items()}
+
+
+def _heard_of(value: Any, heard: Sequence[Any]) -> Any:
+    match = _HEARD.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return value
+    number = int(match[1])
+    answer = heard[number] if number < len(heard) else None
+    if not isinstance(answer, Mapping) or match[2] not in answer:
+        raise AgentFailed(f"no tool has answered {value}")
+    return answer[match[2]]
 
 
 def read_script(given: Mapping[str, Any], *, misbehaving: bool) -> Script:

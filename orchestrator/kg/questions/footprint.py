@@ -19,6 +19,13 @@ async def touched(asker: Asker, symbol: str) -> dict[str, str]:
     return {row["symbol"]: row["path"] for row in (*own, *members, *certain)}
 
 
+async def meant(asker: Asker, symbol: str) -> dict[str, str]:
+    """The symbol and what belongs to it, by qualified name, with files. Raises NotFound for none, or several."""
+    found = await asker.resolve(symbol)
+    own, members = await asker.about(found, texts.PLACE, texts.MEMBER_PLACES)
+    return {row["symbol"]: row["path"] for row in (*own, *members)}
+
+
 async def has_file(asker: Asker, path: str) -> bool:
     """Whether the graph knows a file of this path."""
     return bool(await asker.rows(texts.FILE, {"path": literal(path)}))
