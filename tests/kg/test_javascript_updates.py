@@ -2,14 +2,17 @@
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from orchestrator.kg.facts import FileFacts, FileLinks
+import orchestrator
+from orchestrator.kg.facts import FileFacts, FileLinks, SymbolRef, local_names
 from orchestrator.kg.javascript.links import Linker
 from orchestrator.kg.readers import Readers
 from tests.kg.javascript_tree import facts_of
 
+_REAL = Path(next(iter(orchestrator.__path__))).parent / "ui" / "src"
 _TREE = {
     "package.json": '{ "name": "shop", "imports": { "#util": "./src/util.ts" } }',
     "tsconfig.json": '{ "compilerOptions": { "paths": { "@/*": ["./src/*"] } } }',
@@ -37,12 +40,13 @@ _LINES = [
 
 
 class _Live:
-    """A linker that is updated, with the links it says have to be made again."""
+    """A linker that is updated, with the links it says have to be made again, by name as a graph has them."""
 
     def __init__(self, facts: Mapping[str, FileFacts], paths: set[str]) -> None:
         self._linker = Linker(facts, paths)
+        self._facts = dict(facts)
         self._readers = Readers()
-        self.links: dict[str, FileLinks] = {}
+        self.links: dict[str, object] = {}
         self._link(set(facts))
 
     def update(self, changed: Mapping[str, FileFacts | None], paths: set[str]) -> set[str]:
@@ -51,13 +55,34 @@ class _Live:
             if facts is None:
                 self.links.pop(path)
                 self._readers.forget(path)
+                del self._facts[path]
+            else:
+                self._facts[path] = facts
         self._link(affected - {path for path, facts in changed.items() if facts is None})
         return affected
 
     def _link(self, paths: set[str]) -> None:
         for path in sorted(paths):
-            self.links[path] = self._linker.link(path)
+            self.links[path] = named(self._linker.link(path), self._facts)
             self._readers.record(path, self._linker.consulted)
+
+    def assert_is_clean(self, paths: set[str]) -> None:
+        """What was linked is what a clean linker says, and what was not would be, too, number by number."""
+        clean = Linker(self._facts, paths)
+        assert self.links == {path: named(clean.link(path), self._facts) for path in self._facts}
+        for path in self._facts:
+            assert self._linker.link(path) == clean.link(path)
+
+
+def named(links: FileLinks, facts: Mapping[str, FileFacts]) -> object:
+    """Links with the names of definitions in place of their numbers."""
+
+    def name(part: object) -> object:
+        if isinstance(part, SymbolRef):
+            return (part.path, local_names(facts[part.path])[part.at]) if part.path else part.external
+        return tuple(map(name, part)) if isinstance(part, tuple) else part
+
+    return [name(getattr(links, one)) for one in FileLinks.__slots__]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -84,15 +109,48 @@ def test_updated_links_equal_those_of_a_clean_linker(seed: int) -> None:
             texts[path] = "\n".join(lines)
             changed |= facts_of({path: texts[path]})
         live.update(changed, set(texts))
-        facts = facts_of(texts)
-        clean = Linker(facts, set(texts))
-        assert live.links == {path: clean.link(path) for path in facts}
+        live.assert_is_clean(set(texts))
 
 
 def test_an_edit_reaches_those_that_read_it_and_nobody_else() -> None:
     live = _Live(facts_of(_TREE), set(_TREE))
     changed = facts_of({"src/view.tsx": _TREE["src/view.tsx"] + "\nprice()"})
-    assert live.update(changed, set(_TREE)) == {"src/view.tsx", "src/util.ts", "test/view.test.js"}
+    assert live.update(changed, set(_TREE)) == {"src/view.tsx", "test/view.test.js"}
+
+
+def test_what_a_hub_gives_its_readers_decides_whether_they_run_again() -> None:
+    texts = _TREE | {f"src/page{number}.ts": "import { total } from '.'\ntotal([], () => 1)" for number in range(20)}
+    live = _Live(facts_of(texts), set(texts))
+    for edited, more in (("// told in more words\n" + texts["src/util.ts"], False), ("export const x = 1", True)):
+        texts["src/util.ts"] = edited
+        affected = live.update(facts_of({"src/util.ts": edited}), set(texts))
+        assert (affected > {"src/util.ts"}) == more
+        live.assert_is_clean(set(texts))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hubs_of_a_real_project_are_updated_to_what_a_clean_linker_says(seed: int) -> None:
+    chosen = random.Random(seed)
+    texts = {path.relative_to(_REAL).as_posix(): path.read_text() for path in sorted(_REAL.rglob("*.ts*"))}
+    paths = set(texts)
+    live = _Live(facts_of(texts), paths)
+    hubs = [path for path in sorted(texts) if path.startswith(("api/", "lib/", "components/"))]
+    for _ in range(3):
+        for _ in range(3):
+            path = chosen.choice(hubs)
+            lines = texts[path].split("\n")
+            at = chosen.randrange(len(lines))
+            put = (
+                "// words",
+                "function brandNew(f) { return f() }",
+                "; gone.far(1); (() => missing())();",
+                lines[at],
+                "",
+            )
+            lines[at : at + chosen.randrange(2)] = [chosen.choice(put)]
+            texts[path] = "\n".join(lines)
+            live.update(facts_of({path: texts[path]}), paths)
+        live.assert_is_clean(paths)
 
 
 def test_a_circle_that_is_cut_leaves_each_file_its_own() -> None:
@@ -105,6 +163,4 @@ def test_a_circle_that_is_cut_leaves_each_file_its_own() -> None:
     for text in ("export function b() {}", texts["b.js"], "import './c.js'\nexport function b() {}"):
         texts["b.js"] = text
         live.update(facts_of({"b.js": text}), set(texts))
-        facts = facts_of(texts)
-        clean = Linker(facts, set(texts))
-        assert live.links == {path: clean.link(path) for path in facts}
+        live.assert_is_clean(set(texts))

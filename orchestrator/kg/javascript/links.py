@@ -44,9 +44,7 @@ class Linker:
     ) -> set[str]:
         """Take new facts; returns the files whose links may differ now. See ``indexing.languages.UpdatableLinker``."""
         affected = self._project.update(changed, everything)
-        before = self._hierarchy
-        self._hierarchy = Hierarchy(self._project)
-        return affected | readers.of(self._hierarchy.changed_since(before))
+        return affected | readers.of(self._hierarchy.update(changed))
 
     def link(self, path: str) -> FileLinks:
         """The links that start in one file."""
@@ -154,7 +152,7 @@ class Linker:
     def _overriding(self, site: Site, name: str) -> list[SymbolRef]:
         found: dict[SymbolRef, None] = {}
         for of in site.virtual:
-            self._consulted |= {("below", of), ("name", name)}
+            self._consulted |= {self._hierarchy.below_key(of), ("name", name)}
             found |= dict.fromkeys(self._hierarchy.below(of, name))
         return list(found)
 

@@ -163,7 +163,10 @@ def _matters(m: Machine, this: Values, arguments: list[Values]) -> bool:
 
 def _declared_result(m: Machine, function: Object) -> Values:
     code = function.code
-    return declared(m, code.program[5], code.env, UNKNOWN) if code is not None and len(code.program) > 5 else UNKNOWN
+    if code is None or len(code.program) <= 5:
+        return UNKNOWN
+    m.use(code.ref[:2])
+    return declared(m, code.program[5], code.env, UNKNOWN)
 
 
 def body(m: Machine, function: Object, this: Values, arguments: list[Values] | None) -> Values:
@@ -171,8 +174,7 @@ def body(m: Machine, function: Object, this: Values, arguments: list[Values] | N
     code = function.code
     assert code is not None
     _, flags, parameters, names, statements, returns, own = code.program
-    if code.ref.path not in m.modules:
-        m.record.consulted.add(code.ref.path)
+    m.use(code.ref[:2])
     outer = code.env.frame
     arrow = flags & ir.ARROW
     frame = Frame(
@@ -282,6 +284,7 @@ def _initialize(m: Machine, of: Object, arguments: list[Values], this: Values, d
     code = of.code
     if code is None or depth > _MAX_BASES:
         return
+    m.use(code.ref[:2])
     if of.kind == "function":
         run(m, of, this, arguments)
         return

@@ -14,6 +14,9 @@ def closure(m: Machine, at: int, env: Env) -> Object:
     made.code = Code(SymbolRef(path, at), m.programs(path)[at], env)
     if path in m.modules:
         m.created.append(made)
+    else:
+        m.use((path, at))
+        m.record.made.add((path, at))
     return made
 
 
@@ -37,6 +40,9 @@ def klass(m: Machine, at: int, env: Env) -> Object:
     made.code.env = inner
     if path in m.modules:
         m.created.append(made)
+    else:
+        m.use((path, at))
+        m.record.made.add((path, at))
     for member in program[3]:
         _member(m, made, prototype, member, inner)
     return made

@@ -147,8 +147,14 @@ class Machine:
         if found is None:
             found = self._others.get(function)
             if found is not None:
-                self.record.consulted.add(function[0])
+                self.use(function)
         return found
+
+    def use(self, of: tuple[str, int]) -> None:
+        """Note that something of a function or class is read, if it belongs to another unit."""
+        if of[0] not in self.modules:
+            self.record.consulted.add(of[0])
+            self.record.used.add(of)
 
     # Names
 

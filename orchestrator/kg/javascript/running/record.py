@@ -26,7 +26,11 @@ class Site:
 
 @dataclass(slots=True)
 class Record:
-    """The findings of one unit, by path of the file that they belong to."""
+    """The findings of one unit, by path of the file that they belong to.
+
+    ``consulted``: files of other units that it read; ``used``: their functions and classes of which it ran something
+    or knows what they give back; ``made``: those of them that it made itself, as it ran what they stand in.
+    """
 
     sites: dict[str, dict[int, Site]] = field(default_factory=dict)
     accessors: dict[str, dict[tuple[int, int, str], Site]] = field(default_factory=dict)
@@ -34,6 +38,8 @@ class Record:
     extends: dict[str, dict[tuple[int, SymbolRef], None]] = field(default_factory=dict)
     decorated: dict[str, dict[tuple[int, SymbolRef], None]] = field(default_factory=dict)
     consulted: set[str] = field(default_factory=set)
+    used: set[tuple[str, int]] = field(default_factory=set)
+    made: set[tuple[str, int]] = field(default_factory=set)
 
     def site(self, path: str, number: int) -> Site:
         """The site of a file, new if it was not reached before."""
