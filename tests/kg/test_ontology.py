@@ -44,14 +44,27 @@ def test_rules_have_the_confidence_of_the_ontology() -> None:
 def exported(build: Build, folder: Path) -> Graph:
     """The union of a built graph, as rdflib reads it."""
     build()
+    return Graph().parse(data=_triples(folder), format="nt")
+
+
+def _triples(folder: Path) -> str:
     target = folder / "all.nt"
     assert export_graph(folder, "ntriples", target) == "application/n-triples"
-    return Graph().parse(data=target.read_text(), format="nt")
+    return target.read_text()
 
 
 def test_a_built_graph_has_the_shape_it_should(build: Build, folder: Path) -> None:
     shapes = Graph().parse(_HERE / "rdf" / "shapes.ttl")
     conforms, _, words = validate(exported(build, folder), shacl_graph=shapes, ont_graph=ontology())
+    assert conforms, words
+
+
+def test_several_callees_of_a_site_are_what_the_flow_of_values_brings_there(build: Build, folder: Path) -> None:
+    build({"m.py": "def one(): ...\ndef two(): ...\nfor f in (one, two):\n    f()\n"})
+    graph = Graph().parse(data=_triples(folder), format="nt")
+    sites = graph.subjects(URIRef(CODE + "resolution"), URIRef(CODE + "rule-flow"))
+    assert max(len(list(graph.objects(site, URIRef(CODE + "callee")))) for site in sites) == 2
+    conforms, _, words = validate(graph, shacl_graph=Graph().parse(_HERE / "rdf" / "shapes.ttl"), ont_graph=ontology())
     assert conforms, words
 
 

@@ -128,3 +128,19 @@ def test_long_chains_of_classes_calls_and_circles_end() -> None:
     growing = "def f(x):\n    return f([x])\nf(f)()\nd = {}\nd['a'] = d\nd['a']['a']()\n"
     for source in (classes, passes, growing):
         calls(source)
+
+
+def test_a_decorator_that_works_with_and_without_brackets_gives_a_function_when_it_has_some() -> None:
+    found = linked(
+        {
+            "m.py": (
+                "class Command:\n    def __call__(self): ...\n"
+                "def command(name=None):\n    def decorator(f):\n        return Command()\n"
+                "    if callable(name):\n        return decorator(name)\n    return decorator\n"
+                "@command()\ndef cli(): ...\n"
+            )
+        }
+    )
+    assert ("", "command.decorator") in found["calls"]
+    assert ("", "Command.__call__") not in found["calls"]
+    assert ("", "Command.__call__") in found["mayCall"]

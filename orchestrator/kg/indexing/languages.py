@@ -121,7 +121,7 @@ LANGUAGES = (
     Language("rust", (".rs",), rust.extract, rust_linker),
     Language("java", (".java",), java.extract, java_linker),
     Language("c", (".c", ".h"), c.extract, c_linker),
-    Language("c++", (".cc", ".cpp", ".cxx", ".hpp", ".hh", ".hxx", ".ipp"), cpp.extract, c_linker),
+    Language("c++", (".cc", ".cpp", ".cxx", ".hpp", ".hh", ".hxx", ".ipp"), cpp.extract, c_linker, version=2),
     Language("c#", (".cs",), csharp.extract, csharp_linker),
     Language("ruby", (".rb", ".rake", ".gemspec"), ruby.extract, ruby_linker, interpreters=("ruby",)),
     Language("php", (".php",), php.extract, php_linker, interpreters=("php",)),

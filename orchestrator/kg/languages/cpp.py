@@ -34,7 +34,9 @@ from orchestrator.kg.languages.grammar import (
     text,
 )
 
-_TEST_MACROS = frozenset({"TEST", "TEST_F", "TEST_P", "TYPED_TEST", "TEST_CASE", "SCENARIO"})
+# Of these, the function is a method of the class that is named first.
+_FIXTURES = frozenset({"TEST_F", "TEST_P", "TYPED_TEST", "TYPED_TEST_P"})
+_TEST_MACROS = _FIXTURES | {"TEST", "TEST_CASE", "SCENARIO"}
 
 
 def _path(node: Node) -> str:
@@ -60,13 +62,21 @@ def _parts(name: Node) -> Iterator[str]:
 def _name(node: Node) -> str:
     name = _path(node)
     if name in _TEST_MACROS:
-        parameters = parameters_of(node)
-        return ".".join(dotted(text(one)) for one in (parameters.named_children if parameters is not None else ()))
+        return ".".join(_written(node)[1:] if name in _FIXTURES else _written(node))
     return name.rpartition("::")[2]
 
 
+def _written(node: Node) -> list[str]:
+    """What a macro is given."""
+    parameters = parameters_of(node)
+    return [dotted(text(one)) for one in (parameters.named_children if parameters is not None else ())]
+
+
 def _owner(node: Node) -> str:
-    return _path(node).rpartition("::")[0].replace("::", ".").strip(".")
+    path = _path(node)
+    if path in _FIXTURES:
+        return next(iter(_written(node)), "")
+    return path.rpartition("::")[0].replace("::", ".").strip(".")
 
 
 def _marks(node: Node) -> list[str]:

@@ -133,6 +133,7 @@ PHP = Scoping(
     outside_functions=True,
     builtins=frozenset({"isset", "empty", "unset", "list", "array", "exit", "die", "eval"}),
     constructor="__construct",
+    invoked="__invoke",
     inherits_constructor=True,
     fold=str.lower,
     files_of_import=_php_required,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.kg.dependencies.facts import dependencies_of
 from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, SymbolRef
+from orchestrator.kg.languages.callees import Callees
 from orchestrator.kg.languages.imports import Imports
 from orchestrator.kg.languages.lookup import Lookup
 from orchestrator.kg.languages.scoping import Scoping
@@ -42,6 +43,7 @@ class Linker:
     def _start(self) -> None:
         self._world = World(self._facts, self._everything, self._rules)
         self._lookup = Lookup(self._world)
+        self._callees = Callees(self._world, self._lookup)
         self._imports = Imports(self._world, self._lookup)
         self._attach()
         self._lookup.prepare()
@@ -159,7 +161,7 @@ class Linker:
             soft = at in file.soft
             if soft and self._is_variable(file, call):
                 continue
-            found = self._doubted(call, self._lookup.evaluate(file.path, call.scope, call.callee))
+            found = self._doubted(call, self._callees.of(file.path, call))
             made = list(self._edges(file, call, found, soft=soft))
             sites.edges += made
             certain = any(edge.certainty == "calls" for edge in made)
@@ -194,7 +196,7 @@ class Linker:
 
     def _edges(self, file: File, call: Call, found: Found, *, soft: bool) -> Iterator[Edge]:
         name = _last_name(call.callee)
-        if call.callee in ("super", "this"):
+        if call.callee in ("super", "this") and not self._rules.invoked:
             found = self._chained(file, call)
         made = [self._made(value, call) for value in found.values]
         targets = list(dict.fromkeys(target for value in found.values for target in self._targets(value, call)))
@@ -239,36 +241,12 @@ class Linker:
         if isinstance(value, Outside):
             return [SymbolRef("", -1, value.name)]
         if isinstance(value, Functions):
-            return [one.ref for one in self._fitting(value.symbols, call.args)]
+            return [one.ref for one in value.symbols]
         if isinstance(value, Maker) or (isinstance(value, Instance) and call.callee.endswith("^")):
-            return self._constructors(value.type, call.args)
+            return self._callees.constructors(value.type, call.args)
         if isinstance(value, Class) and self._rules.calls_type == "makes":
-            return self._constructors(value.type, call.args)
+            return self._callees.constructors(value.type, call.args)
         return []
-
-    def _constructors(self, type_: Type, arguments: int) -> list[SymbolRef]:
-        """The constructors that take so many arguments; the class itself where it has none."""
-        if self._rules.constructor is None:
-            return [type_.parts[0].ref]
-        chain = self._lookup.ancestors(type_)[0] if self._rules.inherits_constructor else [type_]
-        for one in chain:
-            name = self._rules.constructor or one.name.rpartition(".")[2]
-            held = one.members.get(self._rules.fold(name), [])
-            if held:
-                return [symbol.ref for symbol in self._fitting(tuple(held), arguments)]
-        return [type_.parts[0].ref]
-
-    def _fitting(self, symbols: tuple[Symbol, ...], arguments: int) -> list[Symbol]:
-        """Those that take so many arguments, where a language tells functions of one name apart by that."""
-        if len(symbols) < 2 or not self._rules.overloads:
-            return list(symbols)
-        fitting = [one for one in symbols if self._takes(one, arguments)]
-        return fitting or list(symbols)
-
-    def _takes(self, symbol: Symbol, arguments: int) -> bool:
-        definition = self._world.definition(symbol)
-        most = definition.most_args
-        return arguments < 0 or (definition.least_args <= arguments and (most < 0 or arguments <= most))
 
     def _rule(self, file: File, call: Call, found: Found) -> str:
         """Why the edge is certain, by the shape of the call."""
@@ -280,7 +258,7 @@ class Linker:
             return "super"
         if not receiver:
             if isinstance(value, Functions) and value.receiver is not None:
-                return "self"
+                return "instance" if self._rules.invoked and call.callee != "this" else "self"
             paths = self._paths(value)
             return "scope" if file.path in paths else "import"
         if receiver in ("this", "Self"):
@@ -311,7 +289,7 @@ class Linker:
         name = self._rules.fold(self._world.definition(target).name)
         found_in = self._subtypes.get(id(value.receiver), ())
         methods = [one for type_ in found_in for one in type_.members.get(name, ())]
-        fitting = [one.ref for one in self._fitting(tuple(methods), call.args) if one != target]
+        fitting = [one.ref for one in self._callees.fitting(tuple(methods), call.args) if one != target]
         fitting = list(dict.fromkeys(fitting))
         return tuple(fitting) if len(fitting) <= MAX_CANDIDATES else ()
 
@@ -319,7 +297,9 @@ class Linker:
         """All methods, or functions, of that name that take the arguments; none when too many to mean anything."""
         held = self._world.by_last_name.get(self._rules.fold(name), ())
         method = "." in call.callee
-        fitting = [one.ref for one in held if (one in self._world.owners) == method and self._takes(one, call.args)]
+        fitting = [
+            one.ref for one in held if (one in self._world.owners) == method and self._callees.takes(one, call.args)
+        ]
         return tuple(fitting) if len(fitting) <= MAX_CANDIDATES else ()
 
     # Everything else

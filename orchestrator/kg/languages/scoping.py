@@ -55,6 +55,7 @@ class Scoping:
     name are told apart by arity. ``builtins`` are names of the language, ``prelude`` names it imports by itself.
     ``outside_functions``: a bare name that no file defines is a function from outside. ``files_of_import`` finds the
     files of an import (module, path, places); ``paths``: imports name files. ``blocks`` may run for any object.
+    ``invoked`` names the method that runs when an object itself is called.
     """
 
     namespace: Namespace = said
@@ -82,3 +83,4 @@ class Scoping:
     files_of_import: Files | None = None
     paths: bool = False
     blocks: bool = False
+    invoked: str = ""

@@ -40,6 +40,10 @@ class CallSites:
         if call.implicit and call.callee.endswith("[*]"):
             yield from self._several(call, self._iterated(found), name, found)
             return
+        beside = self._beside(call, found) if len(found.values) > 1 else []
+        if beside:
+            yield Edge(call.scope, "mayCall", tuple(beside[:MAX_CANDIDATES]), "several", call.line, name)
+            found = found._replace(values=tuple(one for one in found.values if not isinstance(one, Instance)))
         targets = list(dict.fromkeys(ref for value in found.values if (ref := self.target(value)) is not None))
         if call.implicit:
             yield from self._several(call, [ref for ref in targets if ref.path], name, found)
@@ -77,6 +81,18 @@ class CallSites:
         if targets:
             made = found.values[0].ref if len(found.values) == 1 and _is_class(found.values[0]) else None  # type: ignore[union-attr]
             yield Edge(call.scope, "calls", tuple(targets), rule, call.line, name, made)
+
+    def _beside(self, call: Call, found: Found) -> list[SymbolRef]:
+        """What runs when the result of a call is an object, where it is a function of ours as well.
+
+        A decorator that works with and without brackets gives a function for the one and an object for the other; which
+        it is depends on arguments that are not looked at, and brackets speak for the function.
+        """
+        if call.callee[-1] != ")" or found.guess:
+            return []
+        functions = {one for one in found.values if isinstance(one, Symbol) and one.is_function}
+        objects = [one for one in found.values if isinstance(one, Instance)]
+        return [ref for one in objects if functions and (ref := self.target(one)) is not None]
 
     # Targets
 

@@ -127,3 +127,25 @@ def test_tests_are_those_of_the_macros() -> None:
     graph = read(TREE)
     assert graph.tests() == {"tests/cart_test.cc#Cart.Prices"}
     assert "src/cart.cc#shop.helper" in graph.calls("tests/cart_test.cc#Cart.Prices")
+
+
+def test_a_test_of_a_fixture_calls_the_fixture_s_methods_before_functions_of_that_name() -> None:
+    graph = read(
+        {
+            "db.h": "namespace db { int Repair(const char* name, int options); }\n",
+            "db.cc": '#include "db.h"\nnamespace db { int Repair(const char* name, int options) { return 0; } }\n',
+            "db_test.cc": (
+                '#include "db.h"\n#include <gtest/gtest.h>\nnamespace db {\n'
+                "class RepairTest : public testing::Test {\n public:\n"
+                '  void Repair() { ::db::Repair("a", 1); }\n};\n'
+                'TEST_F(RepairTest, Works) { Repair(); }\nTEST(Other, Works) { Repair("a", 1); }\n'
+                "TEST(Other, Fails) { Repair(1, 2, 3); }\n}\n"
+            ),
+        }
+    )
+    assert graph.calls("db_test.cc#db.RepairTest.Works") == {"db_test.cc#db.RepairTest.Repair"}
+    assert graph.calls("db_test.cc#db.RepairTest.Repair") == {"db.cc#db.Repair"}
+    assert graph.calls("db_test.cc#db.Other.Works") == {"db.cc#db.Repair"}
+    assert graph.calls("db_test.cc#db.Other.Fails") == set()
+    assert ("db_test.cc#db.RepairTest.Works", "db_test.cc#db.RepairTest") in graph.pairs("members")
+    assert "db_test.cc#db.RepairTest.Works" in graph.tests()

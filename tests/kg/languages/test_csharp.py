@@ -118,3 +118,19 @@ def test_using_reaches_the_files_whose_names_are_used() -> None:
 
 def test_methods_with_attributes_are_tests() -> None:
     assert read(TREE).tests() == {"Tests/CartTests.cs#CartTests.Adds"}
+
+
+def test_a_method_that_cannot_take_the_arguments_is_not_called_but_the_base_s_that_can() -> None:
+    graph = read(
+        {
+            "A.cs": "class A { protected string Name(string key, string other) => key; }\n",
+            "B.cs": (
+                'class B : A { public string Name() => Name("a", "b");\n'
+                "  public void Wrong() { Name(1, 2, 3); } public string Right() => Name(); }\n"
+            ),
+        }
+    )
+    assert graph.calls("B.cs#B.Name") == {"A.cs#A.Name"}
+    assert graph.calls("B.cs#B.Right") == {"B.cs#B.Name"}
+    assert graph.calls("B.cs#B.Wrong") == set()
+    assert graph.unresolved("B.cs#B.Wrong") == {"Name"}

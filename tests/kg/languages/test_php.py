@@ -114,3 +114,18 @@ def test_use_and_require_reach_files() -> None:
 
 def test_tests_are_methods_named_so_in_files_of_tests() -> None:
     assert read(TREE).tests() == {"tests/CartTest.php#CartTest.testTotal"}
+
+
+def test_a_called_object_runs_its_invoke_method_never_its_constructor() -> None:
+    retry = (
+        "<?php\nclass Retry {\n  public function __construct(callable $next) {}\n"
+        "  public function __invoke($request) { return 1; }\n"
+        "  private function again($request) { return $this($request); }\n}\n"
+        "function run() { $retry = new Retry('f'); return $retry(1); }\n"
+        "class Plain { public function again() { return $this(1); } }\n"
+    )
+    graph = read({"Retry.php": retry})
+    assert graph.calls("Retry.php#Retry.again") == {"Retry.php#Retry.__invoke"}
+    assert graph.rules("Retry.php#Retry.again") == {"this": "self"}
+    assert graph.calls("Retry.php#run") == {"Retry.php#Retry.__construct", "Retry.php#Retry.__invoke"}
+    assert graph.calls("Retry.php#Plain.again") == set()
