@@ -4,6 +4,7 @@ Synchronous and CPU-bound: run it in a process that may be killed (``build_proce
 graph. Files whose content was seen by the previous build are not parsed again. Asks no network.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
 from orchestrator.kg.indexing.files import list_files
 from orchestrator.kg.indexing.reading import facts_by_key, read_contents
 from orchestrator.kg.indexing.tree_state import Content, TreeState
+from orchestrator.kg.indexing.two_readers import read_in_two
 from orchestrator.kg.rdf.graphs import NamedGraph
 from orchestrator.kg.snapshot import FACTS, GRAPH, NAMES, REPORT, current_snapshot, new_snapshot, snapshot_folder
 from orchestrator.kg.traces.observed import ObservedGraphs
@@ -90,11 +92,13 @@ def build_graph(
     commit: str,
     files: Sequence[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    may_fork: bool = False,
 ) -> BuildReport:
     """Build the graph of the tree at ``root`` into a new current snapshot below ``out``.
 
-    ``files`` are paths relative to the root (all below it if None). Raises InvalidInput for a root that is no folder or
-    a bad IRI, Conflict while another build of the same folder runs.
+    ``files`` are paths relative to the root (all below it if None). ``may_fork``: a second process may read along; the
+    caller has one thread only. Raises InvalidInput for a root that is no folder or a bad IRI, Conflict while another
+    build of the same folder runs.
     """
     if not root.is_dir():
         raise InvalidInput(f"not a folder: {root.name}", field="root")
@@ -103,15 +107,15 @@ def build_graph(
     out.mkdir(parents=True, exist_ok=True)
     with new_snapshot(out, commit) as (snapshot, folder):
         paths = sorted(set(files)) if files is not None else list_files(root)
-        known = _previous_facts(out)
-        contents, parsed = _read(root, paths, known, ticker)
+        contents, parsed = _read(root, paths, _previous_facts(out), ticker, may_fork=may_fork)
         read_at = time.perf_counter()
-        state = TreeState(project_iri, contents, recording=False)
-        triples = _write(state, folder, commit, ticker) + _write_observed(state, out, folder, project_iri)
-        written_at = time.perf_counter()
         save_facts(folder / FACTS, facts_by_key(contents))
+        saved_at = time.perf_counter()
+        state = TreeState(project_iri, contents, recording=False)
+        del contents  # the state lets facts go, file by file
+        triples = _write(state, folder, commit, ticker) + _write_observed(state, out, folder, project_iri)
         ended = time.perf_counter()
-        phases = {"read": read_at - began, "resolve_and_write": written_at - read_at, "save": ended - written_at}
+        phases = {"read": read_at - began, "resolve_and_write": ended - saved_at, "save": saved_at - read_at}
         report = report_of(
             snapshot, commit, state, triples, parsed, {name: round(value, 3) for name, value in phases.items()}
         )
@@ -125,16 +129,17 @@ def _previous_facts(out: Path) -> dict[str, FileFacts]:
 
 
 def _read(
-    root: Path, paths: Sequence[str], known: Mapping[str, FileFacts], ticker: _Ticker
+    root: Path, paths: Sequence[str], known: Mapping[str, FileFacts], ticker: _Ticker, *, may_fork: bool
 ) -> tuple[dict[str, Content], int]:
     """Every path's content, and how many files had to be parsed."""
     contents: dict[str, Content] = {}
     parsed = 0
-    for position, (path, content, fresh) in enumerate(read_contents(root, paths, known), start=1):
+    read = read_in_two if may_fork and len(os.sched_getaffinity(0)) > 1 else read_contents
+    for position, (path, content, fresh) in enumerate(read(root, paths, known), start=1):
         ticker.tell("read", position, len(paths))
         contents[path] = content
         parsed += fresh
-    return contents, parsed
+    return {path: contents[path] for path in paths}, parsed
 
 
 def _write(state: TreeState, folder: Path, commit: str, ticker: _Ticker) -> int:
@@ -187,7 +192,7 @@ def report_of(
         classes=kinds["class"],
         functions=kinds["function"],
         tests=sum(one.tests for one in counts),
-        call_sites=sum(len(one.calls) for one in facts),
+        call_sites=sum(one.sites for one in counts),
         calls=sum(one.calls for one in counts),
         may_call=sum(one.may_call for one in counts),
         unresolved_sites=sum(one.unresolved for one in counts),

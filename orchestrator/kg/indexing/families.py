@@ -7,12 +7,15 @@ changes; then every file of the family counts as affected, and what did not chan
 from collections.abc import Collection, Mapping
 
 from orchestrator.kg.facts import FileFacts, FileLinks
-from orchestrator.kg.indexing.languages import BY_NAME, MakeLinker, UpdatableLinker, for_one_build
+from orchestrator.kg.indexing.languages import BY_NAME, Linker, MakeLinker, UpdatableLinker, for_one_build
 from orchestrator.kg.readers import Readers
 
 
 class Families:
-    """Links files of any language we read. ``recording``: remember what each link read, as ``update`` needs it."""
+    """Links files of any language we read. ``recording``: remember what each link read, as ``update`` needs it.
+
+    Without it each file is linked once: a linker is made when its first file is linked, and goes after the last.
+    """
 
     def __init__(
         self,
@@ -29,13 +32,18 @@ class Families:
         members: dict[MakeLinker, dict[str, FileFacts]] = {}
         for path, one in facts.items():
             members.setdefault(BY_NAME[languages[path]].linker, {})[path] = one
-        for make, own in members.items():
+        for make, own in sorted(members.items(), key=lambda member: len(member[1])):
             self._families[make] = _Family(make, own, everything, recording=recording)
-            self._of |= dict.fromkeys(own, self._families[make])
+            self._of |= dict.fromkeys(sorted(own), self._families[make])
 
     def link(self, path: str) -> FileLinks:
         """The links that start in one file."""
-        return self._of[path].link(path, recording=self._recording)
+        family = self._of[path] if self._recording else self._of.pop(path)
+        return family.link(path, recording=self._recording)
+
+    def order(self) -> list[str]:
+        """All files, small families first and each as a whole: so the fewest linkers are in memory with the largest."""
+        return list(self._of)
 
     def prepare(self) -> None:
         """Do now what linkers put off until the first update, so that nobody who saved a file waits for it."""
@@ -48,7 +56,7 @@ class Families:
     ) -> set[str]:
         """Take new facts (None: no facts any more) and all paths; returns the files whose links may differ now."""
         paths = frozenset(everything)
-        moved, self._everything = paths != self._everything, paths
+        moved, self._everything = paths is not self._everything and paths != self._everything, paths
         by_family: dict[MakeLinker, dict[str, FileFacts | None]] = {make: {} for make in self._families}
         for path, one in changed.items():
             old = self._of.pop(path, None)
@@ -76,8 +84,11 @@ class _Family:
     ) -> None:
         self.make = make
         self._facts = dict(facts)
-        self._linker = (make if recording else for_one_build(make))(self._facts, everything)
+        self._linker: Linker | None = None
+        self._everything = everything
         self._readers = Readers()
+        if recording:
+            self._linker = make(self._facts, everything)
 
     @property
     def is_updatable(self) -> bool:
@@ -85,7 +96,13 @@ class _Family:
         return isinstance(self._linker, UpdatableLinker)
 
     def link(self, path: str, *, recording: bool) -> FileLinks:
+        if self._linker is None:
+            self._linker = for_one_build(self.make)(dict(self._facts), self._everything)
         links = self._linker.link(path)
+        if not recording:
+            self._facts.pop(path)
+            if not self._facts:
+                self._linker = None
         if recording and isinstance(self._linker, UpdatableLinker):
             self._readers.record(path, self._linker.consulted)
         return links

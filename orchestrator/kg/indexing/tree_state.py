@@ -5,7 +5,7 @@ those of a clean build, name by name. It reads no disk and writes none.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped, SourceFile
@@ -28,6 +28,7 @@ class Counts(NamedTuple):
     may_call: int = 0
     unresolved: int = 0
     tests: int = 0
+    sites: int = 0
     triples: int = 0
 
 
@@ -58,11 +59,13 @@ class TreeState:
         self.writer = GraphWriter(project_iri, self.facts)
         self._outside: dict[str, int] = {}
         self._recording = recording
-        self._families = Families(self.facts, _languages(contents), self._paths(), recording=recording)
+        self._paths = self._all_paths()
+        self._families = Families(self.facts, _languages(contents), self._paths, recording=recording)
 
     def link_all(self) -> Iterator[NamedGraph]:
-        """The graph of every file in the order of paths, then those of what is outside."""
-        for path in sorted(self.contents):
+        """The graph of every file, family by family, then those of what is outside."""
+        families = self._families.order()
+        for path in [*sorted(self.contents.keys() - set(families)), *families]:
             graph = self._write(path)
             if graph is not None:
                 yield graph
@@ -73,6 +76,9 @@ class TreeState:
 
     def change(self, changed: Mapping[str, Content | None]) -> Change:
         """Take new contents; None: the path is gone."""
+        moved = any(
+            (path in self._paths) != (one is not None and one.file is not None) for path, one in changed.items()
+        )
         for path, one in changed.items():
             self.writer.forget(path)
             if one is None:
@@ -84,7 +90,9 @@ class TreeState:
             else:
                 self.facts[path] = one.facts
         facts = {path: self.facts.get(path) for path in changed}
-        affected = self._families.update(facts, _languages(changed), self._paths()) | changed.keys()
+        if moved:
+            self._paths = self._all_paths()
+        affected = self._families.update(facts, _languages(changed), self._paths) | changed.keys()
         outside = set(self._outside)
         before = {self.written[path].name for path in affected if path in self.written}
         graphs = [graph for path in sorted(affected) if (graph := self._write(path)) is not None]
@@ -125,8 +133,17 @@ class TreeState:
         graph, links = self._linked(content.file)
         externals = tuple(self.writer.external_names(links)) if links is not None else ()
         self._count_outside(externals, 1)
-        self.written[path] = Written(graph.name, externals, _counts(links, graph))
+        self.written[path] = Written(graph.name, externals, _counts(content.facts, links, graph))
+        if not self._recording and content.facts is not None:
+            self._let_go(path, content, content.facts)
         return graph
+
+    def _let_go(self, path: str, content: Content, facts: FileFacts) -> None:
+        """Nobody will link the file again: keep what others say of it and no more."""
+        self.facts[path] = replace(
+            facts, bindings=(), attributes=(), calls=(), references=(), imports=(), compounds=(), stores=(), program=""
+        )
+        self.contents[path] = content._replace(facts=None)
 
     def _linked(self, file: SourceFile) -> tuple[NamedGraph, FileLinks | None]:
         facts = self.facts.get(file.path)
@@ -141,16 +158,20 @@ class TreeState:
             else:
                 del self._outside[name]
 
-    def _paths(self) -> list[str]:
-        return [path for path, one in self.contents.items() if one.file is not None]
+    def _all_paths(self) -> frozenset[str]:
+        return frozenset(path for path, one in self.contents.items() if one.file is not None)
+
+
+def _is_file(one: Content | None) -> bool:
+    return one is not None and one.file is not None
 
 
 def _languages(contents: Mapping[str, Content | None]) -> dict[str, str]:
     return {path: one.file.language for path, one in contents.items() if one is not None and one.file is not None}
 
 
-def _counts(links: FileLinks | None, graph: NamedGraph) -> Counts:
-    if links is None:
+def _counts(facts: FileFacts | None, links: FileLinks | None, graph: NamedGraph) -> Counts:
+    if facts is None or links is None:
         return Counts(triples=graph.size)
     certain = sum(edge.certainty == "calls" for edge in links.edges)
     return Counts(
@@ -158,5 +179,6 @@ def _counts(links: FileLinks | None, graph: NamedGraph) -> Counts:
         may_call=len(links.edges) - certain,
         unresolved=sum(number for _, number in links.unresolved_sites),
         tests=len(links.tests),
+        sites=len(facts.calls),
         triples=graph.size,
     )

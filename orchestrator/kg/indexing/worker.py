@@ -30,6 +30,7 @@ def main() -> int:
             commit=request["commit"],
             files=request["files"],
             progress=_tell_progress,
+            may_fork=True,
         )
     except OrchestratorError as error:
         _tell("error", error.as_dict())

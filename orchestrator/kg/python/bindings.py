@@ -5,6 +5,7 @@ Knows the scope the walk is in and what it binds; which definition or value that
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from sys import intern
 
 from orchestrator.kg.facts import AttributeBinding, Binding, BindingKind, Definition, Store
 from orchestrator.kg.python.expressions import can_matter
@@ -48,7 +49,7 @@ class Bindings:
             scope, conditional = 0, True
         elif name in self.scope.outer_names:
             scope, conditional = max(0, self._definitions[scope].parent), True
-        self.bindings.append(Binding(scope, name, kind, value, line, conditional))
+        self.bindings.append(Binding(scope, name, kind, intern(value), line, conditional))
 
     def bind_attribute(self, name: str, kind: BindingKind, value: str, line: int) -> None:
         """Bind an attribute of the instance that the method is called on."""

@@ -59,11 +59,11 @@ class Collected:
 
     def implicit(self, scope: int, callee: str, line: int) -> None:
         """A call that is not written as one."""
-        self._calls.append(Call(scope, callee, line, 0, implicit=True))
+        self._calls.append(Call(scope, intern(callee), line, 0, implicit=True))
 
     def refer(self, scope: int, value: str, line: int) -> None:
         """A value that is handed on."""
-        self._references.append(Reference(scope, value, line))
+        self._references.append(Reference(scope, intern(value), line))
 
     def returned(self, scope: int, value: str, line: int) -> None:
         """What a function returns."""

@@ -184,7 +184,12 @@ def symbols_of(path: str, facts: FileFacts, before: Sequence[Symbol] = ()) -> li
             symbol.names, symbol.attributes = {}, {}
         symbols.append(symbol)
     for binding in facts.bindings:
-        symbols[binding.scope].names.setdefault(binding.name, []).append(binding)
+        names = symbols[binding.scope].names
+        known_as = names.get(binding.name)
+        if known_as is None:
+            names[binding.name] = [binding]
+        else:
+            known_as.append(binding)
     for attribute in facts.attributes:
         symbols[attribute.owner].attributes.setdefault(attribute.name, []).append(attribute)
     return symbols
