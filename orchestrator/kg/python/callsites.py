@@ -6,6 +6,7 @@ what is called, is ``mayCall``, at most eight per site.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from orchestrator.kg.facts import Call, Edge, SymbolRef
 from orchestrator.kg.python.evaluate import Evaluator
@@ -22,17 +23,46 @@ _CALLS_BACK = {
 }  # fmt: skip
 
 
+class Reached(NamedTuple):
+    """What a call reaches, the name it is known by, and whether it is resolved or known to reach none of ours."""
+
+    edges: list[Edge]
+    name: str
+    resolved: bool
+
+
 class CallSites:
     """Makes the edges of one call after another."""
 
     def __init__(self, evaluator: Evaluator, index: TreeIndex) -> None:
         self._evaluator = evaluator
         self._index = index
+        self._alike: dict[tuple[int, str, int, bool], tuple[Found, Reached]] = {}
+
+    def begin(self) -> None:
+        """Another file is linked from now on."""
+        self._alike = {}
 
     def value(self, scope: Symbol, call: Call) -> Found:
         """What is called, or iterated over."""
         callee = call.callee.removesuffix("[*]") if call.implicit else call.callee
         return self._evaluator.evaluate(scope, callee, call.line)
+
+    def reached(self, scope: Symbol, call: Call, found: Found) -> Reached:
+        """The edges of a call, and what it counts as. Calls of one file that are alike reach the same."""
+        key = (id(found), call.callee, call.args, call.decorator)
+        known = self._alike.get(key) if not call.implicit else None
+        if known is not None:
+            edges, name, resolved = known[1]
+            at, line = call.scope, call.line
+            here = [Edge(at, one[1], one[2], one[3], line, one[5], one[6]) for one in edges]
+            return Reached(here, name, resolved)
+        edges, name = list(self.edges(scope, call, found)), last_name(call.callee)
+        resolved = is_builtin(found) or any(edge.certainty == "calls" for edge in edges)
+        reached = Reached(edges, name, resolved)
+        if not call.implicit and _says_all(found):
+            self._alike[key] = found, reached
+        return reached
 
     def edges(self, scope: Symbol, call: Call, found: Found) -> Iterator[Edge]:
         """The edges of a call, given what is called."""
@@ -241,6 +271,14 @@ def last_name(callee: str) -> str:
     head, steps = parts(callee)
     named = [step for step in steps if step[0] == "."]
     return named[-1][1:] if named else head
+
+
+def _says_all(found: Found) -> bool:
+    """Whether it does not matter where a call stands and what it passes, given what is called and as what."""
+    return all(
+        isinstance(value, Inherited) or (isinstance(value, Bound) and isinstance(value.receiver, Instance))
+        for value in found.values
+    )
 
 
 def _is_class(value: Value) -> bool:

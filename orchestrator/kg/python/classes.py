@@ -133,8 +133,9 @@ class Classes(Exports):
         """``value.name``."""
         if isinstance(value, Instance):
             key = (value, name)
-            if key in self._memo:
-                return self._memo[key] or UNKNOWN
+            known = self._memo.get(key)
+            if known is not None:
+                return known  # type: ignore[no-any-return]
             return self.once(key, lambda: self._of_instance(value, name)) or UNKNOWN
         if isinstance(value, Symbol):
             if value.definition.kind == "module":

@@ -37,6 +37,8 @@ _BUILTINS = frozenset(dir(builtins))
 # Bindings that are as quickly read again as remembered, and in no circle.
 _PLAIN = frozenset({"self", "cls", "unknown"})
 _BOUND = "bound"
+# What heads begin with that are no names.
+_SIGNS = "@$#?"
 _OVERLOADS = frozenset({"overload", "typing.overload", "t.overload"})
 _PLAIN_TYPES = frozenset({"str", "int", "float", "bool", "bytes"})
 
@@ -75,9 +77,14 @@ class Evaluator(Elements):
         self._memo[key] = UNKNOWN  # what a circle of names sees of itself
         self._depth += 1
         try:
-            found = self._head(scope, head, line)
+            # The most common cases are not left to the functions that know all of them.
+            found = self.lookup(scope, head, line) if head[0] not in _SIGNS else self._head(scope, head, line)
             for step in steps:
-                found = self._step(found, step, scope, line)
+                values, complete, guess, opened = found
+                if step[0] == "." and complete and len(values) == 1 and not guess and not opened:
+                    found = self.attribute(values[0], step[1:])
+                else:
+                    found = self._step(found, step, scope, line)
         finally:
             self._depth -= 1
         self._memo[key] = found
@@ -119,15 +126,15 @@ class Evaluator(Elements):
             return one(scope.siblings[int(head[1:])])
         if sign == "#":
             return self.compound(scope, int(head[1:]), line)
-        if head == "super()":
-            return self._super(scope)
         return UNKNOWN if sign == "?" else self.lookup(scope, head, line)
 
     def lookup(self, scope: Symbol, name: str, line: int) -> Found:
         """A name as Python's scopes find it: class bodies are seen only from inside themselves."""
         at: Symbol | None = scope
+        if name == "super()":
+            return self._super(scope)
         while at is not None:
-            kind = at.definition.kind
+            kind = at.definition[0]
             if at is scope or kind != "class":
                 if self.recording:
                     self.consult(at, name)
@@ -162,18 +169,27 @@ class Evaluator(Elements):
     def bound(self, scope: Symbol, name: str, line: int) -> Found:
         """What a name that is bound in a scope can be, at a line (0: at any time)."""
         bindings = scope.names[name]
-        if len(bindings) == 1:
+        only = bindings[0] if len(bindings) == 1 else None
+        if only is not None:
             line = 0
-            if bindings[0].kind in _PLAIN:
-                return self.binding(scope, bindings[0])
+            if only.kind in _PLAIN:
+                return self.binding(scope, only)
         key = (scope, name, line, _BOUND)
         if key in self._memo:
             return self._memo[key] or UNKNOWN
-        return self.once(key, lambda: self._bound(scope, bindings, line)) or UNKNOWN
+        if self._depth > _MAX_DEPTH:
+            return UNKNOWN
+        self._memo[key] = None  # what a circle of imports sees of itself
+        self._depth += 1
+        try:
+            found = self.binding(scope, only) if only is not None else self._bound(scope, bindings, line)
+        finally:
+            self._depth -= 1
+        self._memo[key] = found
+        return found
 
     def _bound(self, scope: Symbol, bindings: list[Binding], line: int) -> Found:
-        if len(bindings) == 1:
-            return self.binding(scope, bindings[0])
+        """What one of several bindings can bind."""
         chosen = self._choose(scope, bindings, line)
         if not chosen:
             return NOTHING
@@ -184,8 +200,6 @@ class Evaluator(Elements):
 
     def _choose(self, scope: Symbol, bindings: list[Binding], line: int) -> list[Binding]:
         """The bindings a use can see: straight-line code is followed, branches and loops leave all that is possible."""
-        if len(bindings) == 1:
-            return bindings
         real = [one for one in bindings if one.value != "@None" and not self._is_overload(scope, one)]
         settled = [one for one in real if not one.conditional]
         if line:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 
 from orchestrator.kg.facts import Call, Edge, FileFacts, FileLinks, Store, SymbolRef
-from orchestrator.kg.python.callsites import CallSites, is_builtin, last_name, own_method
+from orchestrator.kg.python.callsites import CallSites, own_method
 from orchestrator.kg.python.evaluate import Evaluator
 from orchestrator.kg.python.flows import (
     Entries,
@@ -24,12 +24,13 @@ from orchestrator.kg.python.flows import (
     into_parameters,
 )
 from orchestrator.kg.python.modules import ModuleIndex
-from orchestrator.kg.python.surface import Key, changed_keys, surface
+from orchestrator.kg.python.surface import Key, Surface, changed_keys, surface
 from orchestrator.kg.python.symbols import Container, External, Found, Instance, Symbol, View
 from orchestrator.kg.python.tree_index import TreeIndex
 from orchestrator.kg.readers import Readers
 
 _STAGES = 2
+_SURFACES_KEPT = 16
 _TEST_FILE = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)test_[^/]*\.py$|_test\.py$")
 
 
@@ -51,7 +52,8 @@ class Linker:
 
     def __init__(self, facts: Mapping[str, FileFacts], everything: Collection[str], *, recording: bool = True) -> None:
         self._facts = dict(facts)
-        self._everything = set(everything)
+        self._everything = frozenset(everything)
+        self._surfaces: dict[str, Surface] = {}
         self._recording = recording
         self._evaluator = Evaluator(facts, ModuleIndex(everything, facts), recording=recording)
         self._index = TreeIndex(self._evaluator)
@@ -79,16 +81,21 @@ class Linker:
         keys: set[Key] = set()
         told = {(stage, path): self._told(stage, path) for path in changed for stage in range(_STAGES)}
         for path, facts in changed.items():
-            before = surface(path, self._facts[path]) if path in self._facts else {}
-            keys |= changed_keys(before, surface(path, facts) if facts is not None else {})
+            before = self._surfaces.pop(path, None)
+            if before is None:
+                before = surface(path, self._facts[path]) if path in self._facts else {}
+            after = surface(path, facts) if facts is not None else {}
+            keys |= changed_keys(before, after)
+            self._remember(path, after)
             self._evaluator.replace(path, facts)
             if facts is None:
                 self._facts.pop(path, None)
             else:
                 self._facts[path] = facts
         affected = set(changed)
-        if self._everything != set(everything):
-            self._everything = set(everything)
+        paths = frozenset(everything)
+        if paths is not self._everything and paths != self._everything:
+            self._everything = paths
             modules = ModuleIndex(everything, self._facts)
             keys |= self._evaluator.modules.changed_keys(modules, readers)
             affected |= {
@@ -112,6 +119,12 @@ class Linker:
             self._evaluator.forget((), different)
             affected |= readers.of(different)
         return affected
+
+    def _remember(self, path: str, after: Surface) -> None:
+        """Keep what was seen of the files that were edited last: people save the same one again and again."""
+        self._surfaces[path] = after
+        if len(self._surfaces) > _SURFACES_KEPT:
+            del self._surfaces[next(iter(self._surfaces))]
 
     def _told(self, stage: int, path: str) -> dict[str, list[Told]]:
         """What a file tells the flows at a stage, without numbers and lines that an edit moves."""
@@ -182,6 +195,7 @@ class Linker:
     def link(self, path: str) -> FileLinks:
         """The links that start in one file: a function of the facts alone, whatever was linked before."""
         self._evaluator.begin(path)
+        self._sites.begin()
         self._evaluator.at_stage(_STAGES, self._flows[_STAGES])
         facts, symbols = self._facts[path], self._evaluator.symbols[path]
         edges: list[Edge] = []
@@ -189,11 +203,10 @@ class Linker:
         sites: dict[int, int] = {}
         for call in facts.calls:
             scope = symbols[call.scope]
-            found = self._sites.value(scope, call)
-            made = list(self._sites.edges(scope, call, found))
-            edges += made
-            if not call.implicit and not any(edge.certainty == "calls" for edge in made) and not is_builtin(found):
-                names[call.scope, last_name(call.callee)] = None
+            reached = self._sites.reached(scope, call, self._sites.value(scope, call))
+            edges += reached.edges
+            if not call.implicit and not reached.resolved:
+                names[call.scope, reached.name] = None
                 sites[call.scope] = sites.get(call.scope, 0) + 1
         links = FileLinks(
             module_name=self._evaluator.modules.names[path],
@@ -210,6 +223,8 @@ class Linker:
         if self._recording:
             fed: Iterable[frozenset[Key]] = (self._feeds[stage, path].consulted for stage in range(_STAGES))
             self._consulted = {key for key in self._evaluator.consulted.union(*fed) if key[0] != path}
+        else:
+            del self._facts[path]
         return links
 
     def _references(self, path: str) -> Iterator[tuple[int, SymbolRef]]:
