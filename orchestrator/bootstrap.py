@@ -39,6 +39,7 @@ from orchestrator.services.approved_tools import ApprovedTools
 from orchestrator.services.authorization_grants import AuthorizationGrants
 from orchestrator.services.authorization_requests import AuthorizationRequests
 from orchestrator.services.blobs import BlobStore
+from orchestrator.services.budgets import Budgets
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.call_audit import CallAudit
 from orchestrator.services.call_gate import CallGate
@@ -66,6 +67,7 @@ from orchestrator.services.mcp_endpoints import McpEndpoints
 from orchestrator.services.mcp_offers import McpOffers
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.merge_queue import MergeQueue
+from orchestrator.services.metering import Meters
 from orchestrator.services.notes import Notes
 from orchestrator.services.oauth import OAuth
 from orchestrator.services.oauth_clients import OAuthClients
@@ -74,6 +76,7 @@ from orchestrator.services.overlaps import Overlaps
 from orchestrator.services.parking import Parking
 from orchestrator.services.passwords import Passwords
 from orchestrator.services.pending import Pending
+from orchestrator.services.prices import Prices
 from orchestrator.services.probes import Probes
 from orchestrator.services.project_history import ProjectHistory
 from orchestrator.services.project_service import ProjectService
@@ -107,6 +110,7 @@ from orchestrator.services.tool_rules import ToolRules
 from orchestrator.services.tool_search import ToolSearch
 from orchestrator.services.tool_trust import ToolTrust
 from orchestrator.services.traced_runs import TracedRuns
+from orchestrator.services.usage import UsageReport
 from orchestrator.services.verifier import Verifier
 from orchestrator.services.work_graphs import WorkGraphs
 from orchestrator.services.worktree_graphs import WorktreeGraphs
@@ -154,6 +158,9 @@ class Container:
     agent_rules: AgentRules
     questions_asked: AgentQuestions
     quota: Quota
+    prices: Prices
+    budgets: Budgets
+    usage: UsageReport
     questions: PreparedQuestions
     targets: TargetDirectory
     tasks: TaskService
@@ -215,6 +222,7 @@ class Container:
             AgentFaces(self.endpoints, self.catalogue), self.questions,
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
             Feedback(self.database), Parking(self.database), self.quota, self.room,
+            Meters(self.database, self.prices),
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -285,6 +293,9 @@ def build_container(settings: Settings) -> Container:
     stopper = Stopper(writer, wake)
     families = Families(database, writer, stopper, family_limits(settings))
     tasks = TaskService(database, writer, targets, access, families, stopper, blobs, _task_limits(settings))
+    prices = Prices(database)
+    budgets = Budgets(database, writer, tasks, access, agents, prices)
+    tasks.on_budget(budgets.check)
     stored = StoredTokens(database, session_days=settings.refresh_token_days)
     tokens = _tokens(settings, stored)
     passwords = Passwords()
@@ -357,6 +368,9 @@ def build_container(settings: Settings) -> Container:
         agent_rules=agent_rules,
         questions_asked=AgentQuestions(database, access, wake, agent_rules),
         quota=Quota(database, writer, agents, default_seconds=settings.quota_seconds),
+        prices=prices,
+        budgets=budgets,
+        usage=UsageReport(database),
         questions=questions,
         targets=targets,
         tasks=tasks,

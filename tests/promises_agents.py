@@ -3,7 +3,7 @@
 from tests.promise import promise as _promise
 
 _ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::test_", "Agents that change code"
-_QUOTA = "agents/test_quota.py::test_"
+_QUOTA, _BUDGETS = "agents/test_quota.py::test_", "agents/test_budgets.py::test_"
 _OVERLAPS = "agents/test_overlaps.py::test_"
 
 _PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
@@ -103,5 +103,19 @@ AGENTS_THAT_CHANGE_CODE = (
         _QUOTA + "it_goes_on_with_its_conversation_when_the_time_has_passed",
         _QUOTA + "a_program_takes_up_its_session_and_is_told_to_go_on",
         _QUOTA + "a_wait_that_is_too_long_hands_the_task_over_with_what_was_done",
+    ),
+    _promise(
+        "agents.budgets", _SOURCE + " 7", "A used-up budget of a task, project or person pauses the task and asks.",
+        _BUDGETS + "a_used_up_budget_pauses_the_task_and_asks_and_the_answer_lets_it_go_on",
+        _BUDGETS + "a_person_may_stop_what_costs_too_much",
+        _BUDGETS + "a_budget_of_a_project_holds_for_all_its_tasks_until_an_admin_raises_it",
+        _BUDGETS + "a_new_period_begins_with_nothing_used",
+        _BUDGETS + "tool_calls_of_agents_that_are_no_models_count_too",
+    ),
+    _promise(
+        "agents.prices", _SOURCE + " 7", "A limit on money without a price is refused; what is used is shown.",
+        _BUDGETS + "a_limit_on_money_without_a_price_is_refused_naming_model_and_field",
+        _BUDGETS + "what_an_attempt_used_is_kept_and_added_up",
+        _BUDGETS + "the_doors_of_money_set_show_and_refuse",
     ),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from orchestrator.core.capabilities import Capability
 from orchestrator.core.errors import NotFound
 from orchestrator.core.events import EventKind
+from orchestrator.core.spending import Usage
 
 
 class AgentKind(StrEnum):
@@ -162,6 +163,18 @@ class People(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Counts what a run uses. Tool calls are counted where they are told."""
+
+    def note(self, usage: Usage) -> None:
+        """What the run used so far, all together."""
+        ...
+
+    async def check(self) -> None:
+        """Raise BudgetReached when a person must be asked before the run may use more."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class McpAccess:
     """An MCP server that a program of an agent may use over HTTP, with a token of its own."""
@@ -188,6 +201,7 @@ class AgentContext:
     """What an earlier attempt at the task left to be done: criteria it did not meet, comments of its reviewers."""
     limits: AgentLimits = AgentLimits()
     people: People | None = None
+    meter: Meter | None = None
     readable: tuple[Path, ...] = ()
     """Folders beside the workspace that a program of its own may read: where the worktree's git data is."""
     lend_mcp: Callable[[], AbstractAsyncContextManager[McpAccess]] | None = None

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import orjson
@@ -17,6 +18,7 @@ from pydantic_ai import Agent, AgentRunResult, RunContext, capture_run_messages
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import (
     AgentStreamEvent,
+    FunctionToolCallEvent,
     ModelMessage,
     ModelMessagesTypeAdapter,
     PartDeltaEvent,
@@ -30,13 +32,14 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RunUsage, UsageLimits
 
-from orchestrator.agents.base import AgentContext, AgentResult, Tell
+from orchestrator.agents.base import AgentContext, AgentResult, Meter, Tell
 from orchestrator.agents.llm_config import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
 from orchestrator.agents.llm_errors import FOREIGN, translate
 from orchestrator.agents.llm_tools import ContextToolset
-from orchestrator.core.errors import AgentFailed, ProviderFailed, QuotaReached, TimedOut
+from orchestrator.core.errors import AgentFailed, BudgetReached, ProviderFailed, QuotaReached, TimedOut
 from orchestrator.core.events import EventKind
 from orchestrator.core.quota import STOPS, wait_in_headers
+from orchestrator.core.spending import Usage
 
 _CONNECT_SECONDS = 10.0
 _REQUEST_SECONDS = 600.0
@@ -56,10 +59,12 @@ async def converse(
         async with limit, _client(endpoint, context.limits.seconds, retries) as client:
             agent = _agent(client, endpoint, config, toolset, f"{context.notes}\n\n{context.feedback}".strip())
             limits = UsageLimits(request_limit=context.limits.requests)
-            listener = _Listener(context.tell, context.limits.tokens)
+            listener = _Listener(context.tell, context.limits.tokens, context.meter)
             talk = _Talk(agent, usage, limits, listener, endpoint, toolset)
             result = await talk.begin(_prompt(given), context)
             while said := await _said(context):
+                if context.meter is not None:
+                    await context.meter.check()
                 result = await talk.turn(said, result.all_messages())
     except TimeoutError as error:
         if not limit.expired():
@@ -108,12 +113,29 @@ class _Talk:
                     prompt, message_history=history, usage_limits=self.limits, usage=self.usage,
                     event_stream_handler=self.listener.listen,
                 )  # fmt: skip
+            except BudgetReached as stop:
+                stop.conversation = _kept(messages)
+                raise
             except (*FOREIGN, UserError) as error:
                 made = translate(error, self.endpoint, {"usage": _used(self.usage, self.toolset)})
                 if isinstance(made, QuotaReached):
-                    said = messages[:-1] if messages and messages[-1].kind == "response" else messages  # it broke off
-                    made.conversation = ModelMessagesTypeAdapter.dump_python(list(said), mode="json")
+                    made.conversation = _kept(messages)
                 raise made from error
+            finally:
+                if self.listener.meter is not None:
+                    self.listener.meter.note(spent(self.usage))
+
+
+def _kept(messages: list[ModelMessage]) -> list[Any]:
+    """What was said before the answer that broke off, or that was not acted on."""
+    said = messages[:-1] if messages and messages[-1].kind == "response" else messages
+    kept: list[Any] = ModelMessagesTypeAdapter.dump_python(list(said), mode="json")
+    return kept
+
+
+def spent(usage: RunUsage) -> Usage:
+    """What a run used, in our words."""
+    return Usage(usage.input_tokens, usage.cache_read_tokens, usage.output_tokens, usage.requests)
 
 
 async def _said(context: AgentContext) -> str:
@@ -182,6 +204,7 @@ class _Listener:
 
     tell: Tell
     most_tokens: int
+    meter: Meter | None
     _gathered: list[str] = field(default_factory=list)
     _told_at: float = field(default_factory=time.monotonic)
 
@@ -190,7 +213,13 @@ class _Listener:
         if run.usage.total_tokens > self.most_tokens:
             text = f"The agent used {run.usage.total_tokens} tokens; its limit is {self.most_tokens}."
             raise AgentFailed(text, details={"limit": "tokens"})
+        if self.meter is not None:
+            self.meter.note(spent(run.usage))
+        checked = self.meter is None
         async for event in events:
+            if isinstance(event, FunctionToolCallEvent) and self.meter is not None and not checked:
+                checked = True
+                await self.meter.check()  # before tools are called and the model is asked again; an answer may end it
             if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
                 self._gather(event.part.content)
             elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):

@@ -206,8 +206,8 @@ class RunAgentIn(BaseModel):
     title: str = Field("", max_length=300, pattern=NO_NUL, description="A line for people.")
     priority: int = Field(0, ge=-100, le=100, description="Above 0 goes before, below 0 after the others.")
     timeout_seconds: float | None = Field(None, gt=0, le=86_400, description="Time limit, in seconds.")
-    budget: dict[Tag, Annotated[int, Field(ge=1, le=1_000_000_000)]] = Field(
-        default_factory=dict, max_length=16, description="Limits on requests, tool_calls and tokens."
+    budget: dict[Tag, Annotated[int | float, Field(gt=0, le=1_000_000_000)]] = Field(
+        default_factory=dict, max_length=16, description="Limits on money, tokens, tool_calls and requests."
     )
 
 

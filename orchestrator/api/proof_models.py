@@ -83,6 +83,18 @@ class ChangeOut(BaseModel):
     removed: int = Field(description="Lines removed.")
 
 
+class AttemptUsageOut(BaseModel):
+    """What an attempt used."""
+
+    model: str = Field(description="The language model; empty: none is known.")
+    requests: int = Field(description="Requests to the model.")
+    input_tokens: int = Field(description="Tokens in.")
+    cached_tokens: int = Field(description="Those of them that the provider had kept.")
+    output_tokens: int = Field(description="Tokens out.")
+    tool_calls: int = Field(description="Tool calls.")
+    money: float | None = Field(description="US dollars; null: the price is not known.")
+
+
 class AttemptOut(BaseModel):
     """One try at a task."""
 
@@ -96,6 +108,7 @@ class AttemptOut(BaseModel):
     error: dict[str, Any] | None = Field(description="What went wrong.")
     change: ChangeOut | None = Field(description="What it changed; null: no code.")
     proof: list[VerdictOut] = Field(description="How its criteria came out.")
+    usage: AttemptUsageOut | None = Field(description="What it used; null: nothing that is counted.")
 
 
 class AttemptPage(BaseModel):

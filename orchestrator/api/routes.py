@@ -45,6 +45,7 @@ from orchestrator.api import (
     tasks,
     together,
     tokens,
+    usage,
     user,
 )
 from orchestrator.api.problems import Problem
@@ -74,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agent_asking.router,
     agents.router,
     quota.router,
+    usage.router,
     auth.router,
     oauth.router,
     user.router,

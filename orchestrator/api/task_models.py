@@ -62,7 +62,10 @@ class TaskIn(BaseModel):
     preferred_target: str | None = Field(None, max_length=200, description="Target id or name to prefer where it fits.")
     consent: ConsentIn | None = Field(None, description="What the user agrees to beforehand.")
     budget: dict[str, Any] = Field(
-        default_factory=dict, max_length=16, description="Limits on money, tokens, requests."
+        default_factory=dict,
+        max_length=16,
+        description="Limits over all attempts: `money` in US dollars, `tokens`, `tool_calls`; the task pauses there "
+        "and asks. `requests` to a model, for each attempt, ends it.",
     )
     acceptance: list[Criterion] = Field(
         default_factory=list, description="What must hold of the result before the task counts as completed."

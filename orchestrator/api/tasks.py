@@ -24,6 +24,7 @@ from orchestrator.api.task_models import (
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import Conflict
 from orchestrator.core.task_types import TASK_TYPES
+from orchestrator.services.budgets import waits_for_budget
 
 router = APIRouter(tags=["tasks"])
 
@@ -150,6 +151,9 @@ async def consent_task(task_id: UUID, body: ConsentAnswer, caller: Writer, conta
 async def answer_task(task_id: UUID, body: InputAnswer, caller: Writer, container: ContainerDep) -> TaskOut:
     """Answer a task that awaits input, or the question of a running agent; it goes on with the answer."""
     row = await container.tasks.get(caller, task_id)
+    if waits_for_budget(row):
+        await container.budgets.answered(caller, row, body.choice or body.text or "")
+        return TaskOut.of(await container.tasks.get(caller, task_id))
     question = await container.questions_asked.open_of(task_id) if row["state"] == "running" else None
     if question is None:
         return TaskOut.of(await container.tasks.answer(caller, task_id, body.text or body.choice or ""))

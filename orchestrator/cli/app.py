@@ -23,7 +23,7 @@ from orchestrator.core.errors import OrchestratorError
 
 _CLIENT = {
     "login": "login.app", "logout": "login.logout_app", "project": "project.app", "task": "task.app", "mcp": "mcp.app",
-    "kg": "kg.app", "agent": "agent.app", "token": "token.app",
+    "kg": "kg.app", "agent": "agent.app", "usage": "usage.app", "token": "token.app",
 }  # fmt: skip
 """Client commands over HTTP: module and name of each in this folder."""
 

@@ -76,6 +76,7 @@ register(
     LoopJob("relay", lambda c: c.settings.reap_seconds, lambda c: c.relay.sweep(), 30, "deliver what was left or lost"),
     LoopJob("reaper", lambda c: c.settings.reap_seconds, lambda c: c.reaper.sweep(), 30, "take back dead attempts"),
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
+    LoopJob("budgets", lambda _: 5.0, lambda c: c.budgets.sweep(), 30, "let go on whose budget has room again"),
     LoopJob("merges", lambda c: c.settings.reap_seconds, lambda c: c.merges.sweep(), 30, "go on with merge queues"),
     LoopJob("overlaps", lambda c: c.settings.reap_seconds, lambda c: c.overlaps.sweep(), 30, "call tasks in line"),
     LoopJob("parts", lambda c: c.settings.reap_seconds, lambda c: c.families.sweep(), 30, "stop parts of ended tasks"),

@@ -23,6 +23,7 @@ from orchestrator.models.reviews import MergeRow, ReviewRow
 from orchestrator.models.tasks import Attempt, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
 from orchestrator.models.together import Claim, NoteState, ProjectNote
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
+from orchestrator.models.usage import AttemptUsage, BudgetRow, PriceRow
 
 __all__ = [
     "AgentMessage",
@@ -30,7 +31,9 @@ __all__ = [
     "AgentRuleRow",
     "ApiToken",
     "Attempt",
+    "AttemptUsage",
     "Base",
+    "BudgetRow",
     "CallRecord",
     "ChangeRow",
     "Claim",
@@ -55,6 +58,7 @@ __all__ = [
     "OAuthGrant",
     "OutboxRow",
     "ParkedWork",
+    "PriceRow",
     "Project",
     "ProjectNote",
     "ProofRow",

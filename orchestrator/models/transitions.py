@@ -74,7 +74,7 @@ class Transition:
     request_cancel: bool = False
     more_attempts: int = 0
     patch: dict[str, Any] | None = None
-    """Columns a person's step may set beside: ``input`` or ``consent``."""
+    """Columns a person's step may set beside: ``input``, ``consent`` or ``budget``."""
     route: dict[str, Any] | None = None
     """The newer routing decision that this step follows; it comes into force with the step or not at all."""
     touches: Footprint | None = None
@@ -359,6 +359,7 @@ _WRITE = text(
             max_attempts = CASE WHEN x.more_attempts > 0 THEN t.generation + x.more_attempts ELSE t.max_attempts END,
             input = coalesce(nullif(x.patch -> 'input', 'null'), t.input),
             consent = coalesce(nullif(x.patch -> 'consent', 'null'), t.consent),
+            budget = coalesce(nullif(x.patch -> 'budget', 'null'), t.budget),
             started_at = CASE WHEN x.starts THEN coalesce(t.started_at, clock_timestamp()) ELSE t.started_at END,
             finished_at = CASE WHEN x.finished AND x.moved THEN clock_timestamp()
                 WHEN x.moved THEN NULL ELSE t.finished_at END,

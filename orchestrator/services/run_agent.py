@@ -14,8 +14,9 @@ from uuid import UUID
 
 from orchestrator.agents.base import Agent, AgentContext, AgentKind, AgentLimits, AgentResult
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import BudgetReached, Conflict, InvalidInput, NotFound, QuotaReached
+from orchestrator.core.errors import BudgetReached, Conflict, NotFound, QuotaReached
 from orchestrator.core.events import EventKind
+from orchestrator.core.spending import REQUESTS, read_caps
 from orchestrator.git.diff import Diff, commit_all, diff_worktree
 from orchestrator.git.worktree import Worktree, Worktrees
 from orchestrator.mcp.builtin import CallContext
@@ -27,6 +28,7 @@ from orchestrator.services.agent_surroundings import Offered, PooledTools, Proje
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.feedback import Before, Feedback
 from orchestrator.services.mcp_registry import McpRegistry
+from orchestrator.services.metering import Meters
 from orchestrator.services.parking import Parking
 from orchestrator.services.project_view import ProjectView, ProjectViews
 from orchestrator.services.quota import Quota
@@ -63,6 +65,7 @@ class AgentExecutor:
         parking: Parking,
         quota: Quota,
         room: Room,
+        meters: Meters,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -78,6 +81,7 @@ class AgentExecutor:
         self._parking = parking
         self._quota = quota
         self._room = room
+        self._meters = meters
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -126,8 +130,9 @@ class AgentExecutor:
         if account:
             await self._quota.check(account)
         try:
+            meter = await self._meters.begin(work, entry.agent.info.model)
             context = self._context(work, entry, project, before, worktree)
-            result = await self._supervision.run(work, entry.agent, context)
+            result = await self._supervision.run(work, entry.agent, context, meter)
         except (QuotaReached, BudgetReached) as stop:
             if isinstance(stop, QuotaReached):
                 await self._quota.stopped(account or entry.id, stop)
@@ -227,16 +232,10 @@ def _input(task: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _limits(task: Mapping[str, Any]) -> AgentLimits:
-    """The limits the task's budget asks for; one that cannot be held is refused rather than ignored."""
+    """The limits of one attempt. What a budget limits beside requests is over all attempts, and the meter's."""
     limits = AgentLimits(seconds=float(task["timeout_seconds"]))
-    names = ("requests", "tool_calls", "tokens")
-    for name, value in task["budget"].items():
-        if name not in names:
-            known = ", ".join(names)
-            raise InvalidInput(f"a limit on {name[:50]} cannot be held; known: {known}", field=f"budget.{name[:50]}")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InvalidInput("a limit is a whole number above 0", field=f"budget.{name}")
-    return replace(limits, **task["budget"])
+    caps = read_caps(task["budget"], of_task=True)
+    return replace(limits, requests=int(caps[REQUESTS])) if REQUESTS in caps else limits
 
 
 def _name(work: Work) -> str:

@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from orchestrator.core.errors import (
+    BudgetReached,
     Cancelled,
     Conflict,
     NotFound,
@@ -222,6 +223,8 @@ class TaskRunner:
             error = TimedOut(f"something the task waited for timed out: {error}")
         if isinstance(error, QuotaReached) and "until" in error.details:
             return self._parked(work, error)
+        if isinstance(error, BudgetReached):
+            return self._asks(work, error)
         if isinstance(error, OrchestratorError):
             return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
         log.error("attempt_crashed", task_id=str(work.id), exc_info=error)
@@ -268,6 +271,19 @@ class TaskRunner:
             work.id, TaskState.PENDING, (*work.report.take(), ended, NewEvent(EventKind.WAITING, waits)),
             work.generation, error=told, attempt_reason=reason, waiting_for=waiting_for, account=account,
             wakes_at=datetime.now(UTC), more_attempts=max(1, work.task["max_attempts"] + 1 - work.generation),
+        )  # fmt: skip
+
+    def _asks(self, work: Work, error: BudgetReached) -> Transition:
+        """A budget is used up: the task awaits a person's word, nothing runs, and the attempt does not count."""
+        told, reason = storable(error.as_dict()), Reason.BUDGET_EXCEEDED
+        waiting_for = f"{error.message}; raise it?"
+        choices = [{"id": "raise", "name": "Raise it by as much again"}, {"id": "stop", "name": "Stop the task"}]
+        ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": reason, "error": told})
+        asks = NewEvent(EventKind.WAITING, {"for": waiting_for, "question": waiting_for, "choices": choices})
+        return Transition(
+            work.id, TaskState.AWAITING_INPUT, (*work.report.take(), ended, asks), work.generation, error=told,
+            attempt_reason=reason, waiting_for=waiting_for,
+            more_attempts=max(1, work.task["max_attempts"] + 1 - work.generation),
         )  # fmt: skip
 
     def _failure(self, work: Work, reason: Reason, error: dict[str, Any], *, retry: bool) -> Transition:

@@ -4,6 +4,7 @@ Used by ``run_agent`` for every agent. The time limit is the runner's: what an a
 waiting for a person, which does not count, cannot end it from within.
 """
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -11,7 +12,17 @@ from typing import Any
 
 from sqlalchemy import exists, select
 
-from orchestrator.agents.base import Agent, AgentContext, AgentResult, AgentTool, Choice, McpAccess, ToolAnswer
+from orchestrator.agents.base import (
+    Agent,
+    AgentContext,
+    AgentKind,
+    AgentResult,
+    AgentTool,
+    Choice,
+    McpAccess,
+    Tell,
+    ToolAnswer,
+)
 from orchestrator.core.errors import ConsentDenied, ConsentNeeded
 from orchestrator.core.events import EventKind
 from orchestrator.eventlog.wake import Wake
@@ -21,6 +32,7 @@ from orchestrator.services.agent_people import TaskPeople
 from orchestrator.services.agent_questions import AgentQuestions
 from orchestrator.services.agent_rules import AgentRules
 from orchestrator.services.agent_surroundings import PooledTools
+from orchestrator.services.metering import AttemptMeter
 from orchestrator.services.run_task import Work
 from orchestrator.services.task_tokens import TaskTokens
 from orchestrator.services.watchdog import Watchdog, WatchLimits
@@ -41,9 +53,9 @@ class Supervision:
     question_seconds: float
     tokens: TaskTokens
 
-    async def run(self, work: Work, agent: Agent, context: AgentContext) -> AgentResult:
-        """The agent's result; raises what it raises, Stalled and Looping beside."""
-        watchdog = Watchdog(work.report.tell, self.limits)
+    async def run(self, work: Work, agent: Agent, context: AgentContext, meter: AttemptMeter) -> AgentResult:
+        """The agent's result; raises what it raises, Stalled, Looping and BudgetReached beside."""
+        watchdog = Watchdog(_counting(work.report.tell, meter), self.limits)
         work.report.hurry()
         people = TaskPeople(
             work, agent.info.id, self.rules, self.questions, self.wake, watchdog.person_asked,
@@ -51,12 +63,18 @@ class Supervision:
         )  # fmt: skip
         tools = AskingTools(context.tools, people) if isinstance(context.tools, PooledTools) else context.tools
         supervised = replace(
-            context, tell=watchdog.tell, people=people, tools=tools,
+            context, tell=watchdog.tell, people=people, tools=tools, meter=meter,
             earlier_session=await self._earlier_session(work) if work.generation > 1 else "",
             limits=replace(context.limits, seconds=context.limits.seconds + _WAITED_SECONDS),
             lend_mcp=self._lender(work),
         )  # fmt: skip
-        return await watchdog.watch(agent.run(supervised))
+        watched = watchdog.watch(agent.run(supervised))
+        if agent.info.kind != AgentKind.LLM:
+            return await meter.watch(watched)
+        try:  # it asks the meter itself, between its requests, where its conversation can be kept
+            return await watched
+        finally:
+            await asyncio.shield(meter.flush())
 
     def _lender(self, work: Work) -> Callable[[], AbstractAsyncContextManager[McpAccess]] | None:
         """How a program gets a token: narrowed to the task's project, so none without one."""
@@ -79,6 +97,17 @@ class Supervision:
         query = select(session).where(told, mine).order_by(table.c.seq.desc()).limit(1)
         async with self.database.transaction() as connection:
             return str((await connection.execute(query)).scalar() or "")
+
+
+def _counting(tell: Tell, meter: AttemptMeter) -> Tell:
+    """Tells, and counts tool calls."""
+
+    def counting(kind: EventKind, **data: Any) -> None:
+        if kind == EventKind.TOOL_CALLED:
+            meter.tool_called()
+        tell(kind, **data)
+
+    return counting
 
 
 class AskingTools:

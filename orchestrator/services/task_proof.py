@@ -110,6 +110,7 @@ _ATTEMPTS = text(
     SELECT a.*, extract(epoch FROM coalesce(a.ended_at, clock_timestamp()) - a.started_at)::float8 AS seconds,
         CASE WHEN c.task_id IS NOT NULL THEN jsonb_build_object('base_commit', c.base_commit, 'branch', c.branch,
             'commit', c.commit, 'files', c.files, 'added', c.added, 'removed', c.removed) END AS change,
+        (SELECT to_jsonb(u) FROM attempt_usage u WHERE u.task_id = a.task_id AND u.generation = a.generation) AS usage,
         coalesce((SELECT jsonb_agg(jsonb_build_object('name', p.name, 'kind', p.kind, 'verdict', p.verdict,
             'why', p.why, 'seconds', p.seconds) ORDER BY p.number) FROM proofs p
             WHERE p.task_id = a.task_id AND p.generation = a.generation AND p.merge_id IS NULL), '[]') AS proof

@@ -4,7 +4,7 @@ Used by every door. A request is routed over the caller's snapshot first, then t
 outbox row are born in one transaction. Running tasks is ``run_task``'s work.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -63,6 +63,13 @@ class TaskLimits:
     """How long a task waits for the quota of its target before it goes to another."""
 
 
+CheckBudget = Callable[[TaskRequest, UUID, str | None], Awaitable[None]]
+
+
+async def _no_check(_: TaskRequest, __: UUID, ___: str | None) -> None:
+    """For those who build no budgets."""
+
+
 class TaskService:
     """Use cases around tasks."""
 
@@ -85,7 +92,12 @@ class TaskService:
         self._stopper = stopper
         self._blobs = blobs
         self._limits = limits
+        self._check_budget: CheckBudget = _no_check
         self._reads: Batcher[tuple[UUID, UUID], Row] = Batcher(self._read_many)
+
+    def on_budget(self, check: CheckBudget) -> None:
+        """Have the budget of every new task checked: it is refused where it could not be held."""
+        self._check_budget = check
 
     async def create(self, caller: Caller, request: TaskRequest) -> Row:
         """Route and store a task; the row as it was born. The same idempotency key gives the same task again.
@@ -101,6 +113,7 @@ class TaskService:
         for name in ("input", "acceptance", "budget", "title", "preferred_target", "idempotency_key"):
             check_storable(getattr(request, name), name)
         task = await self.prepare(caller, request)
+        await self._check_budget(request, caller.user_id, task.target_id)
         if task.parent_id is not None:
             if await self._families.store(task):
                 return await self.get(caller, task.id)
@@ -275,6 +288,12 @@ class TaskService:
         told = (NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id)}),)
         more = self._limits.attempts
         return await self._again(caller, row, row["consent"], told=told, given=given, more_attempts=more)
+
+    async def go_on(self, row: Row, told: tuple[NewEvent, ...]) -> Row:
+        """Go on with a task that waited for room in a budget."""
+        more = self._limits.attempts
+        caller = Caller(row["user_id"])
+        return await self._again(caller, row, row["consent"], told=told, more_attempts=more)
 
     async def reroute(self, row: Row) -> None:
         """Try again to place a task that is pending; for the monitor. Leaves it as it is while nothing changed.

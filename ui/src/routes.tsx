@@ -61,6 +61,10 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("./pages/AgentsPage.tsx")).AgentsPage }),
       },
       {
+        path: "usage",
+        lazy: async () => ({ Component: (await import("./pages/UsagePage.tsx")).UsagePage }),
+      },
+      {
         path: "settings/:section?",
         lazy: async () => ({ Component: (await import("./pages/SettingsPage.tsx")).SettingsPage }),
       },

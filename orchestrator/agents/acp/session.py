@@ -39,6 +39,7 @@ from orchestrator.agents.base import AgentContext, AgentResult
 from orchestrator.core.errors import AgentFailed, NotConfigured, OrchestratorError, QuotaReached, TimedOut
 from orchestrator.core.events import EventKind
 from orchestrator.core.quota import answer_says_stop, says_stop, wait_in_words
+from orchestrator.core.spending import Usage
 from orchestrator.sandbox.environment import minimal_environment
 from orchestrator.sandbox.starter import Starter
 
@@ -120,6 +121,7 @@ class _Session:
         self._id = ""
         self._lent = AsyncExitStack()
         self._prompting = False
+        self._turns: list[Any] = []
 
     async def carry_out(self, prompt: str) -> AgentResult:
         """The prompt and whatever people add meanwhile, turn by turn."""
@@ -226,6 +228,9 @@ class _Session:
         self._prompting = True
         answer: PromptResponse = await self._asked(self._connection.prompt(self._id, list(blocks)), None)
         self._prompting = False
+        if answer.usage is not None:
+            self._turns.append(answer.usage)
+            self._note()
         if answer.stop_reason == "end_turn":
             return answer
         what = {
@@ -246,10 +251,22 @@ class _Session:
     def _take(self, params: Any) -> None:
         self._updates.take(params)
         self._client.cost = self._updates.usage.get("cost")
+        self._note()
         most = self._context.limits.tool_calls
         if self._updates.tool_calls > most and not self._too_many.done():
             text = f"The agent made more than {most} tool calls."
             self._too_many.set_exception(AgentFailed(text, details={"limit": "tool_calls"}))
+
+    def _note(self) -> None:
+        """What the program says that it used: tokens turn by turn, money where it tells dollars."""
+        if self._context.meter is None:
+            return
+        told = self._updates.usage
+        money = told.get("cost") if str(told.get("currency", "")).upper() == "USD" else None
+        tokens_in, tokens_out = (
+            sum(getattr(turn, name) or 0 for turn in self._turns) for name in ("input_tokens", "output_tokens")
+        )
+        self._context.meter.note(Usage(tokens_in, 0, tokens_out, 0, money))
 
     async def _asked(self, question: Awaitable[Answer], seconds: float | None) -> Answer:
         """The agent's answer, unless it breaks the rules or leaves meanwhile."""

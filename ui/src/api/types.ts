@@ -20,6 +20,11 @@ export type Merge = Schemas["MergeOut"];
 export type Route = Schemas["RouteOut"];
 export type Candidate = Schemas["CandidateOut"];
 
+export type Spent = Schemas["SpentOut"];
+export type Budget = Schemas["BudgetOut"];
+export type Price = Schemas["PriceOut"];
+export type SpentBy = NonNullable<NonNullable<paths["/api/v1/usage"]["get"]["parameters"]["query"]>["by"]>;
+
 export type McpServer = Schemas["ServerOut"];
 export type Tool = Schemas["ToolOut"];
 export type Definition = Schemas["DefinitionOut"];

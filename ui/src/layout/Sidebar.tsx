@@ -1,5 +1,6 @@
 import {
   IconBolt,
+  IconCoins,
   IconDatabaseSearch,
   IconFolders,
   IconPlugConnected,
@@ -23,6 +24,7 @@ const TARGETS: [string, string, Icon][] = [
   ["/servers", "MCP servers", IconPlugConnected],
   ["/gateway", "Gateway", IconShieldCheck],
   ["/agents", "Agents", IconUserCode],
+  ["/usage", "Usage", IconCoins],
 ];
 
 /** The way to every area, and who is logged in. */
