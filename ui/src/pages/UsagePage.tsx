@@ -23,7 +23,10 @@ const DAYS = 30;
 export function UsagePage() {
   return (
     <>
-      <PageHeader title="Usage" description="Tokens, tool calls, money and time of agents, and the limits on them." />
+      <PageHeader
+        title="Usage"
+        description="Tokens, tool calls, money and time of agents, and the limits on them."
+      />
       <Stack gap="md">
         <Stopped />
         <Used />
@@ -98,7 +101,11 @@ function SpentRow({ name, of }: { name: string; of: Spent }) {
       ))}
       <Table.Td
         className={classes.number}
-        title={of.unpriced_tokens > 0 ? `and ${plural(of.unpriced_tokens, "token")} without a known price` : undefined}
+        title={
+          of.unpriced_tokens > 0
+            ? `and ${plural(of.unpriced_tokens, "token")} without a known price`
+            : undefined
+        }
       >
         {dollars(of.money)}
         {of.unpriced_tokens > 0 && " +?"}
@@ -116,7 +123,8 @@ function Budgets() {
       <ProblemAlert error={budgets.error} onRetry={() => void budgets.refetch()} />
       {budgets.data && items.length === 0 && (
         <Text size="sm" p="md" className={classes.dim}>
-          None is set. PUT /api/v1/budgets or `orchestrator usage budget` sets one for a project or for yourself.
+          None is set. PUT /api/v1/budgets or `orchestrator usage budget` sets one for a project or for
+          yourself.
         </Text>
       )}
       {items.length > 0 && (
@@ -167,8 +175,8 @@ function Prices() {
       <ProblemAlert error={prices.error} onRetry={() => void prices.refetch()} />
       {prices.data && items.length === 0 && (
         <Text size="sm" p="md" className={classes.dim}>
-          None is set, so money is not counted and no limit on it can be held. PUT /api/v1/prices or `orchestrator usage
-          price` sets one.
+          None is set, so money is not counted and no limit on it can be held. PUT /api/v1/prices or
+          `orchestrator usage price` sets one.
         </Text>
       )}
       {items.length > 0 && (
