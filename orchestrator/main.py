@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.api import problems, routes
 from orchestrator.api.mcp_door import McpDoor
+from orchestrator.api.mcp_paths import McpPaths
 from orchestrator.api.metrics import observe_call
 from orchestrator.api.middleware import RequestFrame
 from orchestrator.api.seed_paths import SeedPaths
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     routes.mount(app)
+    app.add_middleware(McpPaths)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(

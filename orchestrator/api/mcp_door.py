@@ -35,8 +35,7 @@ from mcp_types import (
 from mcp_types.methods import validate_client_request
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from orchestrator import __version__
@@ -384,15 +383,3 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return again
-
-
-class _Endpoint:
-    """Finds the application's door; a class, since the router hands requests to functions only after wrapping them."""
-
-    async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
-        door: McpDoor = scope["app"].state.mcp_door
-        await door.handle(scope, receive, send)
-
-
-_found: ASGIApp = _Endpoint()
-ROUTES = [Route(path, endpoint=_found, methods=None, include_in_schema=False) for path in ("/mcp", "/mcp/{name}")]

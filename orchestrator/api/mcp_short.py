@@ -73,7 +73,7 @@ class _Reply:
         self._token = progress_token_from_params(message.get("params"))
         self._send = send
         self._session = session
-        self.done = False
+        self.done = self.gone = False
         self._begun = False
         self._writing = asyncio.Lock()
 
@@ -274,18 +274,14 @@ class ShortWay:
         reply = _Reply(request, message, send, None)
         work = asyncio.current_task()
         assert work is not None
-        gone = asyncio.create_task(_cancel_when_gone(receive, work, reply), name="mcp hang-up")
+        runner = ServerRunner(self._server, who, {})
         try:
-            await _answered(
-                reply,
-                ServerRunner(self._server, who, {}).on_request(reply, message["method"], message.get("params")),
-            )
+            with _later(_WATCH_SECONDS, partial(_cancel_when_gone, receive, work, reply)):
+                await _answered(reply, runner.on_request(reply, message["method"], message.get("params")))
         except asyncio.CancelledError:
             # The client has hung up, which cancels in this era, and nobody waits for an answer; else it is not ours.
-            if not gone.done() or work.uncancel():
+            if not reply.gone or work.uncancel():
                 raise
-        finally:
-            gone.cancel()
         return True
 
     async def _legacy(
@@ -349,6 +345,7 @@ async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any], reply: _R
     while (await receive())["type"] != "http.disconnect":
         pass
     if not reply.done:
+        reply.gone = True
         work.cancel()
 
 

@@ -77,6 +77,11 @@ def install(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OrchestratorError)
+    return told(request, error)
+
+
+def told(request: Request, error: OrchestratorError) -> JSONResponse:
+    """The answer that tells an error of ours."""
     headers = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

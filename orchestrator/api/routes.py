@@ -23,7 +23,6 @@ from orchestrator.api import (
     mcp_contents,
     mcp_definitions,
     mcp_documents,
-    mcp_door,
     mcp_endpoints,
     mcp_execute,
     mcp_own_credentials,
@@ -116,7 +115,6 @@ def _routes() -> tuple[BaseRoute, ...]:
 
 
 def mount(app: FastAPI) -> None:
-    """Attach every route to the application. The MCP endpoint goes first: a tool call passes no other pattern."""
-    app.router.routes[:0] = mcp_door.ROUTES
+    """Attach every route to the application."""
     app.router.routes.extend(_routes())
     app.include_router(console.console_router())

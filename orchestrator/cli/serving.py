@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from orchestrator.cli.http_protocol import HeadWithBody
 from orchestrator.config import Settings
 
 _GRACE_SECONDS = 5
@@ -33,6 +34,7 @@ def serve(application: Any, settings: Settings) -> None:
         application,
         host=settings.host,
         port=settings.port,
+        http=HeadWithBody,
         log_config=None,  # the application configures logging, for itself and for uvicorn
         access_log=False,
         server_header=False,

@@ -1,0 +1,44 @@
+"""Where the MCP door is: ``/mcp`` and ``/mcp/{name}``, found before anything of the framework looks at the request.
+
+Plain ASGI around the application, whose layers a tool call would otherwise cross in both directions: they took a
+seventh of it. Inside of CORS and of the frame. Knows nothing of the protocol: that is ``mcp_door``.
+"""
+
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestrator.api.mcp_door import McpDoor
+from orchestrator.api.problems import told
+from orchestrator.core.errors import OrchestratorError
+
+_PATH = "/mcp"
+
+
+class McpPaths:
+    """Hands the door its requests, and the application all others."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for the door; its errors are problem documents like everybody's."""
+        name = _endpoint_name(scope["path"]) if scope["type"] == "http" else None
+        if name is None:
+            await self._app(scope, receive, send)
+            return
+        scope["path_params"] = {"name": name}
+        door: McpDoor = HTTPConnection(scope).app.state.mcp_door
+        try:
+            await door.handle(scope, receive, send)
+        except OrchestratorError as error:
+            await told(Request(scope), error)(scope, receive, send)
+
+
+def _endpoint_name(path: str) -> str | None:
+    """The endpoint that a path names, "" for the one without a name; None for a path that is not the door's."""
+    if not path.startswith(_PATH):
+        return None
+    rest = path[len(_PATH) :]
+    if rest in ("", "/"):
+        return ""
+    return rest[1:] if rest[0] == "/" and "/" not in rest[1:] else None
