@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.awake import cores_awake
 from benchmarks.mcp_calls import Target, at_once, calls_to, one_after_another
 from benchmarks.mcp_rivals import RIVALS, NotMeasuredError, Rival, Running, running
 from benchmarks.report import Row, not_measured, row
@@ -83,7 +84,10 @@ async def gateway(folder: Path) -> list[Row]:
                 through = await calls_to(era, service.port, "/mcp/plain", headers)
                 ours = _Measured("gateway", "through /mcp", through, _OURS, (2.5, 1.7))
                 others, missing = await _others(era, rivals)
-                rows += await _compared(era, base, direct, [ours, *others]) + missing
+                with cores_awake():
+                    rows += await _compared(era, base, direct, [ours, *others]) + missing
+                asleep = _Measured("asleep", "through /mcp, cores not kept awake", through, _OURS)
+                rows += (await _compared(era, base, direct, [asleep]))[1:]
             return rows
     finally:
         server.terminate()

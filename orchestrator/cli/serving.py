@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from orchestrator.cli.event_loop import Loop
 from orchestrator.cli.http_protocol import HeadWithBody
 from orchestrator.config import Settings
 
@@ -35,6 +36,7 @@ def serve(application: Any, settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         http=HeadWithBody,
+        loop=f"{Loop.__module__}:{Loop.__name__}",
         log_config=None,  # the application configures logging, for itself and for uvicorn
         access_log=False,
         server_header=False,

@@ -45,7 +45,7 @@ class ServerState:
     open_because: str | None = None
 
 
-_TURN_SECONDS = 0.5
+_TURN_SECONDS = 0.25
 
 
 class Turns:
@@ -59,7 +59,7 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn; it ends with the block, or after half a second."""
+        """Wait for a turn; it ends with the block, or after a quarter of a second."""
         await self._slots.acquire()
         ended = False
 

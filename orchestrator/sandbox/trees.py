@@ -6,6 +6,7 @@ and Node installations, and shows a single file where it recognises nothing. It 
 
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +23,7 @@ _ETC = (
 """Of /etc: what libraries need. Never the folder itself, which holds passwords and keys."""
 _SCRIPTS = (".cjs", ".jar", ".js", ".mjs", ".php", ".pl", ".py", ".pyz", ".rb", ".sh", ".ts")
 _MOST_HOPS = 40
+_LOOK_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -62,8 +64,17 @@ def name_service() -> Sight:
 
 
 def needed(command: Sequence[str], environment: Mapping[str, str]) -> Sight:
-    """What the program, and programs and scripts named in its arguments, need beside the system."""
-    finder = _Finder(environment)
+    """What the program, and programs and scripts named in its arguments, need beside the system.
+
+    Programs that start at the same time are mostly the same: who asks within a second or two shares one look.
+    """
+    moment = int(time.monotonic() // _LOOK_SECONDS)
+    return _look(moment, tuple(command), environment.get("PATH"))
+
+
+@lru_cache(maxsize=256)
+def _look(_moment: int, command: tuple[str, ...], path: str | None) -> Sight:
+    finder = _Finder(path)
     finder.program(command[0])
     for argument in command[1:]:
         if argument.startswith("/") and _is_program(argument):
@@ -83,9 +94,9 @@ def _is_program(path: str) -> bool:
 
 
 class _Finder:
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: str | None) -> None:
         self.sight = Sight()
-        self._path = environment.get("PATH")
+        self._path = path
         self._seen: set[str] = set()
         self._home = os.path.realpath(os.path.expanduser("~"))
 
