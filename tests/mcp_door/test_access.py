@@ -66,7 +66,7 @@ async def test_a_token_lists_and_calls_what_its_scopes_allow(
     reader = await make_token(container, ada, Scope.TASKS_READ)
     async with connect(reader) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
-        assert names == {"preview_route", "get_task", "wait_task"}
+        assert names == {"preview_route", "get_task", "wait_task", "read_notes"}
         for name in ("create_task", "diagnostics__echo"):
             with pytest.raises(MCPError, match="lacks the scope") as raised:
                 await client.call_tool(name, {})
