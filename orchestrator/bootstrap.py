@@ -39,6 +39,7 @@ from orchestrator.services.approved_tools import ApprovedTools
 from orchestrator.services.authorization_grants import AuthorizationGrants
 from orchestrator.services.authorization_requests import AuthorizationRequests
 from orchestrator.services.blobs import BlobStore
+from orchestrator.services.briefings import Briefings
 from orchestrator.services.budgets import Budgets
 from orchestrator.services.build_graph import GraphBuilder
 from orchestrator.services.call_audit import CallAudit
@@ -158,6 +159,7 @@ class Container:
     agent_rules: AgentRules
     questions_asked: AgentQuestions
     quota: Quota
+    briefings: Briefings
     prices: Prices
     budgets: Budgets
     usage: UsageReport
@@ -222,7 +224,7 @@ class Container:
             AgentFaces(self.endpoints, self.catalogue), self.questions,
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
             Feedback(self.database), Parking(self.database), self.quota, self.room,
-            Meters(self.database, self.prices),
+            Meters(self.database, self.prices), self.briefings,
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -368,6 +370,7 @@ def build_container(settings: Settings) -> Container:
         agent_rules=agent_rules,
         questions_asked=AgentQuestions(database, access, wake, agent_rules),
         quota=Quota(database, writer, agents, default_seconds=settings.quota_seconds),
+        briefings=Briefings(database, questions, tokens=settings.context_tokens),
         prices=prices,
         budgets=budgets,
         usage=UsageReport(database),

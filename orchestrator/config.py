@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         10, ge=0, description="An agent that makes the same tool calls so often in a row is ended as looping. 0: never."
     )
 
+    context_tokens: int = Field(
+        1500,
+        ge=0,
+        le=50_000,
+        description="Most tokens of what an agent is told from the graph about the code its task names. 0: nothing.",
+    )
     quota_seconds: float = Field(
         60.0,
         ge=1,

@@ -118,4 +118,11 @@ AGENTS_THAT_CHANGE_CODE = (
         _BUDGETS + "what_an_attempt_used_is_kept_and_added_up",
         _BUDGETS + "the_doors_of_money_set_show_and_refuse",
     ),
+    _promise(
+        "agents.context", _SOURCE + " 10", "An agent is told from the graph, within a budget, what its task is about.",
+        "agents/test_briefings.py::test_an_agent_is_told_of_what_its_task_names_and_what_is_not_known",
+        "agents/test_briefings.py::test_hostile_names_stay_names",
+        "agents/test_briefings.py::test_whatever_is_known_the_briefing_keeps_to_its_budget",
+        "agents/test_briefings.py::test_a_setting_turns_it_off_and_a_project_without_a_graph_costs_nothing",
+    ),
 )  # fmt: skip

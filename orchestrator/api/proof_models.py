@@ -111,6 +111,16 @@ class AttemptOut(BaseModel):
     usage: AttemptUsageOut | None = Field(description="What it used; null: nothing that is counted.")
 
 
+class AttemptContextOut(BaseModel):
+    """What an attempt's agent was told of the code that its task names."""
+
+    attempt: int = Field(description="The attempt.")
+    text: str = Field(description="The text, as it stood in the prompt.")
+    tokens: int = Field(description="About how many tokens it took.")
+    left_out: int = Field(description="Facts for which there was no room.")
+    at: datetime = Field(description="When the graph was asked.")
+
+
 class AttemptPage(BaseModel):
     """Every attempt at a task."""
 

@@ -3,10 +3,19 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from orchestrator.api.dependencies import ContainerDep, require
-from orchestrator.api.proof_models import AttemptOut, AttemptPage, DiffOut, FileDiffOut, HunkOut, ProofOut, ProofPage
+from orchestrator.api.proof_models import (
+    AttemptContextOut,
+    AttemptOut,
+    AttemptPage,
+    DiffOut,
+    FileDiffOut,
+    HunkOut,
+    ProofOut,
+    ProofPage,
+)
 from orchestrator.core.acceptance import Verdict
 from orchestrator.core.caller import Caller, Scope
 
@@ -21,6 +30,16 @@ async def task_attempts(task_id: UUID, caller: Reader, container: ContainerDep) 
     """Every try, first to last, side by side: how it ended, what it changed, how its criteria came out."""
     rows = await container.task_proofs.attempts(caller, task_id)
     return AttemptPage(items=[AttemptOut.model_validate({**row, "attempt": row["generation"]}) for row in rows])
+
+
+@router.get("/tasks/{task_id}/attempts/{attempt}/context", summary="What an attempt was told of the code")
+async def attempt_context(
+    task_id: UUID, attempt: Annotated[int, Path(ge=1, le=2**31 - 1)], caller: Reader, container: ContainerDep
+) -> AttemptContextOut:
+    """What the graph knew of the code that the task names, as the attempt's agent was told it."""
+    await container.tasks.get(caller, task_id)
+    row = await container.briefings.of(task_id, attempt)
+    return AttemptContextOut.model_validate({**row, "attempt": row["generation"]})
 
 
 @router.get("/tasks/{task_id}/proof", summary="Proof of a task")

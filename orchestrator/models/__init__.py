@@ -20,7 +20,7 @@ from orchestrator.models.registry import (
     UserSpace,
 )
 from orchestrator.models.reviews import MergeRow, ReviewRow
-from orchestrator.models.tasks import Attempt, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
+from orchestrator.models.tasks import Attempt, AttemptContext, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
 from orchestrator.models.together import Claim, NoteState, ProjectNote
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 from orchestrator.models.usage import AttemptUsage, BudgetRow, PriceRow
@@ -31,6 +31,7 @@ __all__ = [
     "AgentRuleRow",
     "ApiToken",
     "Attempt",
+    "AttemptContext",
     "AttemptUsage",
     "Base",
     "BudgetRow",

@@ -99,6 +99,19 @@ class Attempt(Base):
     error: Mapped[dict[str, Any] | None]
 
 
+class AttemptContext(Base):
+    """What an attempt's agent was told of the code its task names."""
+
+    __tablename__ = "attempt_contexts"
+
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    generation: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    text: Mapped[str]
+    tokens: Mapped[int]
+    left_out: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class FootprintRow(Base):
     """What a task that changes code was expected to touch when its latest attempt wanted to start."""
 

@@ -25,6 +25,7 @@ from orchestrator.mcp.pool import ServerPool
 from orchestrator.services.agent_face import AgentFaces
 from orchestrator.services.agent_service import AgentEntry, AgentService
 from orchestrator.services.agent_surroundings import Offered, PooledTools, ProjectGraph
+from orchestrator.services.briefings import Briefings
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.feedback import Before, Feedback
 from orchestrator.services.mcp_registry import McpRegistry
@@ -39,6 +40,7 @@ from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 _EMAIL = "agents@orchestrator.invalid"
 _TOLD_FILES = 200
+_READERS = (AgentKind.LLM, AgentKind.ACP)
 _TOLD_DIFF_CHARS = 32 * 1024
 _NOTES = (
     "You work for the project {name} at commit {commit}. Where a tool wants a path on disk, pass the placeholder "
@@ -66,6 +68,7 @@ class AgentExecutor:
         quota: Quota,
         room: Room,
         meters: Meters,
+        briefings: Briefings,
     ) -> None:
         self._agents = agents
         self._views = views
@@ -82,6 +85,7 @@ class AgentExecutor:
         self._quota = quota
         self._room = room
         self._meters = meters
+        self._briefings = briefings
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -131,7 +135,7 @@ class AgentExecutor:
             await self._quota.check(account)
         try:
             meter = await self._meters.begin(work, entry.agent.info.model)
-            context = self._context(work, entry, project, before, worktree)
+            context = await self._briefed(work, entry, self._context(work, entry, project, before, worktree))
             result = await self._supervision.run(work, entry.agent, context, meter)
         except (QuotaReached, BudgetReached) as stop:
             if isinstance(stop, QuotaReached):
@@ -141,6 +145,14 @@ class AgentExecutor:
         if account:
             await self._quota.answered(account)
         return result
+
+    async def _briefed(self, work: Work, entry: AgentEntry, context: AgentContext) -> AgentContext:
+        """The surroundings with what the graph knows of what the task names, for agents that read words."""
+        info = entry.agent.info
+        if info.kind not in _READERS or "graph_translation" in info.task_types or work.task["project_id"] is None:
+            return context
+        told = await self._briefings.make(work, self._views.graph_folder(work.task["project_id"]))
+        return replace(context, notes=f"{context.notes}\n\n{told}".strip()) if told else context
 
     @asynccontextmanager
     async def _worktree(self, work: Work, project: ProjectView, before: Before) -> AsyncIterator[Worktree]:
