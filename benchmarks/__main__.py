@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import (
     execute,
+    kg_build,
     kg_javascript_accuracy,
     kg_python_accuracy,
     kg_python_accuracy_traced,
@@ -45,6 +46,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
     "bench-kg": (
         kg_w3c.w3c,
         kg_queries.queries,
+        kg_build.build,
         kg_update.update,
         kg_python_accuracy.python_accuracy,
         kg_python_accuracy_traced.python_traced,

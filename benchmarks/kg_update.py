@@ -6,18 +6,14 @@ before the file is written until a query that names the new symbol has answered.
 """
 
 import asyncio
-import os
-import shutil
 import socket
-import subprocess
-import sys
-import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
+from benchmarks.kg_django import django
 from benchmarks.report import Row, row
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.indexing.updates import GraphUpdates
@@ -26,7 +22,6 @@ from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.rdf.terms import literal
 from orchestrator.kg.rdf.vocabulary import PREFIXES
 
-_VERSION = "5.2.19"
 _IRI = "urn:orchestrator:project:bench"
 _RUNS = 5
 _SEEN = PREFIXES + "ASK { ?s c:qualifiedName ?name }"
@@ -37,7 +32,7 @@ Edit = Callable[[str, int], str]
 
 async def update(folder: Path) -> list[Row]:
     """One saved file at a time: a leaf's body, a hub's body, a new function in the hub."""
-    root = await asyncio.to_thread(_django, folder)
+    root = await asyncio.to_thread(django, folder)
     out = folder / "graph"
     await build_in_process(BuildRequest(root, out, _IRI, "bench"))
     queries, updates = GraphQueries(idle_seconds=600), GraphUpdates(idle_seconds=600)
@@ -113,16 +108,3 @@ def _pid(out: Path) -> int:
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
-
-
-def _django(folder: Path) -> Path:
-    """A copy of Django's source that may be edited."""
-    given = os.environ.get("DJANGO")
-    if given:
-        shutil.copytree(given, folder / "django", symlinks=True)
-        return folder / "django"
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps", f"django=={_VERSION}"]
-    subprocess.run([*pip, "-d", str(folder)], check=True, timeout=600)
-    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / f"django-{_VERSION}"

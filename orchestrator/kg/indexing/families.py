@@ -4,6 +4,7 @@ Used by the tree's state. Linkers that cannot be updated are made again when a f
 changes; then every file of the family counts as affected, and what did not change is seen from its triples.
 """
 
+import gc
 from collections.abc import Collection, Mapping
 
 from orchestrator.kg.facts import FileFacts, FileLinks
@@ -38,8 +39,13 @@ class Families:
 
     def link(self, path: str) -> FileLinks:
         """The links that start in one file."""
-        family = self._of[path] if self._recording else self._of.pop(path)
-        return family.link(path, recording=self._recording)
+        if self._recording:
+            return self._of[path].link(path, recording=True)
+        family = self._of.pop(path)
+        links = family.link(path, recording=False)
+        if family.is_done and self._of:
+            _collect()
+        return links
 
     def order(self) -> list[str]:
         """All files, small families first and each as a whole: so the fewest linkers are in memory with the largest."""
@@ -95,8 +101,14 @@ class _Family:
         """Whether its linker lives on while files change."""
         return isinstance(self._linker, UpdatableLinker)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no file is left to be linked by it."""
+        return not self._facts
+
     def link(self, path: str, *, recording: bool) -> FileLinks:
         if self._linker is None:
+            _spare_collector()
             self._linker = for_one_build(self.make)(dict(self._facts), self._everything)
         links = self._linker.link(path)
         if not recording:
@@ -121,3 +133,17 @@ class _Family:
             if one is None:
                 self._readers.forget(path)
         return affected & self._facts.keys()
+
+
+# The process of a build runs without the collector of circular garbage: see ``worker``. What a linker leaves is worth
+# one look all the same, at no more than what came after it.
+
+
+def _spare_collector() -> None:
+    if not gc.isenabled():
+        gc.freeze()
+
+
+def _collect() -> None:
+    if not gc.isenabled():
+        gc.collect()

@@ -42,42 +42,44 @@ def list_files(root: Path) -> list[str]:
 def read_files(root: Path, paths: Sequence[str]) -> Iterator[Read | Skipped]:
     """Each path as a file, or why it is none."""
     real_root = root.resolve()
-    inside: dict[Path, bool] = {}
+    inside: dict[str, bool] = {}
     for path in paths:
         yield _read(real_root, path, inside)
 
 
-def _read(root: Path, path: str, inside: dict[Path, bool]) -> Read | Skipped:
+def _read(root: Path, path: str, inside: dict[str, bool]) -> Read | Skipped:
     parts = path.split("/")
     if not path or path.startswith("/") or ".." in parts or "\0" in path:
         return Skipped(path, "outside the tree")
-    full = root / path
+    full = os.path.join(root, path)
     try:
-        found = full.lstat()
+        found = os.lstat(full)
         if stat.S_ISLNK(found.st_mode):
             return Skipped(
                 path, "symlink", "out of the tree" if not _inside(root, full) else "the target is read itself"
             )
         if not stat.S_ISREG(found.st_mode):
-            return Skipped(path, "not a regular file", "submodule" if (full / ".git").exists() else "")
+            return Skipped(path, "not a regular file", "submodule" if os.path.exists(f"{full}/.git") else "")
         # Only folders on the way can still lead out, and they are looked at once each.
-        if full.parent not in inside:
-            inside[full.parent] = _inside(root, full.parent)
-        if not inside[full.parent]:
+        folder = os.path.dirname(full)
+        if folder not in inside:
+            inside[folder] = _inside(root, folder)
+        if not inside[folder]:
             return Skipped(path, "symlink", "a folder on the way leads out of the tree")
         return _read_regular(full, path, found.st_size)
     except (OSError, RuntimeError) as error:
         return Skipped(path, "unreadable", type(error).__name__)
 
 
-def _inside(root: Path, full: Path) -> bool:
-    return full.resolve().is_relative_to(root)
+def _inside(root: Path, full: str) -> bool:
+    return Path(full).resolve().is_relative_to(root)
 
 
-def _read_regular(full: Path, path: str, size: int) -> Read | Skipped:
+def _read_regular(full: str, path: str, size: int) -> Read | Skipped:
     if size > MAX_HASHED:
         return Skipped(path, "too large", f"{size} bytes; files over {MAX_HASHED} are not even hashed")
-    data = full.read_bytes()
+    with open(full, "rb", buffering=0) as stream:  # a path object costs as much as reading
+        data = stream.read()
     blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
     language = language_of(path, data[:_HEAD])
     file = SourceFile(path, blob, len(data), language.name if language else "")
@@ -98,6 +100,6 @@ def _refused(path: str, data: bytes, largest: int) -> Skipped | None:
         return Skipped(path, "git-lfs pointer", "the content is not in the tree")
     if b"\0" in data:
         return Skipped(path, "binary", "contains a NUL byte")
-    if max(map(len, data.split(b"\n")), default=0) > _LONGEST_LINE:
+    if len(data) > _LONGEST_LINE and max(map(len, data.split(b"\n"))) > _LONGEST_LINE:
         return Skipped(path, "minified", f"a line is longer than {_LONGEST_LINE} bytes")
     return None

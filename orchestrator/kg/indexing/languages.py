@@ -139,15 +139,20 @@ def for_one_build(linker: MakeLinker) -> MakeLinker:
 BY_NAME = {language.name: language for language in LANGUAGES}
 
 _BY_SUFFIX = {suffix: language for language in LANGUAGES for suffix in language.suffixes}
-_BY_FILE_NAME = tuple((pattern, language) for language in LANGUAGES for pattern in language.file_names)
+_NAMED = [(pattern, language) for language in LANGUAGES for pattern in language.file_names]
+_BY_FILE_NAME = {name: language for name, language in reversed(_NAMED) if "*" not in name}
+_BY_PATTERN = tuple((re.compile(fnmatch.translate(name)), language) for name, language in _NAMED if "*" in name)
 _INTERPRETER = re.compile(rb"#!.*?\b([a-z]+)[0-9.]*\s*(?:\s-.*)?$")
 
 
 def language_of(path: str, head: bytes) -> Language | None:
     """The language of a file by its name, or by the interpreter its first line names; None if we read none."""
     name = path.rpartition("/")[2]
-    for pattern, language in _BY_FILE_NAME:
-        if fnmatch.fnmatchcase(name, pattern):
+    named = _BY_FILE_NAME.get(name)
+    if named is not None:
+        return named
+    for pattern, language in _BY_PATTERN:
+        if pattern.match(name):
             return language
     known = _BY_SUFFIX.get(os.path.splitext(name)[1])
     if known is not None or "." in name:

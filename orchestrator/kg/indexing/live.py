@@ -239,20 +239,18 @@ class LiveGraph:
         """From what is durable to what is there now; None when that is the same."""
         assert self._state is not None
         target, durable = self._views[view], self._durable.of(view)
-        observed = self._observed.graphs(_blobs(target.contents))
-        if target.names | observed.keys() == durable - self._index_names(durable) and target.commit == commit:
+        observed = self._observed.graphs(_blobs(target.contents)) if self._observed.has_any() else {}
+        present = target.names | observed.keys() if observed else target.names
+        gone, fresh = durable - present, present - durable
+        prefix = f"{self._project_iri.rstrip('/#')}/index@"
+        if not fresh and target.commit == commit and all(name.startswith(prefix) for name in gone):
             return None
         target.commit = commit
         index = index_graph(self._state, commit)
-        wanted = target.names | observed.keys() | {index.name}
-        added = wanted - durable
-        missing = added - texts.keys() - observed.keys() - {index.name}
-        known = {**texts, **observed, index.name: index.quads, **self._state.texts_of(missing)}
-        return Delta(tuple(sorted(durable - wanted)), {name: known[name] for name in sorted(added)}, view)
-
-    def _index_names(self, names: frozenset[str]) -> frozenset[str]:
-        prefix = f"{self._project_iri.rstrip('/#')}/index@"
-        return frozenset(name for name in names if name.startswith(prefix))
+        known = {**texts, **observed, index.name: index.quads}
+        added = fresh if index.name in durable else fresh | {index.name}
+        known |= self._state.texts_of(added - known.keys())
+        return Delta(tuple(sorted(gone - {index.name})), {name: known[name] for name in sorted(added)}, view)
 
 
 class _Clock:

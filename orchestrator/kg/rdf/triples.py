@@ -60,7 +60,11 @@ class TripleWriter:
         repository, run = f"<{self._base}>", f"<{self._base}/index-run>"
         yield f"{repository} {_TYPE} {_c('Repository')}"
         yield f"{repository} {_TYPE} <{SCHEMA}SoftwareSourceCode>"
-        for language in sorted({file.language for file in files if self._is_program(file)}):
+        languages: set[str] = set()
+        for source in files:
+            if source.language not in languages and self._is_program(source):
+                languages.add(source.language)
+        for language in sorted(languages):
             yield f"{repository} <{SCHEMA}programmingLanguage> {literal(language)}"
         yield f"{run} {_TYPE} {_c('IndexRun')}"
         yield f"{run} {_TYPE} <{PROV}Activity>"

@@ -28,6 +28,11 @@ class ObservedGraphs:
         self._written: dict[tuple[Version, frozenset[Version]], tuple[str, str]] = {}
         self._runs: tuple[str, str] | None = None
 
+    def has_any(self) -> bool:
+        """Whether anything was ever seen to run."""
+        self._follow()
+        return bool(self._others)
+
     def graphs(self, blobs: Mapping[str, str]) -> dict[str, str]:
         """N-Quads by graph name for a tree whose files (by path) have these blob ids. Empty where nothing was seen."""
         self._follow()
