@@ -25,6 +25,17 @@ GRAPH = (
         _KG + "python_extraction.py::test_what_the_interpreter_cannot_read_is_read_all_the_same",
     ),
     _promise(
+        "kg.javascript-updates", OURS, "A saved JavaScript file reaches who can tell; all is as after a clean build.",
+        _KG + "javascript_updates.py::test_updated_links_equal_those_of_a_clean_linker",
+        _KG + "javascript_updates.py::test_hubs_of_a_real_project_are_updated_to_what_a_clean_linker_says",
+        _KG + "javascript_updates.py::test_what_a_hub_gives_its_readers_decides_whether_they_run_again",
+    ),
+    _promise(
+        "kg.two-readers", OURS, "Two processes read a tree as one does; when one dies the other does its part.",
+        _KG + "two_readers.py::test_two_processes_find_what_one_finds",
+        _KG + "two_readers.py::test_what_a_dead_reader_had_taken_is_read_all_the_same",
+    ),
+    _promise(
         "kg.limits", ISSUE + " 8", "Time, memory and size limits of SPARQL hold, and other queries do not notice.",
         _KG + "queries.py::test_a_runaway_query_is_killed_in_time_and_the_others_do_not_notice",
         _KG + "queries.py::test_a_memory_bomb_dies_alone",
