@@ -5,6 +5,7 @@ graph. Files whose content was seen by the previous build are not parsed again. 
 """
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -134,7 +135,8 @@ def _read(
     """Every path's content, and how many files had to be parsed."""
     contents: dict[str, Content] = {}
     parsed = 0
-    read = read_in_two if may_fork and len(os.sched_getaffinity(0)) > 1 else read_contents
+    two = may_fork and sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
+    read = read_in_two if two else read_contents
     for position, (path, content, fresh) in enumerate(read(root, paths, known), start=1):
         ticker.tell("read", position, len(paths))
         contents[path] = content
