@@ -37,7 +37,7 @@ class CallSites:
     def __init__(self, evaluator: Evaluator, index: TreeIndex) -> None:
         self._evaluator = evaluator
         self._index = index
-        self._alike: dict[tuple[int, str, int, bool], tuple[Found, Reached]] = {}
+        self._alike: dict[tuple[Found, str, int, bool], Reached] = {}
 
     def begin(self) -> None:
         """Another file is linked from now on."""
@@ -50,18 +50,18 @@ class CallSites:
 
     def reached(self, scope: Symbol, call: Call, found: Found) -> Reached:
         """The edges of a call, and what it counts as. Calls of one file that are alike reach the same."""
-        key = (id(found), call.callee, call.args, call.decorator)
+        key = (found, call.callee, call.args, call.decorator)
         known = self._alike.get(key) if not call.implicit else None
         if known is not None:
-            edges, name, resolved = known[1]
+            edges, name, resolved = known
             at, line = call.scope, call.line
             here = [Edge(at, one[1], one[2], one[3], line, one[5], one[6]) for one in edges]
             return Reached(here, name, resolved)
         edges, name = list(self.edges(scope, call, found)), last_name(call.callee)
         resolved = is_builtin(found) or any(edge.certainty == "calls" for edge in edges)
         reached = Reached(edges, name, resolved)
-        if not call.implicit and _says_all(found):
-            self._alike[key] = found, reached
+        if not call.implicit and _says_all(found, call.callee):
+            self._alike[key] = reached
         return reached
 
     def edges(self, scope: Symbol, call: Call, found: Found) -> Iterator[Edge]:
@@ -273,12 +273,19 @@ def last_name(callee: str) -> str:
     return named[-1][1:] if named else head
 
 
-def _says_all(found: Found) -> bool:
+def _says_all(found: Found, callee: str) -> bool:
     """Whether it does not matter where a call stands and what it passes, given what is called and as what."""
-    return all(
-        isinstance(value, Inherited) or (isinstance(value, Bound) and isinstance(value.receiver, Instance))
-        for value in found.values
-    )
+    plain = "." not in callee
+    for value in found.values:
+        if isinstance(value, External | Opaque):
+            if value.name in _CALLS_BACK:
+                return False
+        elif isinstance(value, Bound):
+            if not isinstance(value.receiver, Instance):
+                return False
+        elif not isinstance(value, Inherited) and not (plain and isinstance(value, Symbol)):
+            return False
+    return True
 
 
 def _is_class(value: Value) -> bool:
