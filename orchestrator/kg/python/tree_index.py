@@ -17,27 +17,37 @@ class TreeIndex:
         self._methods: dict[str, dict[str, list[Symbol]]] = {}
         self._subclasses: dict[Key, dict[str, list[Symbol]]] = {}
         self._entries: dict[str, tuple[set[str], dict[Key, list[Symbol]]]] = {}
+        # Answers that were asked for, until a file changes them.
+        self._listed: dict[str | Key, list[Symbol]] = {}
         for path in evaluator.symbols:
             self.replace(path)
 
     def methods(self, name: str) -> list[Symbol]:
         """Methods of that name, of any class."""
         self._evaluator.consult_index(f"method:{name}")
-        return _in_order(self._methods.get(name, {}))
+        found = self._listed.get(name)
+        if found is None:
+            found = self._listed[name] = _in_order(self._methods.get(name, {}))
+        return found
 
     def subclasses(self, of: Symbol) -> list[Symbol]:
         """Classes that have a class of ours among their ancestors."""
         key = subclasses_key(of.path, of.local)
         self._evaluator.consult_index(key[2])
-        return _in_order(self._subclasses.get(key, {}))
+        found = self._listed.get(key)
+        if found is None:
+            found = self._listed[key] = _in_order(self._subclasses.get(key, {}))
+        return found
 
     def replace(self, path: str) -> set[Key]:
         """Index a file as it is now, or drop it if it is gone; returns the keys of ancestors with other subclasses."""
         names, before = self._entries.pop(path, (set(), {}))
         for name in names:
             del self._methods[name][path]
+            self._listed.pop(name, None)
         for key in before:
             del self._subclasses[key][path]
+            self._listed.pop(key, None)
         if path not in self._evaluator.symbols:
             return set(before)
         self._evaluator.begin(path)
@@ -51,8 +61,10 @@ class TreeIndex:
                 methods.setdefault(symbol.definition.name, []).append(symbol)
         for name, symbols in methods.items():
             self._methods.setdefault(name, {})[path] = symbols
+            self._listed.pop(name, None)
         for key, symbols in after.items():
             self._subclasses.setdefault(key, {})[path] = symbols
+            self._listed.pop(key, None)
         self._entries[path] = (set(methods), after)
         return {key for key in before.keys() | after.keys() if _named(before, key) != _named(after, key)}
 
