@@ -58,6 +58,7 @@ from orchestrator.services.graph_questions import PreparedQuestions
 from orchestrator.services.graph_service import GraphService
 from orchestrator.services.hf_service import HFService
 from orchestrator.services.keyfile import read_or_make
+from orchestrator.services.learning import Learning
 from orchestrator.services.limits import RequestLimit
 from orchestrator.services.mcp_catalogue import McpCatalogue
 from orchestrator.services.mcp_connect import McpConnect
@@ -160,6 +161,7 @@ class Container:
     questions_asked: AgentQuestions
     quota: Quota
     briefings: Briefings
+    learning: Learning
     prices: Prices
     budgets: Budgets
     usage: UsageReport
@@ -289,7 +291,10 @@ def build_container(settings: Settings) -> Container:
         allow_programs=settings.allow_stdio_servers,
     )  # fmt: skip
     policy = ToolPolicy(database, access)
-    targets = TargetDirectory(database, registry, policy, agents.targets)
+    learning = Learning(database)
+    targets = TargetDirectory(
+        database, registry, policy, agents.targets, learning if settings.learn_from_outcomes else None
+    )
     blobs = BlobStore(settings.data_dir / "blobs")
     slots = FreedSlots(database, writer)
     stopper = Stopper(writer, wake)
@@ -370,6 +375,7 @@ def build_container(settings: Settings) -> Container:
         agent_rules=agent_rules,
         questions_asked=AgentQuestions(database, access, wake, agent_rules),
         quota=Quota(database, writer, agents, default_seconds=settings.quota_seconds),
+        learning=learning,
         briefings=Briefings(database, questions, tokens=settings.context_tokens),
         prices=prices,
         budgets=budgets,

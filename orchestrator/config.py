@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         le=50_000,
         description="Most tokens of what an agent is told from the graph about the code its task names. 0: nothing.",
     )
+    learn_from_outcomes: bool = Field(
+        True, description="Whether routing learns from how attempts came out: proofs, merges, reviews, undoings."
+    )
     quota_seconds: float = Field(
         60.0,
         ge=1,

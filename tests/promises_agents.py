@@ -125,4 +125,13 @@ AGENTS_THAT_CHANGE_CODE = (
         "agents/test_briefings.py::test_whatever_is_known_the_briefing_keeps_to_its_budget",
         "agents/test_briefings.py::test_a_setting_turns_it_off_and_a_project_without_a_graph_costs_nothing",
     ),
+    _promise(
+        "agents.learning", _SOURCE + " 8", "Routing learns from outcomes, shows its numbers, and exiles nobody.",
+        "routing/test_learning.py::test_more_success_never_lowers_the_score",
+        "routing/test_learning.py::test_the_unknown_is_tried_and_given_up_within_a_bound",
+        "routing/test_learning.py::test_one_bad_streak_does_not_exile",
+        "routing/test_learning.py::test_the_better_one_is_chosen_and_the_numbers_are_shown",
+        "routing/test_learning.py::test_switched_off_it_is_the_same_for_all",
+        "agents/test_learning.py::test_success_and_failure_are_evidence_and_a_cancelled_task_is_none",
+    ),
 )  # fmt: skip

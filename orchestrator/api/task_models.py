@@ -112,6 +112,11 @@ class CandidateOut(BaseModel):
     type: str = Field(description="oracle, user_space or agent.")
     score: float = Field(description="Weighted mean of the parts, 0 to 1; 0 when rejected.")
     parts: dict[str, float] = Field(description="Score parts, each 0 to 1.")
+    learned: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="Behind the part `learned`, per kind of work: attempts for it and against it, weighted by age "
+        "(`good`, `bad`), the expected share that goes well (`mean`) and its uncertainty (`deviation`).",
+    )
     rejections: list[RejectionOut] = Field(description="Why it was rejected; empty when fit.")
 
 

@@ -16,6 +16,7 @@ from orchestrator.cli.client_screen import clean
 # In the order of their weight; the names fit eighty columns.
 _PARTS = {
     "preference": "preference", "weight_fit": "weight", "capability_fit": "capability", "observed_success": "success",
+    "learned": "learned",
     "health": "health", "load": "load", "priority": "priority",
 }  # fmt: skip
 
@@ -62,7 +63,16 @@ def _candidates(route: Mapping[str, Any]) -> Table:
 def _why(candidate: Mapping[str, Any]) -> str:
     if candidate["rejections"]:
         return "; ".join(_reason(each) for each in candidate["rejections"])
-    return " · ".join(f"{short} {candidate['parts'][name]:.2f}" for name, short in _PARTS.items())
+    parts = candidate["parts"]
+    return " · ".join(
+        f"{short} {parts[name]:.2f}{_doubt(candidate, name)}" for name, short in _PARTS.items() if name in parts
+    )
+
+
+def _doubt(candidate: Mapping[str, Any], part: str) -> str:
+    """How uncertain what was learned is."""
+    told = candidate.get("learned") if part == "learned" else None
+    return f"±{max(one['deviation'] for one in told.values()):.2f}" if told else ""
 
 
 def _reason(rejection: Mapping[str, Any]) -> str:

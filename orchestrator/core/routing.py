@@ -5,12 +5,13 @@ the same Route. Filters come first, each with a sentence; what is left is scored
 to the smaller target id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.core.capabilities import Requirement, misfit
+from orchestrator.core.learning import Estimate, learned
 from orchestrator.core.targets import DEFAULT_CONCURRENCY, Health, Pause, RegistrySnapshot, Target, TargetType
 from orchestrator.core.task_types import TASK_TYPES
 
@@ -73,6 +74,8 @@ class Candidate:
     parts: dict[str, float] = field(default_factory=dict)
     rejections: tuple[tuple[Obstacle, str], ...] = ()
     pause: Pause | None = None
+    learned: dict[str, dict[str, float]] = field(default_factory=dict)
+    """The evidence behind the part of that name, per kind of work."""
 
     @property
     def fit(self) -> bool:
@@ -87,6 +90,7 @@ class Candidate:
             "type": str(self.type),
             "score": self.score,
             "parts": self.parts,
+            "learned": self.learned,
             "rejections": [{"obstacle": str(kind), "reason": text} for kind, text in self.rejections],
         }
 
@@ -175,6 +179,7 @@ WEIGHTS: dict[str, float] = {
     "weight_fit": 3.0,
     "capability_fit": 2.0,
     "observed_success": 1.5,
+    "learned": 1.5,
     "health": 1.5,
     "load": 1.0,
     "priority": 0.5,
@@ -188,7 +193,7 @@ def decide(task: Task, snapshot: RegistrySnapshot) -> Route:
     """Choose the best fit target, and account for every one."""
     if task.preferred_target is None and snapshot.preferred_target is not None:
         task = replace(task, preferred_target=snapshot.preferred_target)
-    accounts = sorted((_account(task, target) for target in snapshot.targets), key=_order)
+    accounts = sorted((_account(task, target, snapshot.learns) for target in snapshot.targets), key=_order)
     stays = next((account for account in accounts if _stays(task, account)), None)
     chosen = accounts[0] if accounts and accounts[0].fit and not stays else None
     help_lines = () if chosen else _would_help(task, snapshot, accounts)
@@ -208,13 +213,21 @@ def _order(candidate: Candidate) -> tuple[bool, bool, float, int, str]:
     return (not candidate.fit, last_resort, -candidate.score, len(candidate.rejections), candidate.target_id)
 
 
-def _account(task: Task, target: Target) -> Candidate:
+def _account(task: Task, target: Target, learns: bool) -> Candidate:
     rejections = _rejections(task, target)
     if rejections:
         return Candidate(target.id, target.name, target.type, rejections=rejections, pause=target.pause)
-    parts = _parts(task, target)
+    known = learned([need.name for need in task.requirements()] or [task.type], target.learned) if learns else {}
+    parts = _parts(task, target) | {"learned": _learned(known)}
     score = sum(WEIGHTS[name] * value for name, value in parts.items()) / sum(WEIGHTS.values())
-    return Candidate(target.id, target.name, target.type, round(score, 6), {k: round(v, 4) for k, v in parts.items()})
+    shown = {name: round(value, 4) for name, value in parts.items()}
+    told = {name: estimate.as_dict() for name, estimate in known.items()}
+    return Candidate(target.id, target.name, target.type, round(score, 6), shown, learned=told)
+
+
+def _learned(known: Mapping[str, Estimate]) -> float:
+    """The mean over what the task needs; the same for all where nothing is to be learned."""
+    return sum(estimate.score for estimate in known.values()) / len(known) if known else 0.5
 
 
 def _rejections(task: Task, target: Target) -> tuple[tuple[Obstacle, str], ...]:

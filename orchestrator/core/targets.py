@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orchestrator.core.capabilities import Capability
+from orchestrator.core.learning import Estimate
 
 
 class TargetType(StrEnum):
@@ -69,6 +70,8 @@ class Target:
     account: str = ""
     """The provider's account that its work is paid from, if any."""
     pause: Pause | None = None
+    learned: Mapping[str, Estimate] = field(default_factory=dict)
+    """How its attempts came out, per kind of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class RegistrySnapshot:
     version: str = ""
     preferred_target: str | None = None
     """The user's standing preference; a task's own goes before it."""
+    learns: bool = False
+    """Whether what was learned counts; otherwise that part is the same for all."""
 
     def snapshot(self) -> "RegistrySnapshot":
         """Itself: a snapshot is a registry that does not change."""

@@ -82,6 +82,7 @@ register(
     LoopJob("parts", lambda c: c.settings.reap_seconds, lambda c: c.families.sweep(), 30, "stop parts of ended tasks"),
     LoopJob("collisions", lambda _: 2.0, lambda c: c.collisions.sweep(), 60, "compare what agents are changing"),
     LoopJob("stats", lambda _: 5.0, lambda c: c.pending.count(), 30, "count attempts per target"),
+    LoopJob("learning", lambda _: 30.0, lambda c: c.learning.count(), 60, "count how attempts came out, for routing"),
     LoopJob("work", lambda _: 5.0, lambda c: c.work_graphs.sweep(), 120, "put ended tasks into their projects' graphs"),
     LoopJob("follow", lambda _: 2.0, lambda c: c.followed.sweep(), 30, "watch the folders of local projects"),
     LoopJob(

@@ -16,6 +16,7 @@ from orchestrator.models.registry import (
     McpServer,
     McpShownTools,
     McpToolPin,
+    TargetEstimate,
     TargetStats,
     UserSpace,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "ReviewRow",
     "Role",
     "RouteRow",
+    "TargetEstimate",
     "TargetStats",
     "TaskRow",
     "ToolApproval",

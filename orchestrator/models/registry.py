@@ -148,6 +148,18 @@ class UserSpace(Identified, Stamped, Base):
     health: Mapped[Health] = mapped_column(default=Health.UNKNOWN, server_default=Health.UNKNOWN.value)
 
 
+class TargetEstimate(Base):
+    """What routing learned of a target for one kind of work: weighted attempts for it and against it."""
+
+    __tablename__ = "target_estimates"
+
+    target_id: Mapped[str] = mapped_column(primary_key=True)
+    capability: Mapped[str] = mapped_column(primary_key=True)
+    good: Mapped[float]
+    bad: Mapped[float]
+    counted_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class TargetStats(Base):
     """What the monitor last counted per target: attempts that ended well and ended badly."""
 

@@ -23,6 +23,7 @@ from orchestrator.mcp.capabilities import tools_for
 from orchestrator.models import TargetStats, User, UserSpace
 from orchestrator.models.database import Database
 from orchestrator.models.quota import quota_waits
+from orchestrator.services.learning import Learning
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 from orchestrator.services.tool_policy import ToolPolicy
@@ -30,6 +31,7 @@ from orchestrator.services.tool_policy import ToolPolicy
 AgentTargets = Callable[[UUID, UUID | None], Awaitable[Sequence[Target]]]
 
 _FRESH_SECONDS = 1.0
+_LEARNED_SECONDS = 5.0
 _MOST_KEPT = 1000
 
 
@@ -59,8 +61,14 @@ class TargetDirectory:
     """Makes snapshots, and keeps each a second."""
 
     def __init__(
-        self, database: Database, registry: McpRegistry, policy: ToolPolicy, agent_targets: AgentTargets
+        self,
+        database: Database,
+        registry: McpRegistry,
+        policy: ToolPolicy,
+        agent_targets: AgentTargets,
+        learning: Learning | None = None,
     ) -> None:
+        self._estimates = Fresh(learning.read, _LEARNED_SECONDS) if learning is not None else None
         self._database = database
         self._registry = registry
         self._policy = policy
@@ -84,6 +92,9 @@ class TargetDirectory:
     def refresh(self) -> None:
         """Forget every kept snapshot: something changed in this process."""
         self._kept.clear()
+        self._stats.forget()
+        if self._estimates is not None:
+            self._estimates.forget()
         self._registry.refresh()
 
     async def _make(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
@@ -97,8 +108,12 @@ class TargetDirectory:
             closed = await quota_waits(connection)
         agents = [_as_it_stands(agent, stats, closed) for agent in agents]
         servers = [await self._server(user_id, project_id, entry, stats) for entry in entries]
-        targets = (*servers, *agents, *spaces, *SYSTEM_TARGETS)
-        return RegistrySnapshot(targets, f"{time.time():.3f}", settings.get("preferred_target"))
+        targets: tuple[Target, ...] = (*servers, *agents, *spaces, *SYSTEM_TARGETS)
+        if self._estimates is not None:
+            known = await self._estimates.get()
+            targets = tuple(replace(one, learned=known[one.id]) if one.id in known else one for one in targets)
+        version, preferred = f"{time.time():.3f}", settings.get("preferred_target")
+        return RegistrySnapshot(targets, version, preferred, learns=self._estimates is not None)
 
     async def _server(
         self, user_id: UUID, project_id: UUID | None, entry: ServerEntry, stats: Mapping[str, Mapping[str, Any]]

@@ -7,6 +7,7 @@ const ORDER = [
   "weight_fit",
   "capability_fit",
   "observed_success",
+  "learned",
   "health",
   "load",
   "priority",
