@@ -66,7 +66,7 @@ class FollowedProjects:
         if root is None:
             return None
         listed = await working_files(root)
-        return root, await asyncio.to_thread(lambda: [path for path in listed if _is_file(root / path)])
+        return root, await asyncio.to_thread(lambda: [path for path in listed if _is_there(root / path)])
 
     def _root(self, project_id: UUID, path: str | None) -> Path | None:
         """The folder of a project that can be followed."""
@@ -124,6 +124,6 @@ class FollowedProjects:
             await self._updates.update(folder, root, project_iri=iri, commit=commit, only=await working_files(root))
 
 
-def _is_file(path: Path) -> bool:
-    """Whether there is something to read or to skip: deleted files and submodules are listed by git too."""
-    return path.is_symlink() or path.is_file()
+def _is_there(path: Path) -> bool:
+    """Whether there is something to read or to skip, submodules among that: deleted files are listed by git too."""
+    return path.is_symlink() or path.exists()

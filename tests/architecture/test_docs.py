@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.readme import render, stands_in_readme
+from benchmarks.repositories import table as repositories
+from benchmarks.repositories.sampling import DRAWN, VERDICTS
+from benchmarks.repositories.sources import REPOSITORIES
 from orchestrator.core.events import EventKind
 from orchestrator.core.states import Reason, TaskState
 from scripts.reference import FOLDER, PAGES
@@ -39,6 +42,20 @@ def test_reference_pages_are_those_of_the_code(name: str) -> None:
 
 def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:
     assert stands_in_readme() == render()
+
+
+def test_the_page_about_real_repositories_is_made_of_the_verdicts_and_each_call_has_one() -> None:
+    assert repositories.stands_in_page() == repositories.render(), "run `python -m benchmarks.repositories table`"
+    for one in REPOSITORIES:
+        told = json.loads(one.sample.read_bytes())
+        assert (told["package"], told["version"]) == (one.package, one.version)
+        assert len(told["calls"]) == DRAWN
+        assert told["figures"]["violations"] == 0
+        for call in told["calls"]:
+            assert call["verdict"] in VERDICTS, call
+            assert call["why"], call
+    for fault in json.loads(repositories.MENDED.read_bytes()):
+        assert (ROOT / fault["test"]).exists()
 
 
 def test_every_event_reason_and_state_is_explained() -> None:

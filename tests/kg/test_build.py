@@ -93,6 +93,8 @@ def test_bad_files_are_listed_with_a_reason_and_the_rest_is_right(build: Build, 
     root.mkdir()
     (root / "link.py").symlink_to(outside)
     (root / "loop").symlink_to(root)
+    (root / "round").symlink_to("round")
+    (root / "other").mkdir()
     os.mkfifo(root / "pipe.py")
     report = build(
         {
@@ -109,12 +111,15 @@ def test_bad_files_are_listed_with_a_reason_and_the_rest_is_right(build: Build, 
             "calls.py": "f(" * 5_000 + ")" * 5_000 + "\n",
             "chain.py": "a" + ".b()" * 10_000 + "\n",
             "image.png": b"\x89PNG\x00",
+            ".gitmodules": '[submodule "other"]\n\tpath = other\n\turl = ../other\n',
             "strange \"name'.py": "def odd(): ...\n",
         }
     )
     assert reasons(report) == {
         "link.py": "symlink",
         "loop": "symlink",
+        "round": "symlink",
+        "other": "submodule",
         "pipe.py": "not a regular file",
         "binary.py": "binary",
         "undeclared.py": "not UTF-8",

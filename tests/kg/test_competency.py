@@ -12,13 +12,16 @@ from orchestrator.kg.history.lines import Span
 from orchestrator.kg.history.triples import history_quads
 from orchestrator.kg.rdf.ontology import ontology_quads
 from orchestrator.kg.rdf.vocabulary import CODE, PREFIXES
+from orchestrator.kg.shared_graphs import write_shared
 from orchestrator.kg.work.triples import work_quads
-from tests.kg.conftest import PROJECT, Build
+from tests.kg.conftest import PROJECT, Asked, Build
 from tests.kg.sample import SAMPLE, load
 from tests.kg.test_work import CART, CHECK, TASK
 
 _PAGE = Path(__file__).parents[2] / "docs" / "knowledge-graph.md"
 _BLOCK = re.compile(r"^### (\d+)\. .*?^```sparql\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_ASKED = re.compile(r"^### (\d+)\. (?:(?!^### ).)*?^`kg ask click (\w+) ?(\S*)`$", re.MULTILINE | re.DOTALL)
+ASKED = {int(number): (question, given) for number, question, given in _ASKED.findall(_PAGE.read_text())}
 QUERIES = {int(number): text for number, text in _BLOCK.findall(_PAGE.read_text())}
 _BUILT, _LATER = "c" * 40, "d" * 40
 _AT = datetime(2026, 2, 3, tzinfo=UTC)
@@ -69,8 +72,12 @@ def beside() -> list[str]:
     return [*quads, *work_quads(PROJECT, TASK), *ontology_quads(), seen]
 
 
+# The same for the prepared questions, whose parameters are parts of names and paths.
+PARTS = {"click.types.ParamType.get_metavar": "shop.base.Base.check", "src/click/": "src/shop/"}
+
+
 @pytest.fixture
-def graph(build: Build, folder: Path) -> ox.Store:
+def built(build: Build, folder: Path) -> Path:
     build(
         {
             **SAMPLE,
@@ -82,7 +89,12 @@ def graph(build: Build, folder: Path) -> ox.Store:
         },
         commit=_BUILT,
     )
-    store = load(folder)
+    return folder
+
+
+@pytest.fixture
+def graph(built: Path) -> ox.Store:
+    store = load(built)
     store.bulk_load(input="\n".join(beside()).encode(), format=ox.RdfFormat.N_QUADS)
     return store
 
@@ -101,3 +113,12 @@ def test_each_question_of_the_page_has_the_expected_answer(graph: ox.Store, numb
     rows = [tuple(term.value if term else "" for term in row) for row in found]
     columns = COLUMNS.get(number) or range(len(rows[0]) if rows else 0)
     assert {tuple(row[at] for at in columns) for row in rows} == EXPECTED[number]
+
+
+async def test_each_question_of_the_page_has_an_answer_without_sparql(built: Path, asked: Asked) -> None:
+    write_shared(built, "beside", beside())
+    assert sorted(ASKED) == list(range(1, 16))
+    for number, (question, given) in ASKED.items():
+        ours = (NAMES | PARTS).get(given, given)
+        answer = await asked(question, *([ours] if ours else []))
+        assert answer["found"] > 0 or question == "summary", number

@@ -5,6 +5,7 @@ Used by the build. Never follows a symlink, never reads outside the root, never 
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ MAX_HASHED = 256 * 1024 * 1024
 _LONGEST_LINE = 200_000
 _LFS = b"version https://git-lfs.github.com/spec/"
 _HEAD = 200
+_MOST_LISTED = 1024 * 1024
+_SUBMODULE = re.compile(r"^\s*path\s*=\s*([^/\s].*?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,17 @@ def list_files(root: Path) -> list[str]:
         linked = [name for name in folders if (Path(folder) / name).is_symlink()]
         folders[:] = sorted(name for name in folders if name not in NEVER and name not in linked)
         found += [os.path.relpath(Path(folder) / name, root) for name in [*names, *linked]]
+    found += [path for path in _submodules(root) if not any(one.startswith(f"{path}/") for one in found)]
     return sorted(found)
+
+
+def _submodules(root: Path) -> list[str]:
+    """Folders that are other repositories and were not fetched with this one."""
+    listed = root / ".gitmodules"
+    if listed.is_symlink() or not listed.is_file() or listed.stat().st_size > _MOST_LISTED:
+        return []
+    told = listed.read_text("utf-8", "replace")
+    return [path for path in _SUBMODULE.findall(told) if (root / path).is_dir() and ".." not in path.split("/")]
 
 
 def read_files(root: Path, paths: Sequence[str]) -> Iterator[Read | Skipped]:
@@ -58,8 +71,10 @@ def _read(root: Path, path: str, inside: dict[str, bool]) -> Read | Skipped:
             return Skipped(
                 path, "symlink", "out of the tree" if not _inside(root, full) else "the target is read itself"
             )
+        if stat.S_ISDIR(found.st_mode):
+            return Skipped(path, "submodule", "its files belong to another repository")
         if not stat.S_ISREG(found.st_mode):
-            return Skipped(path, "not a regular file", "submodule" if os.path.exists(f"{full}/.git") else "")
+            return Skipped(path, "not a regular file")
         # Only folders on the way can still lead out, and they are looked at once each.
         folder = os.path.dirname(full)
         if folder not in inside:
@@ -67,7 +82,9 @@ def _read(root: Path, path: str, inside: dict[str, bool]) -> Read | Skipped:
         if not inside[folder]:
             return Skipped(path, "symlink", "a folder on the way leads out of the tree")
         return _read_regular(full, path, found.st_size)
-    except (OSError, RuntimeError) as error:
+    except RuntimeError:  # so says resolve
+        return Skipped(path, "symlink", "leads round in a circle")
+    except OSError as error:
         return Skipped(path, "unreadable", type(error).__name__)
 
 

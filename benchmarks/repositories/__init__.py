@@ -1,0 +1,1 @@
+"""Repositories nobody here wrote: built, validated, and thirty of their calls read by hand; see ``__main__``."""
