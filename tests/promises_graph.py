@@ -19,6 +19,11 @@ GRAPH = (
         _KG + "python.py::test_lines_that_reach_the_same_by_the_same_rule_are_one_call_site",
     ),
     _promise(
+        "kg.read-by-hand", OURS, "Certain calls of real repositories are read by hand, and each has a verdict.",
+        "architecture/test_docs.py::test_the_page_about_real_repositories_is_made_of_the_verdicts_and_each_call_has_one",
+        _KG + "competency.py::test_each_question_of_the_page_has_an_answer_without_sparql",
+    ),
+    _promise(
         "kg.python", OURS, "Well-formed and broken Python are read by two parsers, and the graph does not tell which.",
         _KG + "python_extraction.py::test_both_parsers_say_the_same_of_all_that_can_be_written",
         _KG + "python_extraction.py::test_both_parsers_say_the_same_of_real_code",
