@@ -30,12 +30,14 @@ from orchestrator.sandbox.starter import Starter
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.accounts import Accounts
 from orchestrator.services.agent_face import AgentFaces
+from orchestrator.services.agent_homes import AgentHomes
 from orchestrator.services.agent_questions import AgentQuestions
 from orchestrator.services.agent_rules import AgentRules
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.api_tokens import ApiTokens
 from orchestrator.services.applications import Applications
 from orchestrator.services.approved_tools import ApprovedTools
+from orchestrator.services.attempt_trees import AttemptTrees
 from orchestrator.services.authorization_grants import AuthorizationGrants
 from orchestrator.services.authorization_requests import AuthorizationRequests
 from orchestrator.services.blobs import BlobStore
@@ -101,6 +103,8 @@ from orchestrator.services.stopping import Stopper
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.sync_project import ProjectSync
 from orchestrator.services.targets import TargetDirectory
+from orchestrator.services.task_forks import TaskForks
+from orchestrator.services.task_pauses import TaskPauses
 from orchestrator.services.task_proof import TaskProofs
 from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
@@ -168,6 +172,8 @@ class Container:
     questions: PreparedQuestions
     targets: TargetDirectory
     tasks: TaskService
+    pauses: TaskPauses
+    forks: TaskForks
     github: GitHubService
     huggingface: HFService
     spaces: SpaceService
@@ -222,11 +228,11 @@ class Container:
     def agent_executor(self) -> AgentExecutor:
         """Runs agents."""
         return AgentExecutor(
-            self.agents, self.views, self.worktrees, self.worktree_graphs, self.registry, self.pool, self.gate,
-            AgentFaces(self.endpoints, self.catalogue), self.questions,
-            supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked),
+            self.agents, self.views, AttemptTrees(self.worktrees, self.worktree_graphs), self.worktree_graphs,
+            self.registry, self.pool, self.gate, AgentFaces(self.endpoints, self.catalogue), self.questions,
+            supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked, self.blobs),
             Feedback(self.database), Parking(self.database), self.quota, self.room,
-            Meters(self.database, self.prices), self.briefings,
+            Meters(self.database, self.prices), self.briefings, AgentHomes(self.settings.data_dir / "homes"),
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -383,6 +389,8 @@ def build_container(settings: Settings) -> Container:
         questions=questions,
         targets=targets,
         tasks=tasks,
+        pauses=TaskPauses(writer, tasks, wake),
+        forks=TaskForks(database, tasks, agents),
         github=GitHubService(settings.github_api_url),
         huggingface=huggingface,
         spaces=SpaceService(database, pool, huggingface, lambda user_id: oauth.find_token(user_id, "huggingface")),

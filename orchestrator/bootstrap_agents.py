@@ -9,6 +9,7 @@ from orchestrator.models.database import Database
 from orchestrator.sandbox.starter import Starter
 from orchestrator.services.agent_questions import AgentQuestions
 from orchestrator.services.agent_rules import AgentRules
+from orchestrator.services.blobs import BlobStore
 from orchestrator.services.embeddings import Embeddings
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.supervision import Supervision
@@ -36,10 +37,17 @@ def family_limits(settings: Settings) -> FamilyLimits:
 
 
 def supervision(
-    settings: Settings, database: Database, wake: Wake, rules: AgentRules, questions: AgentQuestions
+    settings: Settings,
+    database: Database,
+    wake: Wake,
+    rules: AgentRules,
+    questions: AgentQuestions,
+    blobs: BlobStore,
 ) -> Supervision:
     """What is around every agent's run."""
     limits = WatchLimits(settings.stall_seconds, settings.loop_repeats)
     stored = StoredTokens(database, session_days=settings.refresh_token_days)
     tokens = TaskTokens(database, stored, settings.base_url)
-    return Supervision(database, wake, rules, questions, limits, settings.question_seconds, tokens)
+    return Supervision(
+        database, wake, rules, questions, limits, settings.question_seconds, tokens, blobs, settings.pause_seconds
+    )

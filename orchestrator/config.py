@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     question_seconds: float = Field(
         1800.0, gt=0, le=7 * 86_400, description="How long a running agent waits for a person's answer."
     )
+    pause_seconds: float = Field(
+        30.0, ge=0, description="How long an agent that is to pause may take to a safe point before it is stopped."
+    )
     stall_seconds: float = Field(
         900.0, ge=0, description="An agent nothing is heard of for so long is ended as stalled. 0: never."
     )

@@ -31,6 +31,10 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
         "An agent says or thinks something, or is told something.",
         "`text`; `role`: assistant, thought or user",
     ),
+    EventKind.CHECKPOINT: (
+        "The work can be taken up, or forked, as it stands here.",
+        "`attempt`; `commit`: its files, where they changed; `conversation`: where that is kept",
+    ),
     EventKind.DIFF: ("Code was changed, in a worktree of its own.", "`files`, counts, `branch`, the clipped diff"),
     EventKind.PROOF_STARTED: (
         "The verifier begins with its acceptance criteria.",
@@ -73,6 +77,8 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
         "A person answered a question or gave consent, or nobody did in time.",
         "`by`; of agents `question_id`, `answer`, `outcome`",
     ),
+    EventKind.PAUSE_REQUESTED: ("Somebody asked it to rest.", "`by`: the user"),
+    EventKind.RESUMED: ("Somebody had it go on.", "`by`: the user, `text`: what the agent is told"),
     EventKind.CANCEL_REQUESTED: ("Somebody asked it to stop.", "`by`: the user"),
     EventKind.COMPLETED: ("It is done; the result is at `GET /tasks/{id}/result`.", "`attempt`"),
     EventKind.FAILED: ("It ended without a result.", "`reason`, `error`"),
@@ -86,6 +92,7 @@ REASONS: dict[Reason, str] = {
     Reason.QUOTA: "Its agent's account took no more for a while; the attempt does not count.",
     Reason.STALLED: "Nothing was heard of the agent for as long as STALL_SECONDS.",
     Reason.LOOPING: "The agent called the same tools with the same arguments over and over.",
+    Reason.PAUSED: "A person asked for a rest. Of attempts only: the task awaits that they resume it.",
     Reason.SERVER_UNREACHABLE: "The MCP server could not be started or reached, or died.",
     Reason.INVALID_INPUT: "The input does not fit what carries it out; the error names the field.",
     Reason.TIMEOUT: "The task's time limit passed.",

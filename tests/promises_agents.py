@@ -5,6 +5,7 @@ from tests.promise import promise as _promise
 _ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::test_", "Agents that change code"
 _QUOTA, _BUDGETS = "agents/test_quota.py::test_", "agents/test_budgets.py::test_"
 _OVERLAPS = "agents/test_overlaps.py::test_"
+_PAUSES, _KILLED = "agents/test_pauses.py::test_", "faults/test_killed_agents.py::test_"
 
 _PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
 
@@ -133,5 +134,25 @@ AGENTS_THAT_CHANGE_CODE = (
         "routing/test_learning.py::test_the_better_one_is_chosen_and_the_numbers_are_shown",
         "routing/test_learning.py::test_switched_off_it_is_the_same_for_all",
         "agents/test_learning.py::test_success_and_failure_are_evidence_and_a_cancelled_task_is_none",
+    ),
+    _promise(
+        "agents.pauses", _SOURCE + " 6", "A person pauses an agent's work and has it go on where it rested.",
+        _PAUSES + "a_paused_agent_rests_at_a_safe_point_and_goes_on_from_there",
+        _PAUSES + "an_agent_without_a_safe_point_in_sight_is_stopped_where_it_stands",
+        _PAUSES + "a_program_is_cancelled_and_its_session_taken_up_again",
+        _PAUSES + "a_model_goes_on_with_its_conversation_and_hears_what_a_person_says",
+        _PAUSES + "what_waits_for_a_worker_rests_at_once_and_only_agents_rest",
+        _PAUSES + "a_retry_of_a_task_that_is_to_rest_waits_for_the_person",
+        "agents/test_pause_doors.py::test_a_task_is_paused_resumed_and_forked_through_the_doors",
+    ),
+    _promise(
+        "agents.interrupted", _SOURCE + " 6", "What a killed worker's agent had done is not lost and not done again.",
+        _KILLED + "a_killed_workers_agent_is_taken_up_where_it_stood",
+        _KILLED + "a_pause_outlives_the_worker_and_is_kept_when_it_dies_before_it_rests",
+    ),
+    _promise(
+        "agents.forks", _SOURCE + " 6", "A task is forked from any event, with its files and its conversation.",
+        _PAUSES + "a_fork_begins_with_the_files_and_the_conversation_of_its_event",
+        _PAUSES + "a_fork_by_another_kind_of_agent_is_told_what_was_said_and_what_is_lost",
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from orchestrator.core.capabilities import Capability
 from orchestrator.core.errors import NotFound
@@ -25,6 +25,9 @@ class AgentKind(StrEnum):
     GRAPH_ANALYST = "graph-analyst"
     LLM = "llm"
     SCRIPTED = "scripted"
+
+
+TakesUp = Literal["files", "conversation", "session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class AgentInfo:
     """The provider's account that pays for its work; agents of one account stop and go on together."""
     model: str = ""
     """The language model it uses, as prices name it."""
+    takes_up: TakesUp = "files"
+    """What of an interrupted run it goes on with: its conversation or its program's session, beside the files."""
     example: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -175,6 +180,18 @@ class Meter(Protocol):
         ...
 
 
+class SafePoints(Protocol):
+    """Where a run can be taken up again. An agent that has such points says so; the others are just stopped."""
+
+    async def reached(self, conversation: list[Any] | None = None) -> None:
+        """Note the files and the conversation (JSON) as they are. Raises Paused when a person asked for a pause."""
+        ...
+
+    async def asked(self) -> None:
+        """Return once a person asked for a pause: end the turn, then say that a point is reached."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class McpAccess:
     """An MCP server that a program of an agent may use over HTTP, with a token of its own."""
@@ -212,6 +229,9 @@ class AgentContext:
     """The conversation of an earlier attempt that was stopped in the middle, for agents that can go on with it."""
     go_on: str = ""
     """What to say, instead of the task once more, to an agent that took up an earlier attempt's session."""
+    safe_points: SafePoints | None = None
+    home: Path | None = None
+    """A home for a program in a sandbox, the same for all attempts at the task: there it may keep its sessions."""
 
     def require_workspace(self) -> Path:
         """The files to work on, or NotFound when the task has no project."""

@@ -21,8 +21,10 @@ class LlmAgent:
         self.endpoint = endpoint
         self.config = config
         self._retries = retries
-        missing = info.unavailable or endpoint.missing
-        self._info = replace(info, unavailable=missing, account=endpoint.account, model=endpoint.model)
+        self._info = replace(
+            info, unavailable=info.unavailable or endpoint.missing, account=endpoint.account, model=endpoint.model,
+            takes_up="conversation",
+        )  # fmt: skip
 
     @property
     def info(self) -> AgentInfo:

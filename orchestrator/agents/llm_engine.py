@@ -15,6 +15,7 @@ import httpx2
 import orjson
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from pydantic_ai import Agent, AgentRunResult, RunContext, capture_run_messages
+from pydantic_ai.capabilities import ProcessHistory
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import (
     AgentStreamEvent,
@@ -32,7 +33,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RunUsage, UsageLimits
 
-from orchestrator.agents.base import AgentContext, AgentResult, Meter, Tell
+from orchestrator.agents.base import AgentContext, AgentResult, Meter, SafePoints, Tell
 from orchestrator.agents.llm_config import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
 from orchestrator.agents.llm_errors import FOREIGN, translate
 from orchestrator.agents.llm_tools import ContextToolset
@@ -57,7 +58,8 @@ async def converse(
     limit = asyncio.timeout(context.limits.seconds)
     try:
         async with limit, _client(endpoint, context.limits.seconds, retries) as client:
-            agent = _agent(client, endpoint, config, toolset, f"{context.notes}\n\n{context.feedback}".strip())
+            notes = f"{context.notes}\n\n{context.feedback}".strip()
+            agent = _agent(client, endpoint, config, toolset, notes, context.safe_points)
             limits = UsageLimits(request_limit=context.limits.requests)
             listener = _Listener(context.tell, context.limits.tokens, context.meter)
             talk = _Talk(agent, usage, limits, listener, endpoint, toolset)
@@ -163,8 +165,19 @@ async def _no_knocking(response: httpx2.Response) -> None:
 
 
 def _agent(
-    client: AsyncOpenAI, endpoint: Endpoint, config: LlmConfig, toolset: ContextToolset, notes: str
+    client: AsyncOpenAI,
+    endpoint: Endpoint,
+    config: LlmConfig,
+    toolset: ContextToolset,
+    notes: str,
+    points: SafePoints | None,
 ) -> Agent[None, str]:
+    async def before_request(messages: list[ModelMessage]) -> list[ModelMessage]:
+        """Between a round of tools and the next request nothing is half done."""
+        if points is not None:
+            await points.reached(ModelMessagesTypeAdapter.dump_python(messages, mode="json"))
+        return messages
+
     settings = ModelSettings(parallel_tool_calls=True)
     if config.temperature is not None:
         settings["temperature"] = config.temperature
@@ -174,6 +187,7 @@ def _agent(
         name="orchestrator",
         model_settings=settings if not toolset.is_empty else None,
         toolsets=[toolset],
+        capabilities=[ProcessHistory(before_request)],
         retries=2,
     )
 

@@ -134,6 +134,17 @@ class RouteOut(BaseModel):
     needs_consent: str | None = Field(description="The question a person would have to answer.")
 
 
+class ForkedFrom(BaseModel):
+    """From where a forked task goes on."""
+
+    task_id: UUID = Field(description="The task it was forked from.")
+    event: int = Field(description="The event whose state it begins with.")
+    attempt: int | None = Field(description="The attempt that event is of; null before the first.")
+    base_commit: str | None = Field(description="The commit its change is counted from; null: the present one.")
+    commit: str | None = Field(description="The checkpoint its files are of; null: none was noted by then.")
+    lost: list[str] = Field(description="What of that moment it does not have, in words.")
+
+
 class TaskOut(BaseModel):
     """A task and where it stands."""
 
@@ -162,6 +173,8 @@ class TaskOut(BaseModel):
     result_pointer: dict[str, Any] | None = Field(description="Where the whole of a large result is.")
     error: dict[str, Any] | None = Field(description="What went wrong: code, message and more.")
     cancel_requested: bool = Field(description="Whether somebody asked it to stop.")
+    pause_requested: bool = Field(description="Whether a person wants it to rest; with awaiting_input, it does.")
+    forked_from: ForkedFrom | None = Field(description="Where it goes on from, when it is a fork.")
     created_at: datetime | None = Field(description="When it was made.")
     started_at: datetime | None = Field(description="When its first attempt began.")
     finished_at: datetime | None = Field(description="When it ended.")
@@ -169,7 +182,10 @@ class TaskOut(BaseModel):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "TaskOut":
         """From a stored row; the row is ours and checked, so it is not validated again."""
-        return cls.model_construct(**_fields(row))
+        known = _fields(row)
+        if known["forked_from"] is not None:
+            known["forked_from"] = ForkedFrom(**known["forked_from"])
+        return cls.model_construct(**known)
 
     @classmethod
     def json_of(cls, row: Mapping[str, Any]) -> bytes:
@@ -193,6 +209,8 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
         "attempt": row["generation"],
         "last_event": row["last_seq"],
         "cancel_requested": row["cancel_requested_at"] is not None,
+        "pause_requested": row["pause_requested_at"] is not None,
+        "forked_from": {name: row["origin"][name] for name in ForkedFrom.model_fields} if row["origin"] else None,
         "state": TaskState(row["state"]),
         "reason": Reason(row["reason"]) if row["reason"] else None,
         **{name: row[name] for name in _SAME},

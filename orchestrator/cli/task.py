@@ -1,4 +1,4 @@
-"""``task``: create, list, show, watch, cancel, retry, route; ``task_proof`` and ``task_review`` have more. Over HTTP.
+"""``task``: create, list, show, watch, cancel, retry, route; the files ``task_*`` have more. Over HTTP.
 
 A command that waited for a task ends with code 3 when the task did not complete, so that scripts can tell.
 """
@@ -15,6 +15,7 @@ from orchestrator.cli.client_login import run
 from orchestrator.cli.client_result import result_view
 from orchestrator.cli.client_route import route_view
 from orchestrator.cli.client_screen import Json, console, print_json, show_one, show_page, when
+from orchestrator.cli.task_pause import fork, pause, resume
 from orchestrator.cli.task_proof import Accept, acceptance, attempts, diff, proof, show_proofs
 from orchestrator.cli.task_review import merge, review, undo
 from orchestrator.cli.together import parts
@@ -156,7 +157,7 @@ def retry(task: Id, as_json: Json = False) -> None:
     show_one(run(lambda api: api.post(f"/tasks/{task}/retry")), as_json=as_json)
 
 
-for _more in (proof, attempts, diff, review, merge, undo, parts):
+for _more in (pause, resume, fork, proof, attempts, diff, review, merge, undo, parts):
     app.command()(_more)
 
 

@@ -36,7 +36,8 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── NotConfigured 503           a setting is missing; ``hint`` says which
     ├── Unavailable 503 (retry)     a part of ours is not there right now
     ├── TimedOut 504 (retry)        a time limit passed
-    └── Cancelled 409               somebody asked us to stop
+    ├── Cancelled 409               somebody asked us to stop
+    └── Paused 409                  somebody asked us to rest, and the work can be taken up again
 """
 
 from collections.abc import Sequence
@@ -267,3 +268,9 @@ class Cancelled(OrchestratorError):
     """Somebody asked for the work to stop."""
 
     code, status = "cancelled", 409
+
+
+class Paused(OrchestratorError):
+    """Somebody asked for the work to rest; what there is of it is kept, and it is taken up when they say so."""
+
+    code, status = "paused", 409

@@ -5,6 +5,8 @@
        │          │  └────────┘ ▼
        └► awaiting_consent   awaiting_input ──► queued
 
+A task that a person pauses awaits their word, wherever it stood: it is ``awaiting_input``.
+
 A queued task whose target turns out to be full when a worker comes for it is pending again, in line. So is a running
 one whose agent's account takes no more for a while. A task that is
 asked for again (an answer, a consent, a retry, a review that requests changes) is routed again, so it may land in any
@@ -25,6 +27,7 @@ from orchestrator.core.errors import (
     IllegalTransition,
     Looping,
     OrchestratorError,
+    Paused,
     QuotaReached,
     ServerUnreachable,
     Stalled,
@@ -55,6 +58,7 @@ class Reason(StrEnum):
     QUOTA = "quota"
     STALLED = "stalled"
     LOOPING = "looping"
+    PAUSED = "paused"
     SERVER_UNREACHABLE = "server_unreachable"
     INVALID_INPUT = "invalid_input"
     TIMEOUT = "timeout"
@@ -71,6 +75,8 @@ class Reason(StrEnum):
 
 
 TERMINAL = frozenset({TaskState.COMPLETED, TaskState.FAILED, TaskState.CANCELLED})
+RESUMED_BY_PERSON = "a person to resume it"
+"""What a paused task waits for."""
 WAITING = frozenset({TaskState.PENDING, TaskState.AWAITING_CONSENT, TaskState.AWAITING_INPUT})
 
 _ENDS = frozenset({TaskState.FAILED, TaskState.CANCELLED})
@@ -78,9 +84,9 @@ _PLACED = frozenset({TaskState.PENDING, TaskState.AWAITING_CONSENT, TaskState.QU
 """Where routing puts a task that found, or may yet find, a target."""
 
 ALLOWED: dict[TaskState, frozenset[TaskState]] = {
-    TaskState.PENDING: _PLACED - {TaskState.PENDING} | _ENDS,
+    TaskState.PENDING: _PLACED - {TaskState.PENDING} | {TaskState.AWAITING_INPUT} | _ENDS,
     TaskState.AWAITING_CONSENT: _PLACED - {TaskState.AWAITING_CONSENT} | _ENDS,
-    TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.PENDING}) | _ENDS,
+    TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.PENDING, TaskState.AWAITING_INPUT}) | _ENDS,
     TaskState.RUNNING: frozenset(
         {
             TaskState.QUEUED,
@@ -117,6 +123,7 @@ _REASONS: tuple[tuple[type[OrchestratorError], Reason], ...] = (
     (ToolFailed, Reason.TOOL_ERROR),
     (Stalled, Reason.STALLED),
     (Looping, Reason.LOOPING),
+    (Paused, Reason.PAUSED),
     (AgentFailed, Reason.AGENT_ERROR),
     (ConsentDenied, Reason.CONSENT_DENIED),
     (DeniedByPolicy, Reason.DENIED_BY_POLICY),

@@ -1,4 +1,4 @@
-"""Redis publish and subscribe, used only to wake: readers of a task's events, and workers that should stop one.
+"""Redis publish and subscribe, used only to wake: readers of a task's events, and workers to stop or pause one.
 
 The event table is the truth; a lost message costs a reader at most its polling interval. Nothing is stored in Redis
 here. Nobody who writes waits for Redis: messages go out in the background, those that gather meanwhile together.
@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 _CHANGED = "orchestrator:changed"
 _STOP = "orchestrator:stop"
+_PAUSE = "orchestrator:pause"
 
 _CLOSE_SECONDS = 2.0
 
@@ -38,7 +39,7 @@ class Wake:
         self._unsent: dict[str, set[UUID]] = {}
         self._publisher: asyncio.Task[None] | None = None
         self._waiters: dict[UUID, set[asyncio.Event]] = defaultdict(set)
-        self._on_stop: list[Callable[[UUID], None]] = []
+        self._calling: dict[str, list[Callable[[UUID], None]]] = {_STOP: [], _PAUSE: []}
         self._listener: asyncio.Task[None] | None = None
 
     def changed(self, task_ids: Iterable[UUID]) -> None:
@@ -51,7 +52,16 @@ class Wake:
 
     def on_stop(self, callback: Callable[[UUID], None]) -> None:
         """Call back for every task that any process asked to stop."""
-        self._on_stop.append(callback)
+        self._calling[_STOP].append(callback)
+        self._listen()
+
+    def pause(self, task_ids: Iterable[UUID]) -> None:
+        """Tell whichever worker runs these tasks that they are to rest."""
+        self._publish_soon(_PAUSE, task_ids)
+
+    def on_pause(self, callback: Callable[[UUID], None]) -> None:
+        """Call back for every task that any process asked to pause."""
+        self._calling[_PAUSE].append(callback)
         self._listen()
 
     @asynccontextmanager
@@ -102,7 +112,7 @@ class Wake:
         while True:
             try:
                 async with self._subscribing.pubsub(ignore_subscribe_messages=True) as subscription:
-                    await subscription.subscribe(_CHANGED, _STOP)
+                    await subscription.subscribe(_CHANGED, _STOP, _PAUSE)
                     self._wake_everybody()
                     async for message in subscription.listen():
                         self._receive(message["channel"], message["data"])
@@ -122,8 +132,7 @@ class Wake:
             except ValueError:
                 log.warning("wake_message_not_understood", channel=channel)
                 return  # anybody on this Redis can publish; one odd message must not deafen us
-            if channel == _STOP:
-                for callback in self._on_stop:
-                    callback(task_id)
+            for callback in self._calling.get(channel, ()):
+                callback(task_id)
             for event in self._waiters.get(task_id, ()):
                 event.set()

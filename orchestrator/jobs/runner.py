@@ -30,6 +30,7 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         container.database, worker_id(kind), seconds=settings.lease_seconds, every=settings.heartbeat_seconds
     )
     container.wake.on_stop(leases.stop)
+    container.wake.on_pause(leases.pause)
     container.closers.append(leases.close)
     runner = TaskRunner(
         container.writer,

@@ -18,6 +18,14 @@ class Undelivered:
     queue: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whether somebody asked a running task to stop for good, or to rest."""
+
+    stop: bool
+    pause: bool
+
+
 async def due(connection: AsyncConnection, limit: int = 1000) -> list[Undelivered]:
     """Rows that were never delivered and whose time has come, oldest first.
 
@@ -47,8 +55,8 @@ async def forget_deliveries(connection: AsyncConnection) -> int:
 
 async def renew_leases(
     connection: AsyncConnection, worker_id: str, leases: Sequence[tuple[UUID, int]], seconds: float
-) -> dict[tuple[UUID, int], bool]:
-    """Renew the leases (task, generation) a worker holds. Maps each one still held to whether it was asked to stop."""
+) -> dict[tuple[UUID, int], "Wanted"]:
+    """Renew the leases (task, generation) a worker holds. Maps each one still held to what people want of it."""
     values: dict[str, Any] = {
         "tasks": [task for task, _ in leases],
         "generations": [generation for _, generation in leases],
@@ -56,7 +64,7 @@ async def renew_leases(
         "seconds": seconds,
     }
     rows = await connection.execute(_RENEW, values)
-    return {(row.id, row.generation): row.cancel for row in rows}
+    return {(row.id, row.generation): Wanted(stop=row.cancel, pause=row.pause) for row in rows}
 
 
 async def expired_leases(connection: AsyncConnection, limit: int = 200) -> list[dict[str, Any]]:
@@ -97,7 +105,8 @@ _RENEW = text(
     UPDATE tasks t SET lease_expires_at = clock_timestamp() + make_interval(secs => :seconds)
     FROM unnest(CAST(:tasks AS uuid[]), CAST(:generations AS int[])) AS x(task_id, generation)
     WHERE t.id = x.task_id AND t.generation = x.generation AND t.state = 'running' AND t.worker_id = :worker
-    RETURNING t.id, t.generation, t.cancel_requested_at IS NOT NULL AS cancel
+    RETURNING t.id, t.generation, t.cancel_requested_at IS NOT NULL AS cancel,
+        t.pause_requested_at IS NOT NULL AS pause
     """
 )
 

@@ -55,6 +55,7 @@ class NewTask:
     delivery: Delivery | None = None
     quota_account: str | None = None
     wakes_at: datetime | None = None
+    origin: dict[str, Any] | None = None
 
 
 _SCALARS = (
@@ -62,7 +63,7 @@ _SCALARS = (
     "part", "start_commit", "title", "input",
     "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
     "max_attempts", "idempotency_key", "reason", "waiting_for", "error", "target_id", "target_type", "events", "route",
-    "quota_account", "wakes_at",
+    "quota_account", "wakes_at", "origin",
 )  # fmt: skip
 
 
@@ -177,16 +178,16 @@ _INSERT = text(
             acceptance jsonb, budget jsonb, consent jsonb, preferred_target text, priority int, is_heavy boolean,
             max_attempts int, idempotency_key text, reason text, waiting_for text, error jsonb, target_id text,
             target_type text, events jsonb, route jsonb, queue text, delay float8,
-            quota_account text, wakes_at timestamptz)
+            quota_account text, wakes_at timestamptz, origin jsonb)
     ), born AS (
         INSERT INTO tasks (id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit,
             title, input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
             max_attempts, idempotency_key, reason, waiting_for, error, target_id, target_type, quota_account,
-            wakes_at, last_seq, finished_at)
+            wakes_at, origin, last_seq, finished_at)
         SELECT id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit, title,
             input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
             max_attempts, idempotency_key, reason, waiting_for, nullif(error, 'null'), target_id, target_type,
-            quota_account, wakes_at,
+            quota_account, wakes_at, nullif(origin, 'null'),
             jsonb_array_length(events),
             CASE WHEN state IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
         FROM x ON CONFLICT DO NOTHING

@@ -76,6 +76,10 @@ class TaskRow(Identified, Base):
     lease_expires_at: Mapped[datetime | None] = mapped_column(index=True)
     worker_id: Mapped[str | None]
     cancel_requested_at: Mapped[datetime | None]
+    pause_requested_at: Mapped[datetime | None]
+    """When a person asked for a rest; kept until the task goes on."""
+    origin: Mapped[dict[str, Any] | None]
+    """For a fork: the task, the event and the checkpoint it goes on from."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]

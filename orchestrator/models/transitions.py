@@ -7,7 +7,7 @@ another task works on the same code (``models.grounds``), or its agent's account
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.errors import Cancelled, Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
-from orchestrator.core.events import Event, EventKind, NewEvent
+from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.ids import new_id
 from orchestrator.core.overlap import Footprint
 from orchestrator.core.routing import capacity_of
-from orchestrator.core.states import TERMINAL, WAITING, Reason, TaskState, check_transition
+from orchestrator.core.states import RESUMED_BY_PERSON, TERMINAL, WAITING, Reason, TaskState, check_transition
 from orchestrator.models.grounds import Behind, take_grounds
 from orchestrator.models.quota import HeldBack, hold_back
 from orchestrator.models.slots import HAS_LIMIT, Slots, take_slots
@@ -72,6 +72,7 @@ class Transition:
     only_if_lease_expired: bool = False
     expect: frozenset[TaskState] | None = None
     request_cancel: bool = False
+    request_pause: bool = False
     more_attempts: int = 0
     patch: dict[str, Any] | None = None
     """Columns a person's step may set beside: ``input``, ``consent`` or ``budget``."""
@@ -118,7 +119,8 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     answers: list[Applied | OrchestratorError] = []
     rounds: list[list[dict[str, Any]]] = []
     depth: dict[UUID, int] = {}
-    for step in steps:
+    for asked in steps:
+        step = _rest_instead(asked, rows.get(asked.task_id))
         answer = _decide(step, rows.get(step.task_id))
         if isinstance(answer, Applied) and _takes_slot(step, answer.task) and step.task_id not in slots.granted:
             step, answer = _stand_in_line(step, answer, slots)
@@ -133,6 +135,17 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     for records in rounds:
         await connection.execute(_WRITE, {"batch": orjson.dumps(records, default=str).decode()})
     return answers
+
+
+def _rest_instead(step: Transition, row: Mapping[str, Any] | None) -> Transition:
+    """What becomes of another attempt at a task that a person asked to pause meanwhile."""
+    again = step.to in (TaskState.QUEUED, TaskState.PENDING) and row is not None and row["state"] == TaskState.RUNNING
+    if not again or row is None or row["pause_requested_at"] is None:
+        return step
+    kept = tuple(event for event in step.events if event.kind != EventKind.RETRY)
+    told = (*kept, NewEvent(EventKind.WAITING, {"for": RESUMED_BY_PERSON}))
+    step = replace(step, delivery=None, account=None, wakes_at=None)
+    return replace(step, to=TaskState.AWAITING_INPUT, waiting_for=RESUMED_BY_PERSON, events=told)
 
 
 def _target(step: Transition, row: Mapping[str, Any]) -> str:
@@ -193,8 +206,8 @@ def _is_held(step: Transition, grounds: Mapping[UUID, Behind]) -> bool:
 def _stand_behind(step: Transition, behind: Behind) -> Transition:
     """What becomes of a claim of code that another task works on."""
     data = {"for": behind.in_words, "task_id": str(behind.task_id), "common": list(behind.common[:_SHOWN])}
-    told = (NewEvent(EventKind.WAITING, data),)
-    return Transition(step.task_id, TaskState.PENDING, told, waiting_for=behind.in_words, behind=behind.task_id)
+    told = NewEvent(EventKind.WAITING, data)
+    return Transition(step.task_id, TaskState.PENDING, (told,), waiting_for=behind.in_words, behind=behind.task_id)
 
 
 def _stand_in_line(step: Transition, answer: Applied, slots: Slots) -> tuple[Transition, Applied | OrchestratorError]:
@@ -205,8 +218,7 @@ def _stand_in_line(step: Transition, answer: Applied, slots: Slots) -> tuple[Tra
         return step, Conflict(f"no {waiting_for} is free")
     told = (NewEvent(EventKind.WAITING, {"for": waiting_for}),)
     step = Transition(step.task_id, TaskState.PENDING, told, waiting_for=waiting_for)
-    generation, first = answer.generation - 1, answer.first_seq
-    return step, Applied(answer.task, TaskState.PENDING, generation, first, first)
+    return step, Applied(answer.task, TaskState.PENDING, answer.generation - 1, answer.first_seq, answer.first_seq)
 
 
 def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | OrchestratorError:
@@ -288,6 +300,7 @@ def _record(step: Transition, answer: Applied) -> dict[str, Any]:
         "target_id": step.target[0] if step.target else None,
         "target_type": step.target[1] if step.target else None,
         "request_cancel": step.request_cancel,
+        "request_pause": step.request_pause,
         "reopens": moved and was in TERMINAL,
         "more_attempts": step.more_attempts,
         "patch": step.patch,
@@ -299,21 +312,16 @@ def _record(step: Transition, answer: Applied) -> dict[str, Any]:
 
 def _after(row: Mapping[str, Any], step: Transition, answer: Applied) -> dict[str, Any]:
     changed = dict(row) | {"state": answer.state, "generation": answer.generation, "last_seq": answer.last_seq}
-    if step.lease:
-        changed["lease_expired"] = False
+    changed["lease_expired"] = row["lease_expired"] and not step.lease
+    if step.request_pause:
+        changed["pause_requested_at"] = changed["pause_requested_at"] or True
+    elif step.to not in (None, TaskState.AWAITING_INPUT):
+        changed["pause_requested_at"] = None
     if step.request_cancel:
         changed["cancel_requested_at"] = changed["cancel_requested_at"] or True
     elif step.to is not None and row["state"] in TERMINAL:
         changed["cancel_requested_at"] = None
     return changed
-
-
-def stored_events(answer: Applied, step: Transition, at: datetime) -> list[Event]:
-    """The events of an applied step as readers will see them (``at`` is this process's clock)."""
-    return [
-        Event(answer.task["id"], answer.first_seq + number, at, EventKind(event.kind), event.data)
-        for number, event in enumerate(step.events)
-    ]
 
 
 _LOCK = text(
@@ -331,7 +339,8 @@ _WRITE = text(
             wakes_at timestamptz, result jsonb, result_pointer jsonb, error jsonb, generation int, last_seq int,
             first_seq int, finished boolean, starts boolean, ends_attempt boolean, attempt_reason text, worker_id text,
             lease_seconds float8, queue text, delay float8, admitted boolean, target_id text, target_type text,
-            request_cancel boolean, reopens boolean, more_attempts int, patch jsonb, route_id uuid, route jsonb,
+            request_cancel boolean, request_pause boolean, reopens boolean, more_attempts int, patch jsonb,
+            route_id uuid, route jsonb,
             events jsonb)
     ), moved AS (
         UPDATE tasks t SET
@@ -356,6 +365,8 @@ _WRITE = text(
             target_type = coalesce(x.target_type, t.target_type),
             cancel_requested_at = CASE WHEN x.request_cancel THEN coalesce(t.cancel_requested_at, clock_timestamp())
                 WHEN x.reopens THEN NULL ELSE t.cancel_requested_at END,
+            pause_requested_at = CASE WHEN x.request_pause THEN coalesce(t.pause_requested_at, clock_timestamp())
+                WHEN x.moved AND x.state <> 'awaiting_input' THEN NULL ELSE t.pause_requested_at END,
             max_attempts = CASE WHEN x.more_attempts > 0 THEN t.generation + x.more_attempts ELSE t.max_attempts END,
             input = coalesce(nullif(x.patch -> 'input', 'null'), t.input),
             consent = coalesce(nullif(x.patch -> 'consent', 'null'), t.consent),

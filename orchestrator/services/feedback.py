@@ -1,17 +1,20 @@
 """What an attempt learns from the one before it: where to go on from, and what was found wanting.
 
-Used by ``run_agent``. It reads what the verifier proved and what reviewers said; the first attempt learns nothing and
-costs nothing. It decides no verdict and stores nothing.
+Used by ``run_agent``. It reads what the verifier proved, what reviewers said, and what an interrupted attempt left; a
+fork's first attempt learns what it was forked from, any other first one nothing, at no cost. It decides no verdict and
+stores nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import text
 
 from orchestrator.core.acceptance import CriterionKind, Verdict
+from orchestrator.core.events import EventKind
 from orchestrator.core.merging import ReviewVerdict
+from orchestrator.core.states import Reason
 from orchestrator.models.database import Database
 from orchestrator.services.run_task import Work
 
@@ -19,11 +22,16 @@ Row = Mapping[str, Any]
 
 _MOST_CHARACTERS = 24_000
 _OUTPUT_CHARACTERS = 4_000
+_INTERRUPTED = "The attempt before was interrupted; the files are as it left them. Go on where it stopped."
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """``start``: the commit to go on from, whose change is counted from ``base_commit``; None: begin anew."""
+    """``start``: the commit to go on from, whose change is counted from ``base_commit``; None: begin anew.
+
+    ``is_checkpoint``: nothing of ``start`` was committed yet. ``interrupted``: the attempt before was paused or lost;
+    ``worktree`` is the name of the tree it worked in, ``conversation`` the pointer to what had been said.
+    """
 
     text: str = ""
     base_commit: str | None = None
@@ -32,6 +40,12 @@ class Before:
     """The conversation of an attempt that was stopped in the middle, for the agent that led it."""
     go_on: str = ""
     """What that agent is told when it takes up its session."""
+    is_checkpoint: bool = False
+    interrupted: bool = False
+    worktree: str = ""
+    conversation: dict[str, Any] | None = None
+    transcript: str = ""
+    """What had been said, for agents that cannot take up the conversation itself."""
 
 
 class Feedback:
@@ -43,17 +57,43 @@ class Feedback:
     async def before(self, work: Work, *, continues: bool) -> Before:
         """For the attempt of ``work``. ``continues``: its agent can go on from an earlier change that fell short."""
         if work.generation <= 1:
-            return Before()
+            return _forked(work.task["origin"])
         values = {"task": work.id, "before": work.generation}
         async with self._database.transaction() as connection:
+            first = int((await connection.execute(_FIRST, values)).scalar_one())
+            left = dict((await connection.execute(_LEFT, values | {"first": first})).mappings().one())
             proofs = [dict(row) for row in (await connection.execute(_PROOFS, values)).mappings()]
             reviews = [dict(row) for row in (await connection.execute(_REVIEWS, values)).mappings()]
             found = (await connection.execute(_CHANGE, values)).mappings().first()
         change = dict(found) if found else None
         said = _clip("\n\n".join((*_asked(reviews), *_unmet(proofs))))
+        begun = _forked(work.task["origin"]) if first == 1 else Before(said)
+        if first < work.generation:
+            return _interrupted(begun, left, said)
         if change is None or not _goes_on(change, proofs, reviews, continues=continues):
             return Before(said)
         return Before(said, change["base_commit"], change["commit"])
+
+
+def _forked(origin: dict[str, Any] | None) -> Before:
+    """Where a fork begins; nowhere in particular for a task that is none."""
+    if origin is None:
+        return Before()
+    return Before(
+        origin["words"], origin["base_commit"], origin["commit"], is_checkpoint=origin["commit"] is not None,
+        conversation=origin["conversation"], transcript=origin["transcript"],
+    )  # fmt: skip
+
+
+def _interrupted(begun: Before, left: Row, said: str) -> Before:
+    """Where an attempt goes on whose predecessor was paused or lost: in its tree, else from its last checkpoint."""
+    commit, base = left["commit"], left["base_commit"]
+    text = _clip("\n\n".join(part for part in (_INTERRUPTED, said or begun.text) if part))
+    found = replace(
+        begun, text=text, go_on=text, interrupted=True, worktree=left["worktree"] or "",
+        conversation=left["conversation"] or begun.conversation,
+    )  # fmt: skip
+    return replace(found, base_commit=base, start=commit, is_checkpoint=True) if commit and base else found
 
 
 def _goes_on(change: Row, proofs: Sequence[Row], reviews: Sequence[Row], *, continues: bool) -> bool:
@@ -106,3 +146,27 @@ _REVIEWS = text(
 )
 
 _CHANGE = text("SELECT * FROM changes WHERE task_id = :task AND generation < :before ORDER BY generation DESC LIMIT 1")
+
+_FIRST = text(
+    f"""
+    SELECT coalesce(max(generation), 0) + 1 FROM attempts WHERE task_id = :task AND generation < :before
+    AND reason IS DISTINCT FROM '{Reason.PAUSED}' AND reason IS DISTINCT FROM '{Reason.LOST_WORKER}'
+    """
+)
+"""The first of the attempts in a row that were interrupted; the present one when the last was not."""
+
+_LEFT = text(
+    f"""
+    WITH told AS (SELECT seq, kind, data FROM task_events WHERE task_id = :task
+        AND kind IN ('{EventKind.LOG}', '{EventKind.CHECKPOINT}') AND seq > (
+            SELECT coalesce(min(seq), 0) FROM task_events WHERE task_id = :task AND kind = '{EventKind.STARTED}'
+            AND (data ->> 'attempt')::int = :first))
+    SELECT
+        (SELECT data ->> 'worktree' FROM told WHERE data ? 'base_commit' ORDER BY seq DESC LIMIT 1) AS worktree,
+        (SELECT data ->> 'base_commit' FROM told WHERE data ? 'base_commit' ORDER BY seq DESC LIMIT 1) AS base_commit,
+        (SELECT data ->> 'commit' FROM told WHERE kind = '{EventKind.CHECKPOINT}' AND data ? 'commit'
+            ORDER BY seq DESC LIMIT 1) AS commit,
+        (SELECT data -> 'conversation' FROM told WHERE data ? 'conversation' ORDER BY seq DESC LIMIT 1) AS conversation
+    """
+)
+"""What the interrupted attempts told of their tree, the last checkpoint of it and of what was said."""

@@ -1,12 +1,14 @@
 """Heartbeats: one loop per worker renews all leases it holds, and stops work whose lease is lost or that must stop.
 
+Work that a person asked to pause is only told: it stops by itself where it can be taken up again.
+
 Used by the runner. The truth is in the task row; this only keeps it true while the worker lives.
 """
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
@@ -32,6 +34,8 @@ class Held:
     stop_asked: bool = False
     over: bool = False
     """The work is done and only its ending is to be written: nothing is left to cancel."""
+    pausing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a person asked for a pause."""
 
 
 class Leases:
@@ -65,6 +69,12 @@ class Leases:
             if held.task_id == task_id and not (held.stop_asked or held.lost or held.over):
                 held.stop_asked = True
                 held.work.cancel()
+
+    def pause(self, task_id: UUID) -> None:
+        """Tell the work on a task that it is to rest, if this process does it."""
+        for held in self._held.values():
+            if held.task_id == task_id:
+                held.pausing.set()
 
     def count(self) -> int:
         """How many leases are held."""
@@ -100,11 +110,13 @@ class Leases:
             leases = [(h.task_id, h.generation) for h in held]
             alive = await renew_leases(connection, self.worker_id, leases, self.seconds)
         for lease in held:
-            stop = alive.get((lease.task_id, lease.generation))
-            if stop is None:
+            wanted = alive.get((lease.task_id, lease.generation))
+            if wanted is None:
                 self._lose(lease)
-            elif stop:
+            elif wanted.stop:
                 self.stop(lease.task_id)
+            elif wanted.pause:
+                lease.pausing.set()
 
     def _lose(self, lease: Held) -> None:
         still_held = self._held.get((lease.task_id, lease.generation)) is lease

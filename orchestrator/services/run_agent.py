@@ -1,12 +1,10 @@
 """Carries out tasks on agents: surroundings, a worktree of its own where code changes, the run, then diff and commit.
 
 The executor for targets ``agent:<id>``. What an agent changed ends on a branch of its own at a recorded base commit.
-A clean worktree goes; one with changes stays when the agent failed, and is told of. Merging is nobody's work here.
+What becomes of its worktree is ``attempt_trees``' matter. Merging is nobody's work here.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +16,15 @@ from orchestrator.core.errors import BudgetReached, Conflict, NotFound, QuotaRea
 from orchestrator.core.events import EventKind
 from orchestrator.core.spending import REQUESTS, read_caps
 from orchestrator.git.diff import Diff, commit_all, diff_worktree
-from orchestrator.git.worktree import Worktree, Worktrees
+from orchestrator.git.worktree import Worktree
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.services.agent_face import AgentFaces
+from orchestrator.services.agent_homes import AgentHomes
 from orchestrator.services.agent_service import AgentEntry, AgentService
 from orchestrator.services.agent_surroundings import Offered, PooledTools, ProjectGraph
+from orchestrator.services.attempt_trees import AttemptTrees
 from orchestrator.services.briefings import Briefings
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.feedback import Before, Feedback
@@ -55,7 +55,7 @@ class AgentExecutor:
         self,
         agents: AgentService,
         views: ProjectViews,
-        worktrees: Worktrees,
+        trees: AttemptTrees,
         graphs: WorktreeGraphs,
         registry: McpRegistry,
         pool: ServerPool,
@@ -69,10 +69,11 @@ class AgentExecutor:
         room: Room,
         meters: Meters,
         briefings: Briefings,
+        homes: AgentHomes,
     ) -> None:
         self._agents = agents
         self._views = views
-        self._worktrees = worktrees
+        self._trees = trees
         self._graphs = graphs
         self._registry = registry
         self._pool = pool
@@ -86,6 +87,7 @@ class AgentExecutor:
         self._room = room
         self._meters = meters
         self._briefings = briefings
+        self._homes = homes
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -97,7 +99,8 @@ class AgentExecutor:
         agent.check(_input(task))
         project = await self._views.view(task["project_id"]) if task["project_id"] is not None else None
         before = await self._feedback.before(work, continues=agent.info.kind != AgentKind.CODEMOD)
-        before = await self._parking.before(work, before)
+        if not before.interrupted:
+            before = await self._parking.before(work, before)
         if not agent.info.changes_code:
             return Outcome(_told(agent, await self._run(work, entry, project, before)))
         if project is None:
@@ -107,7 +110,7 @@ class AgentExecutor:
     async def _in_worktree(self, work: Work, entry: AgentEntry, project: ProjectView, before: Before) -> Outcome:
         agent = entry.agent
         change = None
-        async with self._worktree(work, project, before) as worktree:
+        async with self._trees.tree(work, project, before) as worktree:
             result = await self._run(work, entry, project, before, worktree)
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
@@ -117,6 +120,7 @@ class AgentExecutor:
                 changed |= {"branch": worktree.branch, "commit": commit}
                 size = (len(diff.files), diff.added, diff.removed)
                 change = Change(worktree.base_commit, worktree.branch, commit, *size)
+        await self._homes.remove(work.id)
         if diff.files:
             work.report.tell(EventKind.DIFF, **changed, **_shown(diff))
         return Outcome(_told(agent, result) | changed | _whole(diff), change)
@@ -136,7 +140,7 @@ class AgentExecutor:
         try:
             meter = await self._meters.begin(work, entry.agent.info.model)
             context = await self._briefed(work, entry, self._context(work, entry, project, before, worktree))
-            result = await self._supervision.run(work, entry.agent, context, meter)
+            result = await self._supervision.run(work, entry.agent, context, before, worktree, meter)
         except (QuotaReached, BudgetReached) as stop:
             if isinstance(stop, QuotaReached):
                 await self._quota.stopped(account or entry.id, stop)
@@ -153,41 +157,6 @@ class AgentExecutor:
             return context
         told = await self._briefings.make(work, self._views.graph_folder(work.task["project_id"]))
         return replace(context, notes=f"{context.notes}\n\n{told}".strip()) if told else context
-
-    @asynccontextmanager
-    async def _worktree(self, work: Work, project: ProjectView, before: Before) -> AsyncIterator[Worktree]:
-        """A worktree for this attempt; gone afterwards, unless the attempt failed and left changes in it."""
-        base = before.base_commit or project.commit
-        worktree = await self._worktrees.add(project.id, _name(work), base, start=before.start)
-        work.report.tell(EventKind.LOG, message=f"works on a tree of its own at {(before.start or base)[:12]}")
-        try:
-            yield worktree
-        except (QuotaReached, BudgetReached):
-            unused = await self._is_unused(worktree)  # what was done is committed and noted
-            await asyncio.shield(self._remove(worktree, delete_branch=unused))
-            raise
-        except BaseException:
-            # Also when cancelled: the tree must not be forgotten. Shielded, because the cancellation may come again.
-            await asyncio.shield(self._leave(work, worktree))
-            raise
-        unused = await self._is_unused(worktree)
-        await asyncio.shield(self._remove(worktree, delete_branch=unused))
-
-    async def _leave(self, work: Work, worktree: Worktree) -> None:
-        """After a failure: remove a clean tree, keep one with changes and say so."""
-        if await self._worktrees.is_dirty(worktree) or not await self._is_unused(worktree):
-            text = f"the attempt left changes; its work tree {worktree.name} is kept"
-            work.report.tell(EventKind.LOG, message=text, worktree=worktree.name, branch=worktree.branch)
-        else:
-            await self._remove(worktree, delete_branch=True)
-
-    async def _remove(self, worktree: Worktree, *, delete_branch: bool) -> None:
-        await self._graphs.forget(worktree)
-        await self._worktrees.remove(worktree, delete_branch=delete_branch)
-
-    async def _is_unused(self, worktree: Worktree) -> bool:
-        """Whether nothing was committed on the branch."""
-        return not (await diff_worktree(worktree, max_bytes=1024)).files
 
     def _context(
         self,
@@ -229,6 +198,7 @@ class AgentExecutor:
             feedback=before.text,
             history=before.history,
             go_on=before.go_on,
+            home=self._homes.of(work.id) if worktree else None,
             limits=_limits(task),
         )  # fmt: skip
 
@@ -248,12 +218,6 @@ def _limits(task: Mapping[str, Any]) -> AgentLimits:
     limits = AgentLimits(seconds=float(task["timeout_seconds"]))
     caps = read_caps(task["budget"], of_task=True)
     return replace(limits, requests=int(caps[REQUESTS])) if REQUESTS in caps else limits
-
-
-def _name(work: Work) -> str:
-    """A worktree's name: the random end of the task's id, and the attempt's number after the first."""
-    short = work.id.hex[-12:]
-    return short if work.generation <= 1 else f"{short}-{work.generation}"
 
 
 def _message(work: Work, agent: Agent, result: AgentResult) -> str:

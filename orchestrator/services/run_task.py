@@ -20,6 +20,7 @@ from orchestrator.core.errors import (
     Conflict,
     NotFound,
     OrchestratorError,
+    Paused,
     QuotaReached,
     TimedOut,
     Unavailable,
@@ -27,7 +28,7 @@ from orchestrator.core.errors import (
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.overlap import Footprint
-from orchestrator.core.states import Reason, TaskState, backoff_seconds, reason_for
+from orchestrator.core.states import RESUMED_BY_PERSON, Reason, TaskState, backoff_seconds, reason_for
 from orchestrator.jobqueue.queues import queue_of
 from orchestrator.models.quota import quota_of
 from orchestrator.models.transitions import Delivery, Lease, Transition
@@ -56,6 +57,8 @@ class Work:
     report: Reporter
     more_time: Callable[[float], None] = lambda _: None
     """Gives the attempt so many seconds more: those in which it waited for a person."""
+    pausing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a person asked for a pause; work that can be taken up again then raises Paused."""
 
     @property
     def id(self) -> UUID:
@@ -155,7 +158,7 @@ class TaskRunner:
             return
         report = Reporter(self._writer, task_id, generation)
         with self._leases.holding(task_id, generation) as held:
-            ending = await self._attempt(Work(task, generation, report), held)
+            ending = await self._attempt(Work(task, generation, report, pausing=held.pausing), held)
             held.over = True
             if ending is not None:
                 await self._store(replace(ending, events=(*await report.rest(), *ending.events)))
@@ -215,6 +218,8 @@ class TaskRunner:
         if held.stop_asked:
             _absorb_cancellation()
             return self._cancelled(work)
+        if isinstance(error, Paused):
+            return self._paused(work)
         if timed_out:
             seconds = work.task["timeout_seconds"]
             limit = {"code": TimedOut.code, "message": f"the task ran into its time limit of {seconds:g} s"}
@@ -247,6 +252,15 @@ class TaskRunner:
         reason = Reason.CANCELLED_BY_USER
         events = (*work.report.take(), NewEvent(EventKind.CANCELLED, {"reason": reason}))
         return Transition(work.id, TaskState.CANCELLED, events, work.generation, reason)
+
+    def _paused(self, work: Work) -> Transition:
+        """The attempt is over and its work is kept: the next one goes on with it."""
+        ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": Reason.PAUSED})
+        events = (*work.report.take(), ended, NewEvent(EventKind.WAITING, {"for": RESUMED_BY_PERSON}))
+        return Transition(
+            work.id, TaskState.AWAITING_INPUT, events, work.generation, waiting_for=RESUMED_BY_PERSON,
+            attempt_reason=Reason.PAUSED,
+        )  # fmt: skip
 
     def _given_back(self, work: Work) -> Transition:
         """The worker itself was told to stop: another takes the task at once, and the attempt does not count."""

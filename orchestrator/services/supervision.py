@@ -5,16 +5,18 @@ waiting for a person, which does not count, cannot end it from within.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from sqlalchemy import exists, select
 
 from orchestrator.agents.base import (
     Agent,
     AgentContext,
+    AgentInfo,
     AgentKind,
     AgentResult,
     AgentTool,
@@ -26,14 +28,19 @@ from orchestrator.agents.base import (
 from orchestrator.core.errors import ConsentDenied, ConsentNeeded
 from orchestrator.core.events import EventKind
 from orchestrator.eventlog.wake import Wake
+from orchestrator.git.checkpoints import Snapshots
+from orchestrator.git.worktree import Worktree
 from orchestrator.models import Attempt, EventRow
 from orchestrator.models.database import Database
 from orchestrator.services.agent_people import TaskPeople
 from orchestrator.services.agent_questions import AgentQuestions
 from orchestrator.services.agent_rules import AgentRules
 from orchestrator.services.agent_surroundings import PooledTools
+from orchestrator.services.blobs import BlobStore
+from orchestrator.services.feedback import Before
 from orchestrator.services.metering import AttemptMeter
 from orchestrator.services.run_task import Work
+from orchestrator.services.safe_points import TaskSafePoints, pausable
 from orchestrator.services.task_tokens import TaskTokens
 from orchestrator.services.watchdog import Watchdog, WatchLimits
 
@@ -52,29 +59,52 @@ class Supervision:
     limits: WatchLimits
     question_seconds: float
     tokens: TaskTokens
+    blobs: BlobStore
+    pause_seconds: float
+    """How long an agent that is to rest may take to reach a safe point."""
 
-    async def run(self, work: Work, agent: Agent, context: AgentContext, meter: AttemptMeter) -> AgentResult:
-        """The agent's result; raises what it raises, Stalled, Looping and BudgetReached beside."""
-        watchdog = Watchdog(_counting(work.report.tell, meter), self.limits)
+    async def run(
+        self,
+        work: Work,
+        agent: Agent,
+        context: AgentContext,
+        before: Before,
+        worktree: Worktree | None,
+        meter: AttemptMeter,
+    ) -> AgentResult:
+        """The agent's result; raises what it raises, Stalled, Looping, Paused and BudgetReached beside."""
+        snapshots = Snapshots(worktree, before.start or worktree.base_commit) if worktree is not None else None
+        points = TaskSafePoints(work, agent.info.kind, self.blobs, snapshots)
+        watchdog = Watchdog(points.watched(_counting(work.report.tell, meter)), self.limits)
         work.report.hurry()
         people = TaskPeople(
             work, agent.info.id, self.rules, self.questions, self.wake, watchdog.person_asked,
             seconds=self.question_seconds,
         )  # fmt: skip
         tools = AskingTools(context.tools, people) if isinstance(context.tools, PooledTools) else context.tools
+        history = context.history or await self._conversation(before, agent.info)
+        if before.transcript and not history:
+            context = replace(context, feedback=f"{before.transcript}\n\n{context.feedback}".strip())
         supervised = replace(
             context, tell=watchdog.tell, people=people, tools=tools, meter=meter,
             earlier_session=await self._earlier_session(work) if work.generation > 1 else "",
             limits=replace(context.limits, seconds=context.limits.seconds + _WAITED_SECONDS),
             lend_mcp=self._lender(work),
+            safe_points=points,
+            history=history,
         )  # fmt: skip
-        watched = watchdog.watch(agent.run(supervised))
-        if agent.info.kind != AgentKind.LLM:
-            return await meter.watch(watched)
-        try:  # it asks the meter itself, between its requests, where its conversation can be kept
-            return await watched
-        finally:
-            await asyncio.shield(meter.flush())
+        async with points.following():
+            if before.interrupted or history:
+                await points.begin(list(history))
+            running = _metered(agent, meter, watchdog.watch(agent.run(supervised)))
+            return await pausable(points, running, self.pause_seconds)
+
+    async def _conversation(self, before: Before, info: AgentInfo) -> list[Any]:
+        """What was said up to the safe point that is gone on from, if an agent of this kind said it."""
+        if before.conversation is None or info.takes_up != "conversation":
+            return []
+        kept = orjson.loads(await self.blobs.read(before.conversation))
+        return list(kept["said"]) if kept["kind"] == info.kind else []
 
     def _lender(self, work: Work) -> Callable[[], AbstractAsyncContextManager[McpAccess]] | None:
         """How a program gets a token: narrowed to the task's project, so none without one."""
@@ -108,6 +138,15 @@ def _counting(tell: Tell, meter: AttemptMeter) -> Tell:
         tell(kind, **data)
 
     return counting
+
+
+async def _metered(agent: Agent, meter: AttemptMeter, watched: Coroutine[Any, Any, AgentResult]) -> AgentResult:
+    if agent.info.kind != AgentKind.LLM:
+        return await meter.watch(watched)
+    try:  # it asks the meter itself, between its requests, where its conversation can be kept
+        return await watched
+    finally:
+        await asyncio.shield(meter.flush())
 
 
 class AskingTools:

@@ -133,7 +133,10 @@ class TaskService:
         heavy = is_heavy(request)
         placement = place(route, is_heavy=heavy, priority=request.priority, depth=request.depth)
         default = self._limits.heavy_seconds if heavy else self._limits.light_seconds
-        created = NewEvent(EventKind.CREATED, {"type": request.type, "priority": request.priority, "is_heavy": heavy})
+        told: dict[str, Any] = {"type": request.type, "priority": request.priority, "is_heavy": heavy}
+        if request.origin is not None:
+            told["forked_from"] = {name: request.origin[name] for name in ("task_id", "event", "lost")}
+        created = NewEvent(EventKind.CREATED, told)
         return NewTask(
             id=new_id(),
             user_id=caller.user_id,
@@ -166,6 +169,7 @@ class TaskService:
             delivery=placement.delivery,
             quota_account=placement.account,
             wakes_at=placement.wakes_at,
+            origin=request.origin,
         )
 
     async def preview(self, caller: Caller, request: TaskRequest) -> Route:
@@ -229,7 +233,7 @@ class TaskService:
 
     async def cancel(self, caller: Caller, task_id: UUID) -> Row:
         """Stop a task: at once when nothing runs it, else by asking its worker."""
-        row = await self._writable(caller, task_id)
+        row = await self.writable(caller, task_id)
         if caller.task_id == task_id:
             raise Forbidden("an agent stops parts of its task, not the task itself")
         while TaskState(row["state"]) not in TERMINAL:
@@ -245,7 +249,7 @@ class TaskService:
     async def retry(self, caller: Caller, task_id: UUID) -> Row:
         """Route a failed or cancelled task again and queue it."""
         caller.require_person()
-        row = await self._writable(caller, task_id)
+        row = await self.writable(caller, task_id)
         if row["state"] not in (TaskState.FAILED, TaskState.CANCELLED):
             raise IllegalTransition(f"a task that is {row['state']} cannot be retried", details={"state": row["state"]})
         if row["parent_id"] is not None:
@@ -253,7 +257,7 @@ class TaskService:
         return await self._again(caller, row, row["consent"], more_attempts=self._limits.attempts)
 
     async def reopen(self, caller: Caller, row: Row, told: tuple[NewEvent, ...], along: Along) -> Row:
-        """Go on with a task that a review sent back; ``along`` is written in the same transaction."""
+        """Go on with a task that rested or was sent back; ``along`` is written in the same transaction."""
         caller.require_person()
         more = self._limits.attempts
         return await self._again(caller, row, row["consent"], told=told, more_attempts=more, along=along)
@@ -263,7 +267,7 @@ class TaskService:
     ) -> Row:
         """Answer a task that awaits consent; a refusal ends it. ``always``: the task's own user agrees for good."""
         caller.require_person()
-        row = await self._writable(caller, task_id)
+        row = await self.writable(caller, task_id)
         _require_state(row, TaskState.AWAITING_CONSENT, "awaits no consent")
         answered = NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id), "granted": grant})
         more = self._limits.attempts if row["consent"].get("tool_call_granted") is False else 0
@@ -281,7 +285,7 @@ class TaskService:
     async def answer(self, caller: Caller, task_id: UUID, text: str) -> Row:
         """Answer a task that awaits input; it is queued again with the answer in its input."""
         caller.require_person()
-        row = await self._writable(caller, task_id)
+        row = await self.writable(caller, task_id)
         _require_state(row, TaskState.AWAITING_INPUT, "awaits no input")
         check_storable(text, "text")
         given = {**row["input"], "answers": [*row["input"].get("answers", []), text]}
@@ -353,7 +357,8 @@ class TaskService:
         )
         await (self._writer.apply_along(step, along) if along else self._writer.apply(step))
 
-    async def _writable(self, caller: Caller, task_id: UUID) -> Row:
+    async def writable(self, caller: Caller, task_id: UUID) -> Row:
+        """One task that the caller may move: their own, or one of a project they are a member of."""
         row = await self.get(caller, task_id)
         if row["project_id"] is not None and row["user_id"] != caller.user_id:
             await self._access.require(caller, row["project_id"], Role.MEMBER)

@@ -43,6 +43,8 @@ class TaskRequest:
     """Which part of its parent it is, where each may be there once."""
     start_commit: str | None = None
     """Where its worktree starts, when not at the project's head."""
+    origin: dict[str, Any] | None = None
+    """For a fork: from where it goes on."""
 
 
 def is_heavy(request: TaskRequest) -> bool:
@@ -112,7 +114,8 @@ def born(task: NewTask) -> Row:
              "part", "start_commit", "title", "input",
              "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
              "max_attempts", "reason", "waiting_for", "error", "target_id", "target_type", "quota_account",
-             "wakes_at")  # fmt: skip
+             "wakes_at", "origin")  # fmt: skip
     values = {name: getattr(task, name) for name in names}
-    blank = ("result", "result_pointer", "created_at", "updated_at", "started_at", "finished_at", "cancel_requested_at")
+    blank = ("result", "result_pointer", "created_at", "updated_at", "started_at", "finished_at",
+             "cancel_requested_at", "pause_requested_at")  # fmt: skip
     return values | dict.fromkeys(blank) | {"generation": 0, "last_seq": len(task.events), "route": task.route}

@@ -140,7 +140,7 @@ def _gives_slot_back(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:
         return False
     if answer.task["state"] == TaskState.RUNNING:
         return answer.state != TaskState.RUNNING
-    return answer.task["state"] == TaskState.QUEUED and answer.state in TERMINAL
+    return answer.task["state"] == TaskState.QUEUED and answer.state in (*TERMINAL, TaskState.AWAITING_INPUT)
 
 
 def _leaves_ground(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:
@@ -149,10 +149,12 @@ def _leaves_ground(answer: Applied | OrchestratorError) -> TypeGuard[Applied]:
         return False
     if answer.task["state"] == TaskState.RUNNING:
         return answer.state != TaskState.RUNNING and str(answer.task["target_id"]).startswith("agent:")
-    return answer.task["waits_for_task"] is not None and answer.state in TERMINAL
+    return answer.task["waits_for_task"] is not None and answer.state in (*TERMINAL, TaskState.AWAITING_INPUT)
 
 
 def _delivery(step: Transition, answer: Applied | OrchestratorError) -> Undelivered | None:
     if not isinstance(answer, Applied) or step.delivery is None or step.delivery.delay:
+        return None
+    if answer.state != TaskState.QUEUED:  # it rests instead, as a person asked
         return None
     return Undelivered(step.task_id, answer.generation + 1, step.delivery.queue)

@@ -1,6 +1,5 @@
 """The agent doors through the real application: listing, agents of one's own, handing work over."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +11,10 @@ from orchestrator.bootstrap import Container
 from orchestrator.config import Settings
 from orchestrator.main import create_app
 from orchestrator.models import CustomAgent
-from tests.accounts.conftest import another_client, bearer, log_in, register
+from tests.accounts.conftest import another_client
+from tests.accounts.doors import caller, client, container, enter
+
+__all__ = ["caller", "client", "container"]
 
 KEY = "sk-of-a-user-1234567"
 
@@ -23,30 +25,6 @@ OURS = (
     *("scripted", "scripted-editor", "scripted-acp"),
 )
 PROGRAMS = ("claude-code", "codex", "gemini-cli", "goose", "opencode")
-
-
-@pytest.fixture
-async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who is logged in."""
-    app = create_app(llm_settings)
-    async with app.router.lifespan_context(app), another_client(app) as client:
-        await _enter(client, "ada@example.org")
-        client.app = app  # type: ignore[attr-defined]
-        yield client
-
-
-async def _enter(client: httpx.AsyncClient, email: str) -> None:
-    await register(client, email)
-    tokens = await log_in(client, email)
-    client.cookies.clear()
-    client.headers.update(bearer(tokens["access_token"]))
-
-
-@pytest.fixture
-def container(client: httpx.AsyncClient) -> Container:
-    """The application's own."""
-    made: Container = client.app.state.container  # type: ignore[attr-defined]
-    return made
 
 
 async def made(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
@@ -70,7 +48,7 @@ async def test_the_built_in_agents_are_listed_with_what_they_can_do(client: http
 async def test_without_a_model_the_assistant_is_listed_with_what_to_set(settings: Settings) -> None:
     app = create_app(settings)
     async with app.router.lifespan_context(app), another_client(app) as client:
-        await _enter(client, "ada@example.org")
+        await enter(client, "ada@example.org")
         agent = (await client.get("/agents/agent:llm")).json()
         assert (agent["available"], agent["unavailable_reason"]) == (
             False,
@@ -124,7 +102,7 @@ async def test_a_key_does_not_follow_an_agent_to_another_endpoint(client: httpx.
 async def test_agents_of_others_are_hidden(client: httpx.AsyncClient) -> None:
     agent = await made(client)
     async with another_client(client.app) as other:  # type: ignore[attr-defined]
-        await _enter(other, "eve@example.org")
+        await enter(other, "eve@example.org")
         assert (await other.get(f"/agents/{agent['id']}")).status_code == 404
         assert (await other.patch(f"/agents/{agent['id']}", json={"name": "x"})).status_code == 404
         assert (await other.delete(f"/agents/{agent['id']}")).status_code == 404
@@ -168,7 +146,7 @@ async def test_where_private_addresses_are_forbidden_an_endpoint_must_be_public(
     strict = Settings(_env_file=None, **(llm_settings.model_dump() | {"allow_private_urls": False}))
     app = create_app(strict)
     async with app.router.lifespan_context(app), another_client(app) as client:
-        await _enter(client, "ada@example.org")
+        await enter(client, "ada@example.org")
         for url in ("http://127.0.0.1:1/v1", "http://[::1]/v1", "http://169.254.169.254/v1", "http://localhost/v1"):
             answer = await client.post("/agents", json={"name": "x", "config": {"base_url": url}})
             assert (answer.status_code, answer.json()["field"]) == (422, "config.base_url"), url

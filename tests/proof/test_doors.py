@@ -1,46 +1,14 @@
 """The doors of proof through the real application: what is refused by which field, and what is read afterwards."""
 
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import httpx
-import pytest
 
 from orchestrator.bootstrap import Container
-from orchestrator.config import Settings
-from orchestrator.core.caller import Caller
-from orchestrator.main import create_app
-from tests.accounts.conftest import another_client, bearer, log_in, register
+from tests.accounts.doors import caller, client, container, enter
 from tests.proof.conftest import MakeProject, RunAttempt, Writer, put, python
 
-
-@pytest.fixture
-async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """Ada, logged in."""
-    app = create_app(llm_settings)
-    async with app.router.lifespan_context(app), another_client(app) as client:
-        await _enter(client, "ada@example.org")
-        client.app = app  # type: ignore[attr-defined]
-        yield client
-
-
-async def _enter(client: httpx.AsyncClient, email: str) -> None:
-    await register(client, email)
-    tokens = await log_in(client, email)
-    client.cookies.clear()
-    client.headers.update(bearer(tokens["access_token"]))
-
-
-@pytest.fixture
-def container(client: httpx.AsyncClient) -> Container:
-    """The application's own."""
-    made: Container = client.app.state.container  # type: ignore[attr-defined]
-    return made
-
-
-@pytest.fixture
-async def caller(client: httpx.AsyncClient) -> Caller:
-    return Caller(UUID((await client.get("/user/profile")).json()["id"]))
+__all__ = ["caller", "client", "container"]
 
 
 async def hand_in(client: httpx.AsyncClient, project: UUID, *acceptance: object) -> httpx.Response:
@@ -90,7 +58,7 @@ async def test_proof_attempts_and_diff_are_read_by_members_only(
         ("removed", "x = 1"),
         ("added", "x = 2"),
     ]
-    await _enter(client, "eve@example.org")
+    await enter(client, "eve@example.org")
     for path in ("proof", "attempts", "diff", f"proof/{page['items'][2]['id']}/output"):
         assert (await client.get(f"/tasks/{task}/{path}")).status_code == 404
 
@@ -123,7 +91,7 @@ async def test_a_change_is_reviewed_merged_and_undone_through_the_doors(
     assert (answer.status_code, answer.json()["action"]) == (202, "undo")
     await run_attempt(UUID(answer.json()["work_id"]))
     assert [one["state"] for one in (await client.get(f"/tasks/{task}/merges")).json()["items"]] == ["merged", "merged"]
-    await _enter(client, "eve@example.org")
+    await enter(client, "eve@example.org")
     for path in ("merge", "undo", "reviews"):
         body = {"verdict": "approve"} if path == "reviews" else {}
         assert (await client.post(f"/tasks/{task}/{path}", json=body)).status_code == 404

@@ -38,7 +38,7 @@ class AcpAgent:
     def __init__(
         self, info: AgentInfo, launch: Launch, starter: Starter, presence: Presence, prompt: ReadPrompt = read_prompt
     ) -> None:
-        self._info = replace(info, account=info.account or info.id, model=info.model or info.id)
+        self._info = replace(info, account=info.account or info.id, model=info.model or info.id, takes_up="session")
         self.launch = launch
         self._starter = starter
         self._presence = presence

@@ -5,7 +5,7 @@ or the protocol becomes AgentFailed with its last words; cancelling asks the age
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,9 +79,11 @@ async def _running(
         raise NotConfigured(f"{names} is not installed on the service's machine.", hint=launch.install or None)
     root = await asyncio.to_thread(_real, context.require_workspace())
     seen = {str(folder): False for folder in (*context.readable, *launch.folders)}
+    home = context.home if launch.wish.mode != "off" and (await starter.verdict()).possible else None
+    own = {"HOME": str(home)} if home is not None else {}
     process = await AgentProcess.spawn(
-        starter, command, environment=minimal_environment({**launch.env, **launch.secrets}), wish=launch.wish, cwd=root,
-        ours={str(root): True, **seen}, line_bytes=limits.line,
+        starter, command, environment=minimal_environment({**own, **launch.env, **launch.secrets}), wish=launch.wish,
+        cwd=root, ours={str(root): True, **seen, **dict.fromkeys(own.values(), True)}, line_bytes=limits.line,
     )  # fmt: skip
     terminals = Terminals(starter, launch.wish, root, {str(root): True, **seen}) if launch.terminals else None
     try:
@@ -226,7 +228,7 @@ class _Session:
     async def _prompt(self, texts: list[str]) -> PromptResponse:
         blocks = [TextContentBlock(type="text", text=text) for text in texts if text]
         self._prompting = True
-        answer: PromptResponse = await self._asked(self._connection.prompt(self._id, list(blocks)), None)
+        answer = await self._or_rest(self._asked(self._connection.prompt(self._id, list(blocks)), None))
         self._prompting = False
         if answer.usage is not None:
             self._turns.append(answer.usage)
@@ -239,6 +241,27 @@ class _Session:
         }[answer.stop_reason]  # fmt: skip
         details = {"finish": answer.stop_reason, "usage": self._used(answer)}
         raise AgentFailed(f"{self._launch.name} {what}.", details=details)
+
+    async def _or_rest(self, turn: Coroutine[Any, Any, PromptResponse]) -> PromptResponse:
+        """The answer to a prompt; when a pause is asked for meanwhile the turn is cancelled, and Paused raised."""
+        points = self._context.safe_points
+        if points is None:
+            return await turn
+        prompting, asked = asyncio.create_task(turn), asyncio.create_task(points.asked())
+        try:
+            await asyncio.wait({prompting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not prompting.done():
+                self._client.closing = True
+                await self._connection.cancel(self._id)
+                await asyncio.wait({prompting})
+            failed = prompting.exception() is not None and asked.done()
+            if failed or (asked.done() and prompting.result().stop_reason == "cancelled"):
+                self._prompting = False
+                await points.reached()
+            return prompting.result()
+        finally:
+            for task in (prompting, asked):
+                task.cancel()
 
     async def _said(self) -> list[str]:
         if self._context.people is None:

@@ -6,6 +6,7 @@ any other prompt is answered. It also misbehaves as told: it crashes, floods, ha
 
 import asyncio
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,9 @@ class ScriptedProgram:
     async def load_session(self, cwd: str, session_id: str, **kwargs: Any) -> LoadSessionResponse:
         """Take up a session: what was said is said again, as the protocol wants it."""
         self._root = Path(cwd)
+        if (kept := _state(session_id)) is not None and kept.exists():
+            script = Script.model_validate(orjson.loads(kept.read_bytes()))
+            self._turns = [*([script.steps] if script.steps else []), *script.turns]
         await self._client.session_update(session_id, update_agent_message_text("as we said before"))
         return LoadSessionResponse()
 
@@ -89,7 +93,9 @@ class ScriptedProgram:
     async def prompt(self, session_id: str, prompt: list[Any], **kwargs: Any) -> PromptResponse:
         """Do the script in the prompt, or the next turn of the one before."""
         self._cancelled.clear()
-        for step in self._steps(prompt):
+        steps = self._steps(prompt)
+        for number, step in enumerate(steps):
+            _keep(session_id, steps[number:], self._turns)
             doing = asyncio.ensure_future(self._do(session_id, step))
             stopping = asyncio.ensure_future(self._cancelled.wait())
             await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,9 +103,16 @@ class ScriptedProgram:
             if not doing.done():
                 doing.cancel()
                 return PromptResponse(stop_reason="cancelled")
-            if not doing.result():
+            if not self._result(session_id, doing, steps[number + 1 :]):
                 break
+        _keep(session_id, [], self._turns)
         return PromptResponse(stop_reason="end_turn")
+
+    def _result(self, session: str, doing: "asyncio.Future[bool]", left: list[Step]) -> bool:
+        """How a step came out; one that failed is not done again by who takes up the session."""
+        if doing.exception() is not None:
+            _keep(session, left, self._turns)
+        return doing.result()
 
     def _steps(self, prompt: list[Any]) -> list[Step]:
         text = prompt[0].text
@@ -252,6 +265,17 @@ def _script_in(text: str) -> Script | None:
         return Script.model_validate(orjson.loads(text)) if text.startswith("{") else None
     except orjson.JSONDecodeError:
         return None
+
+
+def _state(session: str) -> Path | None:
+    """Where the session is kept: in the home that was lent to this program, never in that of who runs it."""
+    home = os.environ.get("HOME", "")
+    return Path(home) / f"{session}.json" if home and home != pwd.getpwuid(os.getuid()).pw_dir else None
+
+
+def _keep(session: str, left: list[Step], turns: list[list[Step]]) -> None:
+    if (place := _state(session)) is not None:
+        place.write_text(Script(steps=left, turns=turns).model_dump_json())
 
 
 def _pour(parts: list[bytes], times: int) -> None:

@@ -6,6 +6,7 @@ work. Its programs' sibling is ``acp_process``. Files are changed only in a work
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.agents.acp.files import read_text, write_text
@@ -21,7 +22,7 @@ class ScriptedAgent:
     """Does one step after the other."""
 
     def __init__(self, info: AgentInfo) -> None:
-        self._info = info
+        self._info = replace(info, takes_up="conversation")
 
     @property
     def info(self) -> AgentInfo:
@@ -40,13 +41,18 @@ class ScriptedAgent:
         self.check(context.input)
         script = read_script(context.input, misbehaving=False)
         run = _Run(context)
-        done = await run.follow(script.steps)
+        done = await run.follow(script.steps, skip=_done_before(context))
         turns = [*script.turns]
         while done and context.people is not None and (said := await context.people.said()):
             for text in said:
                 context.tell(EventKind.MESSAGE, role="user", text=text)
             done = await run.follow(_turn(turns, said))
         return AgentResult(run.last or "The script has ended.", {"steps": run.steps, "answers": run.answers})
+
+
+def _done_before(context: AgentContext) -> int:
+    """How many steps of the script were done up to the safe point that the run goes on from."""
+    return int(context.history[-1]["steps"]) if context.history else 0
 
 
 def _turn(turns: list[list[Step]], said: Any) -> list[Step]:
@@ -61,12 +67,15 @@ class _Run:
         self.answers: list[Any] = []
         self._heard: list[Any] = []
 
-    async def follow(self, steps: list[Step]) -> bool:
-        """Do the steps; False when one was not allowed."""
-        for step in steps:
+    async def follow(self, steps: list[Step], skip: int = 0) -> bool:
+        """Do the steps after the first ``skip``; False when one was not allowed. After each it may rest."""
+        self.steps += skip
+        for step in steps[skip:]:
             self.steps += 1
             if not await getattr(self, f"_{step.do}")(step):
                 return False
+            if self._context.safe_points is not None:
+                await self._context.safe_points.reached([{"steps": self.steps}])
         return True
 
     async def _say(self, step: Step) -> bool:

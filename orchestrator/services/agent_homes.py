@@ -1,0 +1,31 @@
+"""Homes for the programs of agents: a folder for each task, where a later attempt finds its sessions again.
+
+Used by ``run_agent``. A home goes when its task ended well; the monitor removes those of tasks that are over for a day.
+No other sandbox sees them.
+"""
+
+import asyncio
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+
+class AgentHomes:
+    """Folders below one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def of(self, task_id: UUID) -> Path:
+        """The task's home, made when it is first asked for."""
+        path = self._root / str(task_id)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    async def remove(self, task_id: UUID) -> None:
+        """Delete the task's home; quiet when there is none."""
+        await asyncio.to_thread(shutil.rmtree, self._root / str(task_id), ignore_errors=True)
+
+    async def list(self) -> list[UUID]:
+        """The tasks that have one."""
+        return await asyncio.to_thread(lambda: [UUID(path.name) for path in self._root.glob("*-*-*-*-*")])
