@@ -64,7 +64,7 @@ _EVIDENCE = text(
         FROM attempts a JOIN tasks t ON t.id = a.task_id
         WHERE a.ended_at > clock_timestamp() - interval '90 days' AND a.target_id IS NOT NULL AND a.reason NOT IN (
             'cancelled_by_user', 'invalid_input', 'lost_worker', 'quota', 'budget_exceeded', 'consent_denied',
-            'denied_by_policy', 'project_deleted', 'internal_error')
+            'denied_by_policy', 'project_deleted', 'internal_error', 'paused')
     ), valued AS (
         SELECT x.*, CASE
             WHEN x.reason <> 'ok' OR (x.task_reason = 'rejected' AND x.generation = x.latest) THEN 0.0
