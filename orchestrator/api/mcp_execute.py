@@ -67,6 +67,7 @@ class ExecuteOut(BaseModel):
     is_error: bool = Field(description="Whether the tool reported an error of its own.")
     content: list[dict[str, Any]] = Field(description="Content blocks as MCP defines them.")
     structured_content: Any | None = Field(None, description="Structured result, where the tool gives one.")
+    meta: dict[str, Any] | None = Field(None, description="The `_meta` of the result, where the server gives one.")
     ms: float = Field(description="How long the call took, in milliseconds.")
     dry_run: bool = Field(False, description="Whether nothing was called.")
     server: str = Field("", description="`dry_run`: the server that would be called.")
@@ -156,6 +157,7 @@ def _answer(result: ToolResult, started: float) -> ExecuteOut:
         is_error=result.is_error,
         content=wire.get("content", []),
         structured_content=wire.get("structuredContent"),
+        meta=wire.get("_meta"),
         ms=round((time.perf_counter() - started) * 1000, 2),
     )
 

@@ -124,6 +124,8 @@ def _servers(document: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], dict[
     nested = document.get("mcp")
     if isinstance(nested, Mapping) and "servers" in nested:
         document = nested  # VS Code's settings.json
+    if "mcpServers" in document and "servers" in document:
+        raise InvalidInput("The document has mcpServers and servers: one of them would be lost.", field="servers")
     for root in ("mcpServers", "servers"):
         if root in document:
             servers = document[root]

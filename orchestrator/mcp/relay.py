@@ -10,7 +10,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache, partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, get_args
 
 import anyio
 import structlog
@@ -63,9 +63,16 @@ OnChange = Callable[[str, Mapping[str, Any]], None]
 
 
 @lru_cache(maxsize=256)
-def _result_of(method: str, version: str) -> TypeAdapter[Any]:
-    """What a result has to be; the SDK's own check also writes it out again, which costs as much. Raises KeyError."""
-    return TypeAdapter(cast("Any", SERVER_RESULTS[(method, version)]))
+def _result_of(method: str, version: str, kind: object = None) -> TypeAdapter[Any]:
+    """What a result has to be; the SDK's own check also writes it out again, which costs as much. Raises KeyError.
+
+    ``kind`` is what the result says it is. One that asks for input need have no other field, so as one of two anything
+    would pass as that.
+    """
+    result = SERVER_RESULTS[(method, version)]
+    if kind == "complete":
+        result = next((one for one in get_args(result) if "input_requests" not in one.model_fields), result)
+    return TypeAdapter(cast("Any", result))
 
 
 class Conversation(Protocol):
@@ -184,7 +191,9 @@ class RelaySession(ClientSession):
         with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
             # What does not say which kind of result it is, is the usual one.
             whole = {"resultType": "complete", **result} if self.modern else result
-            _result_of(method, self.protocol_version or _UNKNOWN_VERSION).validate_python(whole, by_name=False)
+            kind = "complete" if whole.get("resultType") == "complete" else None
+            version = self.protocol_version or _UNKNOWN_VERSION
+            _result_of(method, version, kind).validate_python(whole, by_name=False)
         return result
 
     async def _send(

@@ -157,9 +157,21 @@ class McpRegistry:
                 for row in rows:
                     await connection.execute(insert(McpServer).values(**row))
         except IntegrityError as error:
-            raise Conflict("one of these names is taken already", field="mcpServers") from error
+            names = await self._taken([row["name"] for row in rows], rows[0]["owner_id"])
+            raise Conflict(
+                f"taken already: {', '.join(names)}", field="mcpServers", details={"names": names}
+            ) from error
         self.refresh()
         return [await self.find(row["id"]) for row in rows]
+
+    async def _taken(self, names: Sequence[str], owner_id: UUID | None) -> list[str]:
+        """Which of some names the owner's servers have, or everybody's."""
+        owners = McpServer.owner_id.is_(None) if owner_id is None else McpServer.owner_id == owner_id
+        async with self._database.transaction() as connection:
+            found = await connection.scalars(
+                select(McpServer.name).where(owners, McpServer.name.in_(names)).order_by(McpServer.name)
+            )
+            return list(found)
 
     async def load_file(self, path: Path, variables: Mapping[str, str]) -> int:
         """Register the servers of an operator's mcp.json for everybody; entries known by their names are changed.

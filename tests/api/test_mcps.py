@@ -69,6 +69,12 @@ async def test_a_tool_call_answers_here_and_now(client: httpx.AsyncClient) -> No
     assert answer.json()["is_error"] is False
 
 
+async def test_what_a_server_says_beside_its_result_comes_along(client: httpx.AsyncClient) -> None:
+    entry = await made(client, local_server("odd", str(HOSTILE), "odd"))
+    answer = (await client.post(f"/mcps/{entry['id']}/execute", json={"tool": "poke"})).json()
+    assert isinstance(answer["meta"]["pid"], int)
+
+
 async def test_a_tools_own_error_is_an_answer(client: httpx.AsyncClient) -> None:
     servers = (await client.get("/mcps/list")).json()["items"]
     diagnostics = next(one["id"] for one in servers if one["name"] == "diagnostics")
@@ -213,8 +219,12 @@ async def test_an_mcp_json_is_imported_whole_or_not_at_all(client: httpx.AsyncCl
     assert [entry["name"] for entry in answer.json()["items"]] == ["one", "two"]
     bad = {"mcpServers": {"three": one, "four": {"command": 4}}}
     assert refused(await client.post("/mcps/import", json=bad), 422, "invalid_input", "mcpServers.four.command")
-    taken = {"mcpServers": {"three": one, "one": one}}
-    assert refused(await client.post("/mcps/import", json=taken), 409, "conflict")
+    taken = {"mcpServers": {"three": one, "two": one, "one": one}}
+    assert refused(again := await client.post("/mcps/import", json=taken), 409, "conflict", "mcpServers")
+    assert again.json()["details"]["names"] == ["one", "two"]
+    assert "one, two" in again.json()["detail"]
+    both = {"mcpServers": {"three": one}, "servers": {"four": one}}
+    assert refused(await client.post("/mcps/import", json=both), 422, "invalid_input", "servers")
     assert "three" not in [entry["name"] for entry in (await client.get("/mcps")).json()["items"]]
 
 

@@ -166,7 +166,7 @@ async def test_a_tool_that_asks_for_input_nobody_can_give_is_told_so(pool: Serve
     assert "asks for input" in error.message
 
 
-@pytest.mark.parametrize("mode", ["not-the-protocol", "endless-list", "schema-bomb"])
+@pytest.mark.parametrize("mode", ["not-the-protocol", "not-the-newer-protocol", "endless-list", "schema-bomb"])
 async def test_breaking_the_protocol_is_misbehaviour(pool: ServerPool, mode: str) -> None:
     began = time.monotonic()
     assert isinstance(await _refusal(pool, hostile(mode)), ServerMisbehaved)

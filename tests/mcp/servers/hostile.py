@@ -90,6 +90,7 @@ CALLS = {
     "flood": flood,
     "lies": lambda request: answer(request, text("lie") | {"structuredContent": {"n": "one"}}),
     "not-the-protocol": lambda request: answer(request, {"content": "a text where a list belongs"}),
+    "not-the-newer-protocol": lambda request: answer(request, {"content": "a text", "resultType": "complete"}),
     "input-required": lambda request: answer(request, ASKS),
     "environment": lambda request: answer(request, text(json.dumps(dict(os.environ)))),
     "waits-for-cancel": wait_for_cancel,
@@ -111,6 +112,7 @@ def greet(request: dict) -> None:
 
 
 HINTS = {"resultType": "complete", "ttlMs": 0, "cacheScope": "public"}
+NEWER = ("input-required", "not-the-newer-protocol")
 MODERN = HINTS | {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
 
 
@@ -126,11 +128,11 @@ def serve() -> None:
             say({"jsonrpc": "2.0", "id": "roots", "method": "roots/list"})
         elif method is None and request.get("id") == "roots":
             ROOTS.append(request.get("result") or request.get("error"))
-        elif method == "server/discover" and MODE == "input-required":
+        elif method == "server/discover" and MODE in NEWER:
             answer(request, MODERN)
         elif method == "tools/list":
             pages = {"tools": [tool()]} | ({"nextCursor": "again"} if MODE == "endless-list" else {})
-            answer(request, pages | (HINTS if MODE == "input-required" else {}))
+            answer(request, pages | (HINTS if MODE in NEWER else {}))
         elif method == "tools/call":
             call(request)
         elif "id" in request:
