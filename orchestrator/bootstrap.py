@@ -108,6 +108,7 @@ from orchestrator.services.task_pauses import TaskPauses
 from orchestrator.services.task_proof import TaskProofs
 from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
+from orchestrator.services.team_graphs import TeamGraphs
 from orchestrator.services.tokens import Tokens
 from orchestrator.services.tool_calls import ToolCalls
 from orchestrator.services.tool_consent import ToolConsent
@@ -205,6 +206,7 @@ class Container:
     notes: Notes
     claims: Claims
     room: Room
+    team_graphs: TeamGraphs
     collisions: Collisions
     pending: Pending
     probes: Probes
@@ -233,6 +235,7 @@ class Container:
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked, self.blobs),
             Feedback(self.database), Parking(self.database), self.quota, self.room,
             Meters(self.database, self.prices), self.briefings, AgentHomes(self.settings.data_dir / "homes"),
+            self.database,
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -421,6 +424,7 @@ def build_container(settings: Settings) -> Container:
         families=families,
         notes=notes,
         claims=claims,
+        team_graphs=TeamGraphs(database, tasks, families, agents),
         room=Room(tasks, agents, families, claims, notes, events),
         collisions=Collisions(database, mirrors, worktrees, writer),
         pending=Pending(database, tasks, targets, slots),

@@ -7,6 +7,7 @@ _QUOTA, _BUDGETS = "agents/test_quota.py::test_", "agents/test_budgets.py::test_
 _OVERLAPS = "agents/test_overlaps.py::test_"
 _PAUSES, _KILLED = "agents/test_pauses.py::test_", "faults/test_killed_agents.py::test_"
 
+_TEAMS = "agents/test_teams.py::test_"
 _PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
 
 AGENTS_THAT_CHANGE_CODE = (
@@ -84,6 +85,22 @@ AGENTS_THAT_CHANGE_CODE = (
         _TOGETHER + "claimed_code_is_refused_to_others_with_who_holds_it_until_the_attempt_ends",
         _TOGETHER + "a_part_may_claim_what_its_task_holds_and_others_wait_for_claimed_code",
         _TOGETHER + "code_is_claimed_by_agents_at_work_only",
+    ),
+    _promise(
+        "agents.teams", _SOURCE + " 1", "A team is a document of steps over agents; it ends in one proved change.",
+        _TEAMS + "a_team_plans_implements_side_by_side_and_ends_in_one_change",
+        _TEAMS + "a_step_whose_proof_fails_is_mended_and_a_loop_ends_at_its_bound",
+        _TEAMS + "what_a_reviewer_finds_wanting_is_mended_until_it_approves",
+        _TEAMS + "of_several_tries_the_smallest_that_is_proved_is_taken",
+        _TEAMS + "a_document_that_cannot_work_is_refused_naming_the_field",
+        _TEAMS + "every_template_of_a_team_makes_one_that_routing_finds",
+    ),
+    _promise(
+        "agents.teams.durable", _SOURCE + " 1", "A team goes on after a restart where it was, as it was.",
+        _TEAMS + "a_team_goes_on_after_a_restart_with_what_is_done_and_as_it_was",
+        _TEAMS + "a_retried_team_tries_its_failed_steps_again_and_keeps_the_others",
+        _TEAMS + "stopping_a_team_stops_its_steps_and_changes_that_do_not_fit_end_it",
+        _TEAMS + "a_team_does_not_ask_itself",
     ),
     _promise(
         "agents.collisions", _SOURCE + " 3", "Changes that do not fit together are told to both tasks while they run.",

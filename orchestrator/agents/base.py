@@ -18,13 +18,14 @@ from orchestrator.core.spending import Usage
 
 
 class AgentKind(StrEnum):
-    """How an agent works: as a program of its own, by code, by the graph, by a model with tools, by a script."""
+    """How an agent works: as a program, by code, by the graph, by a model with tools, by a script, by other agents."""
 
     ACP = "acp"
     CODEMOD = "codemod"
     GRAPH_ANALYST = "graph-analyst"
     LLM = "llm"
     SCRIPTED = "scripted"
+    TEAM = "team"
 
 
 TakesUp = Literal["files", "conversation", "session"]
@@ -193,6 +194,70 @@ class SafePoints(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PartOrder:
+    """A part of a team's task. ``name`` finds it again; ``beside``: it may work on what its sisters work on."""
+
+    name: str
+    agent: str
+    input: Mapping[str, Any]
+    acceptance: Sequence[Mapping[str, Any]] = ()
+    attempts: int = 1
+    start: str | None = None
+    """The commit from which its agent goes on."""
+    beside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartDone:
+    """How a part ended. ``fell_short``: with a result that did not meet its criteria; ``lines`` that it changed."""
+
+    name: str
+    task_id: str
+    agent: str
+    ended_well: bool
+    fell_short: bool = False
+    summary: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    diff: str = ""
+    commit: str | None = None
+    lines: int = 0
+    error: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """What the team's result says of it."""
+        return {
+            "part": self.name, "task_id": self.task_id, "agent": self.agent, "commit": self.commit,
+            "lines": self.lines, "summary": self.summary[:1000],
+        }  # fmt: skip
+
+
+class Parts(Protocol):
+    """The parts of a team's task, carried out by other agents, and what becomes of their changes."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The team as it was when its task began."""
+        ...
+
+    @property
+    def acceptance(self) -> Sequence[Mapping[str, Any]]:
+        """The criteria of the team's own task."""
+        ...
+
+    async def carry_out(self, order: PartOrder) -> PartDone:
+        """The part's end, when it was begun before too. Raises an OrchestratorError when it cannot be begun."""
+        ...
+
+    async def unite(self, commits: Sequence[str]) -> str:
+        """One commit with all these changes; AgentFailed names the files where they do not fit together."""
+        ...
+
+    async def take(self, commit: str) -> None:
+        """Make the team's own tree hold the files of this commit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class McpAccess:
     """An MCP server that a program of an agent may use over HTTP, with a token of its own."""
 
@@ -223,6 +288,8 @@ class AgentContext:
     """Folders beside the workspace that a program of its own may read: where the worktree's git data is."""
     lend_mcp: Callable[[], AbstractAsyncContextManager[McpAccess]] | None = None
     """Access to our MCP endpoint while the block runs, for programs that make calls of their own."""
+    parts: Parts | None = None
+    """For a team: how other agents carry out parts of its task."""
     earlier_session: str = ""
     """The session of an earlier attempt, for agents that can take one up again."""
     history: Sequence[Any] = ()

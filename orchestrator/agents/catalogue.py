@@ -26,14 +26,16 @@ from orchestrator.agents.rename_symbol import RenameSymbolAgent
 from orchestrator.agents.scripted.agent import ScriptedAgent
 from orchestrator.agents.scripted.input import scripted_prompt
 from orchestrator.agents.sort_imports import SortImportsAgent
+from orchestrator.agents.team import TeamAgent
+from orchestrator.agents.team_config import TeamConfig, read_team
 from orchestrator.core.capabilities import Capability
 from orchestrator.core.errors import InvalidInput
 from orchestrator.sandbox.starter import Starter
 from orchestrator.sandbox.wish import Limits, Wish
 
 PREFIX = "agent:"
-CUSTOM_KINDS = (AgentKind.LLM, AgentKind.ACP)
-Config = LlmConfig | AcpConfig
+CUSTOM_KINDS = (AgentKind.LLM, AgentKind.ACP, AgentKind.TEAM)
+Config = LlmConfig | AcpConfig | TeamConfig
 _PACKAGE = Path(__file__).resolve().parents[1]
 _LIMITS = Limits(memory_mib=8192, processes=512, scratch_mib=1024)
 _LANGUAGE_MODEL = Capability("language_model")
@@ -84,6 +86,8 @@ class Catalogue:
         config = check_config(spec.kind, spec.config)
         if isinstance(config, AcpConfig):
             return self._custom_program(spec, config)
+        if isinstance(config, TeamConfig):
+            return _custom_team(spec, config)
         others = tuple(c for c in spec.capabilities if c.name != _LANGUAGE_MODEL.name)
         info = AgentInfo(
             id=spec.id,
@@ -130,6 +134,17 @@ class Catalogue:
         return AcpAgent(info, launch, self.starter, self._presence, scripted_prompt)
 
 
+def _custom_team(spec: CustomSpec, config: TeamConfig) -> TeamAgent:
+    able = {capability.name for capability in spec.capabilities}
+    types = {"team"} | ({"code_change"} if config.changes_code and "coding" in able else set())
+    info = AgentInfo(
+        id=spec.id, name=spec.name, kind=AgentKind.TEAM, description=spec.description,
+        capabilities=(Capability("teamwork"), *(c for c in spec.capabilities if c.name != "teamwork")),
+        task_types=frozenset(types), changes_code=config.changes_code, unavailable=spec.unavailable, example=_PROMPT,
+    )  # fmt: skip
+    return TeamAgent(info, config)
+
+
 _PROMPT = {"prompt": "Add a docstring to every public function."}
 
 
@@ -141,6 +156,8 @@ def check_config(kind: str, config: Mapping[str, Any]) -> Config:
         read = read_options(AcpConfig, config, "config")
         read.wish("config.")
         return read
+    if kind == AgentKind.TEAM:
+        return read_team(config)
     return read_options(LlmConfig, config, "config")
 
 

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from orchestrator.agents.team_config import TeamConfig
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
 from orchestrator.api.task_models import TaskAccepted
 from orchestrator.core.caller import Caller, Scope
@@ -25,6 +26,10 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f
 Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
 # PostgreSQL stores no NUL.
 NO_NUL = r"^[^\x00]*$"
+
+
+TeamDocument = Annotated[dict[str, Any], WithJsonSchema(TeamConfig.model_json_schema())]
+"""Checked by ``agents.team_config`` as a whole, which names the field as its caller wrote it, below ``config``."""
 
 
 class LlmConfigIn(BaseModel):
@@ -94,11 +99,12 @@ class AgentIn(BaseModel):
         None, max_length=100, pattern=NO_NUL, description="Template to start from; GET /agents/templates."
     )
     description: str | None = Field(None, max_length=2000, pattern=NO_NUL, description="What it is for.")
-    kind: Literal["llm", "acp"] | None = Field(
-        None, description="How it works; default: acp with a `program`, else the template's, else llm."
+    kind: Literal["llm", "acp", "team"] | None = Field(
+        None, description="How it works; default: as `program` or `team` says, else the template's, else llm."
     )
     config: LlmConfigIn | None = Field(None, description="How a language model agent works in detail.")
     program: ProgramIn | None = Field(None, description="How an acp agent is started.")
+    team: TeamDocument | None = Field(None, description="The steps of a team.")
     capabilities: list[Tag] | None = Field(None, max_length=50, description="What it can do, beside language_model.")
     project_id: UUID | None = Field(None, description="Only for tasks of this project.")
     enabled: bool | None = Field(None, description="Whether tasks may go to it; default true.")
@@ -114,6 +120,9 @@ class AgentChange(BaseModel):
     description: str = Field("", max_length=2000, pattern=NO_NUL, description="What it is for.")
     config: LlmConfigIn = Field(default_factory=LlmConfigIn, description="Fields named here replace the stored ones.")
     program: ProgramIn | None = Field(None, description="How an acp agent is started; these replace the stored ones.")
+    team: TeamDocument | None = Field(
+        None, description="The steps of a team; fields named here replace the stored ones."
+    )
     capabilities: list[Tag] = Field(default_factory=list, max_length=50, description="What it can do.")
     project_id: UUID | None = Field(None, description="Only for tasks of this project; null: any.")
     enabled: bool = Field(True, description="Whether tasks may go to it.")
@@ -125,7 +134,7 @@ class AgentOut(BaseModel):
 
     id: str = Field(description="Its id; as a task's preferred_target it asks for this agent.")
     name: str = Field(description="Its name.")
-    kind: str = Field(description="acp, codemod, graph-analyst, llm or scripted.")
+    kind: str = Field(description="acp, codemod, graph-analyst, llm, scripted or team.")
     description: str = Field(description="What it is for.")
     capabilities: list[dict[str, Any]] = Field(description="What it can do: name, version, parameters.")
     task_types: list[str] = Field(description="Task types it takes; empty: any that its capabilities fit.")
@@ -187,6 +196,7 @@ class AgentTemplateOut(BaseModel):
     instructions: str = Field(description="What the model is told before every task.")
     tools: list[str] = Field(description="Capabilities of the tools that suit the work.")
     capabilities: list[str] = Field(description="What such an agent can do.")
+    team: dict[str, Any] = Field(description="Of a team: its document.")
 
 
 class AgentTemplateList(BaseModel):
@@ -212,15 +222,16 @@ class RunAgentIn(BaseModel):
 
 
 def _values(body: AgentIn | AgentChange) -> dict[str, Any]:
-    """What was given, with a program where the service has the configuration of every kind."""
+    """What was given, with a program or a team where the service has the configuration of every kind."""
     values = body.model_dump(exclude_unset=True)
-    program = values.pop("program", None)
-    if program is None:
-        return values
-    if "config" in values:
-        raise InvalidInput("an agent has a config or a program", field="program")
-    made = {"kind": "acp"} if isinstance(body, AgentIn) else {}
-    return {**made, **values, "config": program}
+    for name, kind in (("program", "acp"), ("team", "team")):
+        given = values.pop(name, None)
+        if given is not None and "config" in values:
+            raise InvalidInput("an agent has one of config, program and team", field=name)
+        if given is not None:
+            made = {"kind": kind} if isinstance(body, AgentIn) else {}
+            values = {**made, **values, "config": given}
+    return values
 
 
 @router.get("/agents", summary="List agents")
@@ -242,6 +253,7 @@ async def list_templates(_: Reader, container: ContainerDep) -> AgentTemplateLis
                 **{name: getattr(template, name) for name in fields},
                 tools=list(template.tools),
                 capabilities=list(template.capabilities),
+                team=dict(template.team),
             )
             for template in container.agents.templates()
         ]

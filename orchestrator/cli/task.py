@@ -18,7 +18,7 @@ from orchestrator.cli.client_screen import Json, console, print_json, show_one, 
 from orchestrator.cli.task_pause import fork, pause, resume
 from orchestrator.cli.task_proof import Accept, acceptance, attempts, diff, proof, show_proofs
 from orchestrator.cli.task_review import merge, review, undo
-from orchestrator.cli.together import parts
+from orchestrator.cli.together import graph, parts
 from orchestrator.core.states import TaskState
 
 app = typer.Typer(
@@ -157,7 +157,7 @@ def retry(task: Id, as_json: Json = False) -> None:
     show_one(run(lambda api: api.post(f"/tasks/{task}/retry")), as_json=as_json)
 
 
-for _more in (pause, resume, fork, proof, attempts, diff, review, merge, undo, parts):
+for _more in (pause, resume, fork, proof, attempts, diff, review, merge, undo, parts, graph):
     app.command()(_more)
 
 

@@ -1,4 +1,4 @@
-"""``task parts``, ``project notes``, ``project note`` and ``project claims``: what agents do together. Over HTTP.
+"""``task parts``, ``task graph``, ``project notes``, ``note`` and ``claims``: what agents do together. Over HTTP.
 
 Notes are printed as plain text: what others wrote neither colours nor moves the terminal.
 """
@@ -54,6 +54,32 @@ def _words(task: Row) -> Iterator[tuple[str, str]]:
     yield f"  {clean(task.get('part') or task['title'], 200)}", "bold"
     yield f"  {clean(task['target_id'])}", ""
     yield f"  {task['task_id']}", "dim"
+
+
+def graph(task: Id, as_json: Json = False) -> None:
+    """A team at work: its steps from first to last, what each needs, and where each stands."""
+    drawn = run(lambda api: api.get(f"/tasks/{task}/graph"))
+    if as_json:
+        print_json(drawn)
+    else:
+        console().print(graph_view(drawn))
+
+
+def graph_view(drawn: Row) -> Text:
+    """One line for each step, in the order in which they can begin, and below it the tasks made of it."""
+    lines = Text()
+    for node in sorted(drawn["nodes"], key=lambda one: (one["column"], one["id"])):
+        wants = [f"{edge['why']} {edge['earlier']}" for edge in drawn["edges"] if edge["later"] == node["id"]]
+        indent = "  " * node["column"]
+        lines.append(f"{indent}{node['state'] or '·':<10}", _COLOURS.get(node["state"], "dim"))
+        lines.append(f" {clean(node['id'], 40)}", "bold")
+        lines.append(f"  {clean(node['does'], 200)}")
+        lines.append(f"  ({', '.join(wants)})\n" if wants else "\n", "dim")
+        for part in node["parts"]:
+            lines.append(f"{indent}           ")
+            lines.append_text(_line(part))
+            lines.append("\n")
+    return lines
 
 
 def notes(project: Named, topic: Topic = "", limit: Limit = 50, offset: Offset = 0, as_json: Json = False) -> None:

@@ -200,6 +200,15 @@ _ALL = (
         example='{"steps": [{"do": "say", "text": "hello"}]}',
     ),
     TaskType(
+        "team",
+        "Work of a team",
+        "Several agents as a document says: plan, implement side by side, review, mend, choose.",
+        ("teamwork",),
+        heavy=True,
+        needs_project=False,
+        example='{"prompt": "Add a docstring to every public function."}',
+    ),
+    TaskType(
         "graph_question",
         "Question about the code",
         "A question answered from the knowledge graph, without a model.",

@@ -22,7 +22,7 @@ from orchestrator.models.registry import (
 )
 from orchestrator.models.reviews import MergeRow, ReviewRow
 from orchestrator.models.tasks import Attempt, AttemptContext, EventRow, FootprintRow, OutboxRow, RouteRow, TaskRow
-from orchestrator.models.together import Claim, NoteState, ProjectNote
+from orchestrator.models.together import Claim, NoteState, ProjectNote, TeamRun
 from orchestrator.models.tool_policy import CallRecord, ToolApproval, ToolRule
 from orchestrator.models.usage import AttemptUsage, BudgetRow, PriceRow
 
@@ -73,6 +73,7 @@ __all__ = [
     "TargetEstimate",
     "TargetStats",
     "TaskRow",
+    "TeamRun",
     "ToolApproval",
     "ToolRule",
     "UpstreamClient",

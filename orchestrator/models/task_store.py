@@ -36,6 +36,7 @@ class NewTask:
     depth: int = 0
     part: str | None = None
     start_commit: str | None = None
+    base_commit: str | None = None
     title: str = ""
     input: dict[str, Any] = field(default_factory=dict)
     required_capabilities: list[Any] = field(default_factory=list)
@@ -60,7 +61,7 @@ class NewTask:
 
 _SCALARS = (
     "id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "depth",
-    "part", "start_commit", "title", "input",
+    "part", "start_commit", "base_commit", "title", "input",
     "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
     "max_attempts", "idempotency_key", "reason", "waiting_for", "error", "target_id", "target_type", "events", "route",
     "quota_account", "wakes_at", "origin",
@@ -174,18 +175,18 @@ _INSERT = text(
     WITH x AS (
         SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS x(
             id uuid, user_id uuid, type text, state text, timeout_seconds float8, project_id uuid, parent_id uuid,
-            depth int, part text, start_commit text, title text, input jsonb, required_capabilities jsonb,
-            acceptance jsonb, budget jsonb, consent jsonb, preferred_target text, priority int, is_heavy boolean,
-            max_attempts int, idempotency_key text, reason text, waiting_for text, error jsonb, target_id text,
-            target_type text, events jsonb, route jsonb, queue text, delay float8,
+            depth int, part text, start_commit text, base_commit text, title text, input jsonb,
+            required_capabilities jsonb, acceptance jsonb, budget jsonb, consent jsonb, preferred_target text,
+            priority int, is_heavy boolean, max_attempts int, idempotency_key text, reason text, waiting_for text,
+            error jsonb, target_id text, target_type text, events jsonb, route jsonb, queue text, delay float8,
             quota_account text, wakes_at timestamptz, origin jsonb)
     ), born AS (
         INSERT INTO tasks (id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit,
-            title, input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
-            max_attempts, idempotency_key, reason, waiting_for, error, target_id, target_type, quota_account,
+            base_commit, title, input, required_capabilities, acceptance, budget, consent, preferred_target, priority,
+            is_heavy, max_attempts, idempotency_key, reason, waiting_for, error, target_id, target_type, quota_account,
             wakes_at, origin, last_seq, finished_at)
-        SELECT id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit, title,
-            input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
+        SELECT id, user_id, type, state, timeout_seconds, project_id, parent_id, depth, part, start_commit, base_commit,
+            title, input, required_capabilities, acceptance, budget, consent, preferred_target, priority, is_heavy,
             max_attempts, idempotency_key, reason, waiting_for, nullif(error, 'null'), target_id, target_type,
             quota_account, wakes_at, nullif(origin, 'null'),
             jsonb_array_length(events),

@@ -41,7 +41,9 @@ class TaskRow(Identified, Base):
     part: Mapped[str | None]
     """Which part of its parent it is, where each may be there once: the step of a team."""
     start_commit: Mapped[str | None]
-    """Where its worktree starts, when not at the project's head."""
+    """Where its worktree starts, when not at its base."""
+    base_commit: Mapped[str | None]
+    """From which its change is counted, when not from the project's head."""
     type: Mapped[str]
     title: Mapped[str] = mapped_column(default="", server_default="")
     input: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")

@@ -1,10 +1,12 @@
-"""Tables of what agents who work on one project share: notes with a list of things to do, and claims on code.
+"""Tables of what agents share who work together: notes with a list of things to do, claims on code, teams at work.
 
-Used by ``services.notes`` and ``services.claims``. Notes stay; claims count only while the attempt that made them runs.
+Used by ``services.notes``, ``services.claims`` and ``services.team_parts``. Notes stay; claims count only while the
+attempt that made them runs.
 """
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, func
@@ -52,3 +54,13 @@ class Claim(Identified, Base):
     path: Mapped[str | None]
     """Where the symbol stands; None: ``name`` is a path itself."""
     claimed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class TeamRun(Base):
+    """A team as it was when its task began, and the commit from which it works."""
+
+    __tablename__ = "team_runs"
+
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    document: Mapped[dict[str, Any]]
+    base_commit: Mapped[str | None]

@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from orchestrator.agents.acp.config import AcpConfig
 from orchestrator.agents.base import Agent
 from orchestrator.agents.catalogue import PREFIX, Catalogue, CustomSpec, check_config
+from orchestrator.agents.llm_config import LlmConfig
 from orchestrator.agents.templates import TEMPLATES, AgentTemplate
 from orchestrator.core.caller import Caller
 from orchestrator.core.capabilities import Capability, parse_capability
@@ -180,7 +181,7 @@ class AgentService:
             parse_capability(raw, f"capabilities[{number}]")
         if isinstance(config, AcpConfig):
             await self._may_start(caller, config)
-        elif config.base_url:
+        elif isinstance(config, LlmConfig) and config.base_url:
             await check_url(config.base_url, "config.base_url", allow_private=self._allow_private_urls)
         if whole.get("project_id") is not None:
             await self._access.require(caller, whole["project_id"], Role.MEMBER)
@@ -248,7 +249,7 @@ def _with_template(values: Mapping[str, Any]) -> dict[str, Any]:
         "description": template.description,
         "kind": template.kind,
         "capabilities": list(template.capabilities),
-        "config": {"instructions": template.instructions, "tools": list(template.tools)},
+        "config": dict(template.team) or {"instructions": template.instructions, "tools": list(template.tools)},
     }
     return blank | made | given | {"config": {**made["config"], **given.get("config", {})}}
 

@@ -45,7 +45,7 @@ class Families:
         self._database = database
         self._writer = writer
         self._stopper = stopper
-        self._limits = limits
+        self.limits = limits
         self._ended: set[UUID] = set()
         self._running: asyncio.Task[None] | None = None
         writer.on_ended(self.ended)
@@ -59,7 +59,7 @@ class Families:
         key = f"{caller.task_id}:{request.idempotency_key}" if request.idempotency_key else None
         return replace(
             request, parent_id=caller.task_id, project_id=mine[0]["project_id"],
-            depth=check_depth(self._limits, mine[0]), idempotency_key=key,
+            depth=check_depth(self.limits, mine[0]), idempotency_key=key,
         )  # fmt: skip
 
     async def store(self, task: NewTask) -> bool:
@@ -76,10 +76,10 @@ class Families:
                 return False
             if task.idempotency_key and await find_by_key(connection, task.user_id, task.idempotency_key):
                 return False
-            below = await parts_below(connection, above[-1]["id"], self._limits.total + 1)
+            below = await parts_below(connection, above[-1]["id"], self.limits.total + 1)
             sisters = [row for row in below if row["parent_id"] == task.parent_id]
             still_open = sum(1 for row in sisters if row["state"] not in TERMINAL)
-            check_numbers(self._limits, still_open=still_open, in_all=len(below))
+            check_numbers(self.limits, still_open=still_open, in_all=len(below))
             budget = share(parent["budget"], task.budget, [row["budget"] for row in sisters])
             await insert_tasks(connection, [replace(task, budget=budget)])
         self._writer.announce(task)

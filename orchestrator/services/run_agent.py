@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from orchestrator.agents.base import Agent, AgentContext, AgentKind, AgentLimits, AgentResult
+from orchestrator.agents.team import TeamAgent
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import BudgetReached, Conflict, NotFound, QuotaReached
 from orchestrator.core.events import EventKind
@@ -20,6 +21,7 @@ from orchestrator.git.worktree import Worktree
 from orchestrator.mcp.builtin import CallContext
 from orchestrator.mcp.builtin_graph import GraphQuestions
 from orchestrator.mcp.pool import ServerPool
+from orchestrator.models.database import Database
 from orchestrator.services.agent_face import AgentFaces
 from orchestrator.services.agent_homes import AgentHomes
 from orchestrator.services.agent_service import AgentEntry, AgentService
@@ -36,6 +38,7 @@ from orchestrator.services.quota import Quota
 from orchestrator.services.room import Room
 from orchestrator.services.run_task import Change, Outcome, Work
 from orchestrator.services.supervision import Supervision
+from orchestrator.services.team_parts import Begun, TaskParts, begin
 from orchestrator.services.worktree_graphs import WorktreeGraphs
 
 _EMAIL = "agents@orchestrator.invalid"
@@ -70,7 +73,9 @@ class AgentExecutor:
         meters: Meters,
         briefings: Briefings,
         homes: AgentHomes,
+        database: Database,
     ) -> None:
+        self._database = database
         self._agents = agents
         self._views = views
         self._trees = trees
@@ -101,17 +106,25 @@ class AgentExecutor:
         before = await self._feedback.before(work, continues=agent.info.kind != AgentKind.CODEMOD)
         if not before.interrupted:
             before = await self._parking.before(work, before)
+        begun = None
+        if isinstance(agent, TeamAgent):
+            begun = await begin(self._database, work, agent, project.commit if project else None)
+            before = replace(before, base_commit=begun.base_commit, start=None)
+        elif before.base_commit is None and task["base_commit"]:
+            before = replace(before, base_commit=task["base_commit"], start=task["start_commit"])
         if not agent.info.changes_code:
-            return Outcome(_told(agent, await self._run(work, entry, project, before)))
+            return Outcome(_told(agent, await self._run(work, entry, project, before, begun)))
         if project is None:
             raise NotFound("this agent changes code: name a project", field="project_id")
-        return await self._in_worktree(work, entry, project, before)
+        return await self._in_worktree(work, entry, project, before, begun)
 
-    async def _in_worktree(self, work: Work, entry: AgentEntry, project: ProjectView, before: Before) -> Outcome:
+    async def _in_worktree(
+        self, work: Work, entry: AgentEntry, project: ProjectView, before: Before, begun: Begun | None
+    ) -> Outcome:
         agent = entry.agent
         change = None
         async with self._trees.tree(work, project, before) as worktree:
-            result = await self._run(work, entry, project, before, worktree)
+            result = await self._run(work, entry, project, before, begun, worktree)
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
             if diff.files:
@@ -131,6 +144,7 @@ class AgentExecutor:
         entry: AgentEntry,
         project: ProjectView | None,
         before: Before,
+        begun: Begun | None,
         worktree: Worktree | None = None,
     ) -> AgentResult:
         """The agent's own work, with people and a watchdog around it. What a provider stops is kept."""
@@ -140,6 +154,8 @@ class AgentExecutor:
         try:
             meter = await self._meters.begin(work, entry.agent.info.model)
             context = await self._briefed(work, entry, self._context(work, entry, project, before, worktree))
+            if begun is not None:
+                context = replace(context, parts=TaskParts(self._database, work, self._room, begun, worktree))
             result = await self._supervision.run(work, entry.agent, context, before, worktree, meter)
         except (QuotaReached, BudgetReached) as stop:
             if isinstance(stop, QuotaReached):

@@ -75,7 +75,10 @@ class Supervision:
         """The agent's result; raises what it raises, Stalled, Looping, Paused and BudgetReached beside."""
         snapshots = Snapshots(worktree, before.start or worktree.base_commit) if worktree is not None else None
         points = TaskSafePoints(work, agent.info.kind, self.blobs, snapshots)
-        watchdog = Watchdog(points.watched(_counting(work.report.tell, meter)), self.limits)
+        limits = self.limits
+        if agent.info.kind == AgentKind.TEAM:
+            limits = replace(limits, stall_seconds=0)  # its agents are watched; waiting for them is its work
+        watchdog = Watchdog(points.watched(_counting(work.report.tell, meter)), limits)
         work.report.hurry()
         people = TaskPeople(
             work, agent.info.id, self.rules, self.questions, self.wake, watchdog.person_asked,

@@ -150,6 +150,7 @@ class TaskService:
             depth=request.depth,
             part=request.part,
             start_commit=request.start_commit,
+            base_commit=request.base_commit,
             title=request.title or title_of(request),
             input=request.input,
             required_capabilities=[need.as_dict() for need in request.required_capabilities],

@@ -42,7 +42,9 @@ class TaskRequest:
     part: str | None = None
     """Which part of its parent it is, where each may be there once."""
     start_commit: str | None = None
-    """Where its worktree starts, when not at the project's head."""
+    """Where its worktree starts, when not at its base."""
+    base_commit: str | None = None
+    """From which its change is counted, when not from the project's head."""
     origin: dict[str, Any] | None = None
     """For a fork: from where it goes on."""
 
@@ -111,7 +113,7 @@ def handed_over(row: Row, route: Route) -> tuple[NewEvent, ...]:
 def born(task: NewTask) -> Row:
     """The row as the database has it, without asking again."""
     names = ("id", "user_id", "type", "state", "timeout_seconds", "project_id", "parent_id", "depth",
-             "part", "start_commit", "title", "input",
+             "part", "start_commit", "base_commit", "title", "input",
              "required_capabilities", "acceptance", "budget", "consent", "preferred_target", "priority", "is_heavy",
              "max_attempts", "reason", "waiting_for", "error", "target_id", "target_type", "quota_account",
              "wakes_at", "origin")  # fmt: skip

@@ -41,7 +41,7 @@ async def script(container: Container, caller: Caller, *steps: dict[str, Any], *
     return UUID(str((await container.tasks.create(caller, request))["id"]))
 
 
-async def ended(container: Container, caller: Caller, task: UUID, seconds: float = 60) -> Any:
+async def ended(container: Container, caller: Caller, task: UUID, seconds: float = 20) -> Any:
     async with asyncio.timeout(seconds):
         async for _ in container.events.follow(task):
             pass

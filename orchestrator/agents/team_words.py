@@ -1,0 +1,64 @@
+"""What a team's steps know of each other: placeholders filled, a part's outcome as others see it, a reviewer's verdict.
+
+Used by ``team`` only. What other agents wrote is put in as it is, bounded: whoever is told it must judge it. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from orchestrator.agents.base import PartDone
+from orchestrator.agents.team_config import PLACEHOLDER
+from orchestrator.core.errors import AgentFailed
+
+_MOST_CHARACTERS = 60_000
+
+
+def fill(value: Any, scope: Mapping[str, Any]) -> Any:
+    """The value with placeholders filled; one that stands alone keeps the kind of what it stands for."""
+    if isinstance(value, str):
+        alone = PLACEHOLDER.fullmatch(value)
+        if alone is not None:
+            return look_up(alone[1], scope)
+        return PLACEHOLDER.sub(lambda match: _as_text(look_up(match[1], scope)), value)
+    if isinstance(value, Mapping):
+        return {name: fill(item, scope) for name, item in value.items()}
+    if isinstance(value, list):
+        return [fill(item, scope) for item in value]
+    return value
+
+
+def look_up(reference: str, scope: Mapping[str, Any]) -> Any:
+    """What a reference such as ``plan.data.items.0`` stands for; AgentFailed when there is no such thing."""
+    found: Any = scope
+    for part in reference.split("."):
+        if isinstance(found, Mapping) and part in found:
+            found = found[part]
+        elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            raise AgentFailed(f"there is no {reference}", details={"reference": reference})
+    return found
+
+
+def view_of(done: Sequence[PartDone], *, fanned: bool) -> dict[str, Any]:
+    """A step as others refer to it: `summary`, `data`, `diff`; of several also `all`, one after the other."""
+    views = [{"summary": one.summary, "data": dict(one.data), "diff": one.diff, "name": one.name} for one in done]
+    if not fanned:
+        return views[0]
+    joined = {name: "\n\n".join(str(view[name]) for view in views if view[name]) for name in ("summary", "diff")}
+    return {**joined, "all": views, "data": [view["data"] for view in views]}
+
+
+def approves(said: PartDone) -> bool:
+    """Whether a reviewer approved. What cannot be read as approval is none."""
+    verdict = said.data.get("approved")
+    if isinstance(verdict, bool):
+        return verdict
+    return said.summary.strip().lstrip("*_#> ").lower().startswith("approved")
+
+
+def _as_text(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}\n(cut)"
