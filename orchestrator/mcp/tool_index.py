@@ -7,7 +7,7 @@ of them: callers do both in a thread. It knows no caller and no server; what may
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.mcp.result import ToolInfo
@@ -15,6 +15,13 @@ from orchestrator.mcp.result import ToolInfo
 _MOST_WORDS = 32
 _MOST_TEXT = 20_000
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+_FILLING = (
+    "a about all an and any are as at be by can do does for from has have how i if in into is it its let me my not of "
+    "on or our please so some that the their them then there these they this to up us use want was we what when where "
+    "which who why will with would you your"
+)
+_COMMON = frozenset(_FILLING.split())
+"""Words of sentences, not of jobs: rare as they are in what tools say of themselves, they would decide the order."""
 _RANK = "bm25(tools, 10.0, 5.0, 2.0, 1.0)"
 # Stemmed as English, marks above letters dropped: "searching" finds "search_files".
 _TABLE = "CREATE VIRTUAL TABLE tools USING fts5(name, title, description, parameters, tokenize='porter unicode61')"
@@ -40,11 +47,15 @@ class ToolIndex:
 
     def ranked(self, text: str) -> list[str]:
         """The names of tools that hold any of the words, best first; of equals the first by name."""
-        words = dict.fromkeys(_words(text[:_MOST_TEXT]).split())
+        words = list(dict.fromkeys(_words(text[:_MOST_TEXT]).split()))
+        telling = [word for word in words if word not in _COMMON]
+        return list(dict.fromkeys([*self._holding(telling), *self._holding(words)]))
+
+    def _holding(self, words: Sequence[str]) -> list[str]:
         if not words:
             return []
         # Each word is quoted, so that nothing in it is read as an operator; a longer one finds what begins with it.
-        asked = " OR ".join(f'"{word}"*' if len(word) > 2 else f'"{word}"' for word in list(words)[:_MOST_WORDS])
+        asked = " OR ".join(f'"{word}"*' if len(word) > 2 else f'"{word}"' for word in words[:_MOST_WORDS])
         query = f"SELECT rowid FROM tools WHERE tools MATCH ? ORDER BY {_RANK}, rowid"
         with self._lock:
             return [self._names[number] for (number,) in self._database.execute(query, (asked,))]

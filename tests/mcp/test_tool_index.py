@@ -31,6 +31,8 @@ TOOLS = (
         ("read text", "files__read_text_file"),
         ("which branch has the changes", "github__create_pull_request"),
         ("TIME-ZONE", "time__convert_time"),
+        ("what time is it in the zone of where I am", "time__convert_time"),
+        ("where is what is written", "files__write_file"),
     ],
 )
 def test_the_tool_for_the_job_comes_first(words: str, best: str) -> None:
