@@ -123,10 +123,10 @@ async def test_standing_in_line_costs_nothing_of_the_time_limit(
     container: Container, caller: Caller, naps: Naps, worker: LightWorker, wait: Wait
 ) -> None:
     await _register(container, caller, naps, 1)
-    ids = await _hand_in(container, caller, *(nap(str(n), 0.6, timeout_seconds=1.0) for n in range(3)))
+    ids = await _hand_in(container, caller, *(nap(str(n), 0.9, timeout_seconds=2.5) for n in range(4)))
     started = time.monotonic()
-    assert [(await wait(task_id))["state"] for task_id in ids] == ["completed"] * 3
-    assert time.monotonic() - started > 1.5
+    assert [(await wait(task_id))["state"] for task_id in ids] == ["completed"] * 4
+    assert time.monotonic() - started > 2.5
 
 
 async def test_a_task_in_line_says_what_it_waits_for_and_no_call_was_made_for_it(
