@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
-from orchestrator.api.mcp_models import StatsList, StatsRow, ToolStats
+from orchestrator.api.mcp_models import OtherStats, StatsList, StatsRow, ToolStats
 from orchestrator.core.call_record import Outcome
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.services.call_gate import Door
@@ -28,6 +28,7 @@ class CallOut(BaseModel):
     id: UUID = Field(description="The record.")
     at: datetime = Field(description="When it began.")
     user_id: UUID = Field(description="Who called.")
+    user: str | None = Field(description="Their e-mail; null: the account is gone.")
     via: str = Field(description="By what: access_token, session, api_token, task or agent.")
     credential_id: UUID | None = Field(description="The personal API token, or the log-in.")
     project_id: UUID | None = Field(description="In which project.")
@@ -100,7 +101,10 @@ async def servers_stats(caller: Reader, container: ContainerDep, window: Window 
             if (entry.id, tool.name) in counted
         ]
         whole = _numbers(counted.get((entry.id, None), Counted()))
-        rows.append(StatsRow(id=entry.id, name=entry.name, **numbers, **whole, tools=tools))
+        left = OtherStats(
+            **{name: whole[name] - sum(getattr(tool, name) for tool in tools) for name in OtherStats.model_fields}
+        )
+        rows.append(StatsRow(id=entry.id, name=entry.name, **numbers, **whole, tools=tools, other_tools=left))
     return StatsList(items=rows, window=window)
 
 

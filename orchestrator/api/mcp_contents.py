@@ -7,7 +7,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, require
+from orchestrator.api.mcp_relay import RESOURCE_NOT_FOUND
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import InvalidInput, ToolFailed
 from orchestrator.services.mcp_offers import PROMPTS, RESOURCES, TEMPLATES
 
 router = APIRouter(tags=["mcps"])
@@ -106,7 +108,12 @@ async def list_resources(server_id: UUID, caller: Executor, container: Container
 async def read_resource(server_id: UUID, uri: Uri, caller: Executor, container: ContainerDep) -> ResourceOut:
     """What a resource holds."""
     entry = await container.registry.get(caller, server_id)
-    return ResourceOut.model_validate(await container.offers.ask(caller, entry, "resources/read", {"uri": uri}))
+    try:
+        return ResourceOut.model_validate(await container.offers.ask(caller, entry, "resources/read", {"uri": uri}))
+    except (InvalidInput, ToolFailed) as error:
+        if error.field != "arguments" and error.details.get("code") != RESOURCE_NOT_FOUND:
+            raise
+        raise InvalidInput(error.message, field="uri") from error
 
 
 @router.get("/mcps/{server_id}/prompts", summary="List a server's prompts")
@@ -120,7 +127,13 @@ async def list_prompts(server_id: UUID, caller: Executor, container: ContainerDe
 async def get_prompt(server_id: UUID, body: PromptIn, caller: Executor, container: ContainerDep) -> PromptOut:
     """A prompt filled with arguments."""
     entry = await container.registry.get(caller, server_id)
-    return PromptOut.model_validate(await container.offers.ask(caller, entry, "prompts/get", body.model_dump()))
+    try:
+        return PromptOut.model_validate(await container.offers.ask(caller, entry, "prompts/get", body.model_dump()))
+    except (InvalidInput, ToolFailed) as error:
+        known = await container.offers.of_server(caller, entry, PROMPTS)
+        if any(one.get("name") == body.name for one in known):
+            raise
+        raise InvalidInput(error.message, field="name") from error
 
 
 @router.post("/mcps/{server_id}/complete", summary="Complete an argument")

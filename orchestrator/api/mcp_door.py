@@ -45,7 +45,15 @@ from orchestrator.api.mcp_conversation import Rounds
 from orchestrator.api.mcp_listing import ToolLists
 from orchestrator.api.mcp_login import asked_to_log_in, more_of
 from orchestrator.api.mcp_own_tool import Call, OwnTool
-from orchestrator.api.mcp_relay import Exchange, Relay, conversing, passed_on, require_scope, unknown_tool
+from orchestrator.api.mcp_relay import (
+    Exchange,
+    Relay,
+    conversing,
+    passed_on,
+    refuse_unwritable,
+    require_scope,
+    unknown_tool,
+)
 from orchestrator.api.mcp_search import CALL_TOOL, called
 from orchestrator.api.mcp_shapes import project_of, relayed
 from orchestrator.api.mcp_short import IDLE_SECONDS, ShortWay
@@ -264,6 +272,7 @@ class McpDoor:
     async def _call_tool(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
         """Call a tool. What a model can mend is a result that says so; unknown tools and missing scopes are errors."""
         name, arguments = str(exchange.params["name"]), dict(exchange.params.get("arguments") or {})
+        refuse_unwritable(arguments)
         try:
             return await self._run(exchange, name, arguments, on_progress)
         except CredentialsNeeded as error:

@@ -21,6 +21,7 @@ from orchestrator.bootstrap import Container
 from orchestrator.core.call_record import digest_of
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import ConsentNeeded, InvalidInput, OrchestratorError
+from orchestrator.core.jsonsafe import check_finite
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.result import ToolResult
 from orchestrator.services.call_gate import Door, ToolCall
@@ -70,9 +71,9 @@ class ExecuteOut(BaseModel):
     meta: dict[str, Any] | None = Field(None, description="The `_meta` of the result, where the server gives one.")
     ms: float = Field(description="How long the call took, in milliseconds.")
     dry_run: bool = Field(False, description="Whether nothing was called.")
-    server: str = Field("", description="`dry_run`: the server that would be called.")
-    tool: str = Field("", description="`dry_run`: the tool that would be called.")
-    arguments_digest: str = Field("", description="`dry_run`: SHA-256 of the canonical JSON of the arguments.")
+    server: str = Field(description="The server that was called, or with `dry_run` would be.")
+    tool: str = Field(description="The tool.")
+    arguments_digest: str = Field(description="SHA-256 of the canonical JSON of the arguments, as the record has it.")
     rule_id: UUID | None = Field(None, description="`dry_run`: the rule that decided, if any.")
     consent: ConsentOut | None = Field(None, description="`dry_run`: what a person would have to agree to first.")
 
@@ -137,6 +138,7 @@ async def execute_tool(
     """
     if body.always:
         caller.require(Scope.MCPS_WRITE)
+    check_finite(body.arguments, "arguments")
     entry = await container.registry.get(caller, server_id)
     call = ToolCall(
         caller, Door.REST, entry, body.tool, body.arguments, project_id=body.project_id or caller.project_id,
@@ -148,10 +150,10 @@ async def execute_tool(
         return await _streamed(container, call, body.timeout_seconds)
     started = time.perf_counter()
     result = await container.tool_calls.call(call, timeout=body.timeout_seconds)
-    return _answer(result, started)
+    return _answer(call, result, started)
 
 
-def _answer(result: ToolResult, started: float) -> ExecuteOut:
+def _answer(call: ToolCall, result: ToolResult, started: float) -> ExecuteOut:
     wire = result.to_wire()
     return ExecuteOut(
         is_error=result.is_error,
@@ -159,6 +161,7 @@ def _answer(result: ToolResult, started: float) -> ExecuteOut:
         structured_content=wire.get("structuredContent"),
         meta=wire.get("_meta"),
         ms=round((time.perf_counter() - started) * 1000, 2),
+        **_named(call),
     )
 
 
@@ -176,12 +179,14 @@ async def _looked_at(container: Container, call: ToolCall) -> ExecuteOut:
         content=[],
         ms=round((time.perf_counter() - started) * 1000, 2),
         dry_run=True,
-        server=call.entry.name,
-        tool=call.tool,
-        arguments_digest=digest_of(call.arguments),
         rule_id=call.rule_id,
         consent=consent,
+        **_named(call),
     )
+
+
+def _named(call: ToolCall) -> dict[str, str]:
+    return {"server": call.entry.name, "tool": call.tool, "arguments_digest": digest_of(call.arguments)}
 
 
 async def _streamed(container: Container, call: ToolCall, timeout: float | None) -> Response:
@@ -200,11 +205,11 @@ async def _streamed(container: Container, call: ToolCall, timeout: float | None)
         raise
     if running.done() and listener.events.qsize() <= 1:
         running.result()
-    return EventSourceResponse(_events(running, listener, started), ping=15)
+    return EventSourceResponse(_events(call, running, listener, started), ping=15)
 
 
 async def _events(
-    running: asyncio.Task[ToolResult], listener: _Listener, started: float
+    call: ToolCall, running: asyncio.Task[ToolResult], listener: _Listener, started: float
 ) -> AsyncIterator[ServerSentEvent]:
     try:
         while not (running.done() and listener.events.empty()):
@@ -212,7 +217,7 @@ async def _events(
             if event is not None:
                 yield event
         try:
-            done = _answer(running.result(), started)
+            done = _answer(call, running.result(), started)
             yield ServerSentEvent(done.model_dump_json(), event="result")
         except OrchestratorError as error:
             told = error.as_dict() | {"status": error.status}

@@ -331,6 +331,14 @@ class ToolStats(CallStats):
     tool: str = Field(description="The tool.")
 
 
+class OtherStats(BaseModel):
+    """What was counted of tools that are not named."""
+
+    calls: int = Field(0, description="Calls.")
+    errors: int = Field(0, description="Those that failed.")
+    refused: int = Field(0, description="Those that were refused.")
+
+
 class StatsRow(CallStats):
     """What was counted of a server: attempts of tasks in the last week, and calls in the window."""
 
@@ -340,6 +348,11 @@ class StatsRow(CallStats):
     succeeded: int = Field(description="Attempts that ended well.")
     failed: int = Field(description="Attempts that ended badly.")
     tools: list[ToolStats] = Field(default_factory=list, description="The same per tool that was called.")
+    other_tools: OtherStats = Field(
+        default_factory=lambda: OtherStats(),
+        description="Calls of tools that `tools` does not name: held back, denied to you, or not there. With them the "
+        "rows add up to the server's.",
+    )
 
 
 class StatsList(BaseModel):

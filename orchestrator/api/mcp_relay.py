@@ -17,7 +17,8 @@ from orchestrator.api.mcp_conversation import Context, Direct, Late, Rounds, is_
 from orchestrator.api.mcp_credentials import REFUSED
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
-from orchestrator.core.errors import Forbidden, NotFound, OrchestratorError
+from orchestrator.core.errors import Forbidden, InvalidInput, NotFound, OrchestratorError
+from orchestrator.core.jsonsafe import check_finite
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.relay import Conversation
@@ -236,6 +237,14 @@ def passed_on(error: OrchestratorError, secrets: tuple[str, ...] = ()) -> MCPErr
     for secret in secrets:
         message = message.replace(secret, "***")
     return MCPError(code, message[:2000], data)
+
+
+def refuse_unwritable(arguments: Mapping[str, Any]) -> None:
+    """Raise our JSON-RPC error for numbers that JSON has not, which would arrive as null."""
+    try:
+        check_finite(arguments, "arguments")
+    except InvalidInput as error:
+        raise MCPError(INVALID_PARAMS, error.message, error.as_dict()) from error
 
 
 def unknown_tool(name: str) -> MCPError:

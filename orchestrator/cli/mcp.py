@@ -3,6 +3,7 @@
 A tool that reports an error of its own, or a server that is not healthy, ends the command with code 3.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -227,6 +228,7 @@ def audit(
 
     columns = (
         ("At", lambda row: when(row["at"])),
+        ("Who", "user"),
         ("Door", "door"),
         ("Server", "server"),
         ("Tool", "tool"),
@@ -246,7 +248,7 @@ def stats(window: Annotated[str, typer.Option(help="1h, 24h, 7d or 30d.")] = "24
         {**each, "name": name}
         for server in found["items"]
         if server["calls"]
-        for name, each in [(server["name"], server), *((f"  {one['tool']}", one) for one in server["tools"])]
+        for name, each in [(server["name"], server), *_parts(server)]
     ]
     columns = (
         ("Server, tool", "name"),
@@ -259,6 +261,13 @@ def stats(window: Annotated[str, typer.Option(help="1h, 24h, 7d or 30d.")] = "24
         ("Last", lambda row: when(row["last_used"])),
     )
     show_page(found if as_json else {"items": rows}, columns, as_json=as_json, nothing="Nothing was called.")
+
+
+def _parts(server: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The rows below a server's, which add up to it."""
+    parts = [(f"  {one['tool']}", one) for one in server["tools"]]
+    others = server.get("other_tools") or {}
+    return [*parts, ("  (others)", {"last_used": None, **others})] if others.get("calls") else parts
 
 
 def _end(good: bool) -> None:

@@ -4,6 +4,7 @@ Used before anything that came from a tool, an agent or a repository is stored: 
 visibly. What a caller asks for is refused instead, naming the field: nobody's words are changed in silence.
 """
 
+import math
 from typing import Any
 
 import orjson
@@ -46,6 +47,27 @@ def check_storable(value: Any, field: str) -> None:
         encoded = b"\\u0000"
     if b"\\u0000" in encoded:
         _check(value, field, 0)
+
+
+def check_finite(value: Any, field: str) -> None:
+    """InvalidInput naming the first NaN or infinity: JSON has none, and most writers make null of it in silence."""
+    try:
+        encoded = orjson.dumps(value)
+    except (TypeError, ValueError):
+        encoded = b"null"
+    if b"null" in encoded:
+        _check_finite(value, field)
+
+
+def _check_finite(value: Any, field: str) -> None:
+    """As deep as it goes without recursion, since nobody has bounded it yet."""
+    waiting = [(field, value)]
+    while waiting:
+        place, one = waiting.pop()
+        if isinstance(one, float) and not math.isfinite(one):
+            raise InvalidInput(f"{place}: JSON has no number {one}", field=place)
+        parts = one.items() if isinstance(one, dict) else enumerate(one) if isinstance(one, list | tuple) else ()
+        waiting += [(f"{place}.{name}"[:200], part) for name, part in parts]
 
 
 def _check(value: Any, field: str, depth: int) -> None:

@@ -23,6 +23,7 @@ from orchestrator.core.errors import ServerUnreachable
 from orchestrator.mcp.command import resolve_command
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.lines import LineSplitter, Oversized
+from orchestrator.mcp.misshapen import misshapen_answer
 from orchestrator.mcp.wire_errors import ANSWER_TOO_LARGE
 from orchestrator.sandbox.ending import end, sweep
 from orchestrator.sandbox.environment import minimal_environment
@@ -204,6 +205,9 @@ class StdioTransport(asyncio.SubprocessProtocol):
         try:
             self._pass_on(SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False)))
         except ValueError:
+            if (answer := misshapen_answer(line)) is not None:
+                self._pass_on(SessionMessage(answer))
+                return
             self._rubbish.append(line[:300])
             self.rubbish_lines += 1
             if self.rubbish_lines > _RUBBISH_LINES:

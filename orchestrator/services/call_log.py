@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from orchestrator.core.call_record import ERRORS, Outcome
 from orchestrator.core.caller import Caller
 from orchestrator.core.fresh import Fresh
-from orchestrator.models import CallRecord, Membership, Role
+from orchestrator.models import CallRecord, Membership, Role, User
 from orchestrator.models.database import Database
 
 Row = Mapping[str, Any]
@@ -26,6 +26,7 @@ _FRESH_SECONDS = 5.0
 _MOST_COUNTED = 100_000
 _SWEPT_AT_ONCE = 10_000
 _CALLS = CallRecord.__table__
+_WHO = select(User.email).where(User.id == _CALLS.c.user_id).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class CallLog:
     async def page(self, caller: Caller, filters: Filters, *, limit: int, offset: int) -> tuple[list[Row], int]:
         """Calls the caller may read, newest first, and how many there are (counted up to 100,000)."""
         wanted = and_(_readable_by(caller), *_matching(filters))
-        query = select(_CALLS).where(wanted).order_by(_CALLS.c.at.desc(), _CALLS.c.id.desc())
+        # Whoever may read a call is its maker or administers what it was made in: they may know who made it.
+        query = select(_CALLS, _WHO.label("user")).where(wanted).order_by(_CALLS.c.at.desc(), _CALLS.c.id.desc())
         counted = select(_CALLS.c.id).where(wanted).limit(_MOST_COUNTED).subquery()
         async with self._database.transaction() as connection:
             rows: list[Row] = [

@@ -103,6 +103,7 @@ async def test_people_read_their_own_calls_and_admins_all(
     assert len(await calls(service, rest)) == 2
     assert len(await calls(service, rest, user_id=str(bob.user_id))) == 1
     assert await calls(service, rest, outcome="timeout") == []
+    assert {one["user"] for one in await calls(service, rest)} == {"ada@example.org", "bob@example.org"}
 
 
 async def test_statistics_count_calls_errors_refusals_and_time(
@@ -121,6 +122,10 @@ async def test_statistics_count_calls_errors_refusals_and_time(
     assert row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
     assert row["last_used"]
     assert {tool["tool"] for tool in row["tools"]} == {"echo", "fail"}
+    assert row["other_tools"] == {"calls": 2, "errors": 1, "refused": 1}
+    parts = [*row["tools"], row["other_tools"]]
+    for name in ("calls", "errors", "refused"):
+        assert row[name] == sum(part[name] for part in parts)
     assert rows["code"]["calls"] == 0
     metrics = (await rest.get(f"{service.url}/metrics")).text
     assert 'orchestrator_tool_calls_total{outcome="ok",server="diagnostics"}' in metrics

@@ -40,6 +40,7 @@ async def stream(client: httpx.AsyncClient, server: str, body: dict[str, Any]) -
 async def test_a_dry_run_says_what_would_be_called_and_calls_nothing(service: Service, rest: httpx.AsyncClient) -> None:
     would = (await execute(rest, dry_run=True)).json()
     assert (would["dry_run"], would["server"], would["tool"], would["consent"]) == (True, "diagnostics", "echo", None)
+    assert len(would["arguments_digest"]) == 64
     wrong = await execute(rest, "wait", arguments={"seconds": "soon"}, dry_run=True)
     assert (wrong.status_code, wrong.json()["field"]) == (422, "arguments.seconds")
     assert (await execute(rest, "sing", dry_run=True)).status_code == 404
@@ -51,6 +52,25 @@ async def test_a_dry_run_says_what_would_be_called_and_calls_nothing(service: Se
     denied = await execute(rest, "wait", arguments={"seconds": 0}, dry_run=True)
     assert (denied.status_code, denied.json()["code"]) == (403, "denied_by_policy")
     assert [one["tool"] for one in await calls(service, rest)] == ["echo"]
+
+
+async def test_a_call_says_what_was_called(rest: httpx.AsyncClient) -> None:
+    would, done = (await execute(rest, dry_run=True)).json(), (await execute(rest)).json()
+    body = {"tool": "echo", "arguments": {"a": 1}}
+    (kind, told) = (await stream(rest, DIAGNOSTICS, body))[-1]
+    assert (kind, done["dry_run"], done["server"], done["tool"]) == ("result", False, "diagnostics", "echo")
+    assert would["arguments_digest"] == done["arguments_digest"] == told["arguments_digest"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_a_number_that_json_has_not_is_refused_and_not_made_null(rest: httpx.AsyncClient, number: str) -> None:
+    for more in ("", ', "dry_run": true'):
+        answer = await rest.post(
+            f"/mcps/{DIAGNOSTICS}/execute",
+            content=f'{{"tool": "echo", "arguments": {{"n": null, "a": [1, {number}]}}{more}}}',
+            headers={"Content-Type": "application/json"},
+        )
+        assert (answer.status_code, answer.json()["field"]) == (422, "arguments.a.1"), answer.text
 
 
 async def test_a_stream_tells_progress_and_logs_and_ends_with_the_result(rest: httpx.AsyncClient, server: str) -> None:
@@ -110,7 +130,12 @@ async def test_resources_prompts_and_completions_are_there_over_rest(rest: httpx
 
 async def test_a_resource_that_is_not_there_is_a_problem_that_says_so(rest: httpx.AsyncClient, server: str) -> None:
     missing = await rest.get(f"/mcps/{server}/resources/read", params={"uri": "none://here"})
-    assert 400 <= missing.status_code < 600
+    assert (missing.status_code, missing.json()["field"]) == (422, "uri"), missing.text
     assert missing.headers["content-type"] == "application/problem+json"
+    prompt = (await rest.get(f"/mcps/{server}/prompts")).json()["prompts"][0]["name"]
+    unknown = await rest.post(f"/mcps/{server}/prompts/get", json={"name": "nowhere"})
+    assert (unknown.status_code, unknown.json()["field"]) == (422, "name"), unknown.text
+    unfilled = await rest.post(f"/mcps/{server}/prompts/get", json={"name": prompt, "arguments": {"no": "such"}})
+    assert unfilled.is_success or unfilled.json().get("field") != "name"
     builtin = await rest.get(f"/mcps/{DIAGNOSTICS}/resources/read", params={"uri": "none://here"})
     assert builtin.status_code == 422

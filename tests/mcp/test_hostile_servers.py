@@ -75,6 +75,18 @@ async def test_a_death_in_the_middle_of_a_call_fails_the_call_at_once(pool: Serv
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("kind", ["no-object", "no-error"])
+async def test_an_answer_that_is_none_of_the_protocol_fails_the_call_at_once(pool: ServerPool, kind: str) -> None:
+    odd = hostile(kind)
+    began = time.monotonic()
+    error = await _refusal(pool, odd)
+    assert isinstance(error, ServerMisbehaved), error
+    assert "object" in error.message or "JSON-RPC" in error.message
+    assert time.monotonic() - began < 10
+    assert [tool.name for tool in await pool.list_tools(odd)] == ["poke"]
+    assert pool.state(odd.id).starts == 1
+
+
 async def test_a_dead_server_hides_only_itself(pool: ServerPool) -> None:
     fine, dead = hostile("fine"), hostile("dies-at-start")
     listed = await pool.list_all([dead, fine])

@@ -2,6 +2,7 @@
 where the SDK refuses."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,19 @@ async def test_a_plain_call_is_answered_in_one_piece_of_json_in_both_eras(servic
     assert (old.json()["id"], new.json()["id"]) == ("a", 7)
     assert old.json()["result"]["structuredContent"] == new.json()["result"]["structuredContent"] == {"a": 1}
     assert new.json()["result"]["resultType"] == "complete"
+
+
+async def test_a_number_that_json_has_not_is_refused_in_both_eras(service: Service, token: str) -> None:
+    old_text = json.dumps(_call(arguments={"a": float("nan")}))
+    new_text = json.dumps(_call(arguments={"a": float("-inf")}, _meta=_META))
+    kind = {"Content-Type": "application/json"}
+    async with _client(service, token) as client:
+        session = await _session(client)
+        old = await client.post("/mcp", content=old_text, headers=session | kind)
+        new = await client.post("/mcp", content=new_text, headers=_MODERN | kind)
+    for answer in (old, new):
+        error = answer.json()["error"]
+        assert (error["code"], error["data"]["field"]) == (-32602, "arguments.a"), answer.text
 
 
 async def test_progress_makes_the_answer_a_stream_that_ends_with_it(service: Service, token: str) -> None:

@@ -88,6 +88,8 @@ CALLS = {
     "hangs": lambda _request: time.sleep(3600),
     "huge": lambda request: answer(request, text("x" * (10 * 1024 * 1024))),
     "flood": flood,
+    "no-object": lambda request: answer(request, ["x"]),
+    "no-error": lambda request: say({"jsonrpc": "2.0", "id": request["id"], "error": "no"}),
     "lies": lambda request: answer(request, text("lie") | {"structuredContent": {"n": "one"}}),
     "not-the-protocol": lambda request: answer(request, {"content": "a text where a list belongs"}),
     "not-the-newer-protocol": lambda request: answer(request, {"content": "a text", "resultType": "complete"}),

@@ -110,6 +110,7 @@ function CallTable({ calls }: { calls: ToolCallRecord[] }) {
         <Table.Tr>
           <Table.Th>Tool</Table.Th>
           <Table.Th>Outcome</Table.Th>
+          <Table.Th>Who</Table.Th>
           <Table.Th>Came by</Table.Th>
           <Table.Th>Arguments</Table.Th>
           <Table.Th className={classes.number}>Took</Table.Th>
@@ -127,6 +128,7 @@ function CallTable({ calls }: { calls: ToolCallRecord[] }) {
               <StateBadge state={call.outcome} reason={call.reason} />
               {call.confirmed && <div className={classes.server}>agreed to {call.confirmed}</div>}
             </Table.Td>
+            <Table.Td className={classes.dim}>{call.user ?? "account is gone"}</Table.Td>
             <Table.Td className={classes.dim}>
               {call.door}
               {call.endpoint && ` · ${call.endpoint}`}

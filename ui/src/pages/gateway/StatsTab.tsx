@@ -80,6 +80,14 @@ function StatsTable({ servers }: { servers: ServerStats[] }) {
                 <Numbers of={tool} />
               </Table.Tr>
             ))}
+            {Boolean(server.other_tools?.calls) && (
+              <Table.Tr>
+                <Table.Td className={classes.part} title="Held back, denied to you, or not there">
+                  others
+                </Table.Td>
+                <Numbers of={server.other_tools ?? {}} />
+              </Table.Tr>
+            )}
           </Fragment>
         ))}
       </Table.Tbody>
@@ -87,7 +95,9 @@ function StatsTable({ servers }: { servers: ServerStats[] }) {
   );
 }
 
-function Numbers({ of }: { of: Omit<ServerStats, "id" | "name" | "running" | "succeeded" | "failed" | "tools"> }) {
+type Counted = Omit<ServerStats, "id" | "name" | "running" | "succeeded" | "failed" | "tools" | "other_tools">;
+
+function Numbers({ of }: { of: Counted }) {
   return (
     <>
       <Table.Td className={classes.number}>{count(of.calls ?? 0)}</Table.Td>
