@@ -8,14 +8,19 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, require
+from orchestrator.api.mcp_search import CALL_TOOL
+from orchestrator.api.mcp_tools import OWN_TOOLS
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import InvalidInput
 
 router = APIRouter(tags=["mcps"])
 
 Reader = Annotated[Caller, require(Scope.MCPS_READ)]
 Writer = Annotated[Caller, require(Scope.MCPS_WRITE)]
 Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+ServerName = Annotated[str, Field(min_length=1, max_length=200)]
 ToolName = Annotated[str, Field(min_length=1, max_length=128)]
+_OURS = frozenset({*OWN_TOOLS, CALL_TOOL.name})
 Offered = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
@@ -36,7 +41,9 @@ class _Face(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     description: str = Field("", max_length=2000, description="What it is for.")
-    servers: list[UUID] = Field(default_factory=list, max_length=200, description="Its servers; empty: all.")
+    servers: list[ServerName] = Field(
+        default_factory=list, max_length=200, description="Its servers, by id or name; empty: all."
+    )
     prefix: bool = Field(True, description="Whether names carry their server's: `server__tool`.")
     own_tools: bool = Field(False, description="Whether it offers the orchestrator's own tools too.")
     read_only: bool = Field(False, description="Only tools that say they change nothing.")
@@ -49,13 +56,17 @@ class _Face(BaseModel):
         description="With `search`: patterns of tools that are listed all the same.",
     )
     tools: list[ToolName] = Field(
-        default_factory=list, max_length=1000, description="Patterns of offered names, such as `git__*`; empty: all."
+        default_factory=list,
+        max_length=1000,
+        description="Patterns of names, such as `git__*`; a renamed tool fits by either name; empty: all.",
     )
     renames: dict[ToolName, Offered] = Field(
-        default_factory=dict, max_length=1000, description="Other names, by the name before."
+        default_factory=dict,
+        max_length=1000,
+        description="Other names, by the name before; none that another tool has.",
     )
     annotations: dict[ToolName, ToolChanges] = Field(
-        default_factory=dict, max_length=1000, description="What is said of tools, by offered name."
+        default_factory=dict, max_length=1000, description="What is said of tools, by either name."
     )
 
 
@@ -82,6 +93,9 @@ class EndpointOut(_Face):
     project_id: UUID | None = Field(description="The project it belongs to and works on.")
     created_at: datetime = Field(description="When it was made.")
     updated_at: datetime = Field(description="When it was last changed.")
+    warnings: list[str] = Field(
+        default_factory=list, description="Of a change made just now: what fits no tool that is known."
+    )
 
 
 class EndpointList(BaseModel):
@@ -95,7 +109,10 @@ def _out(container: Any, row: Any) -> EndpointOut:
     return EndpointOut.model_validate({**known, "url": f"{container.settings.base_url}/mcp/{row['name']}"})
 
 
-def _values(body: BaseModel) -> dict[str, Any]:
+def _values(body: _Face) -> dict[str, Any]:
+    for before, after in body.renames.items():
+        if after in _OURS:
+            raise InvalidInput(f"renames.{before}: {after} is a tool of our own", field=f"renames.{before}")
     values = body.model_dump(mode="json", exclude_unset=True, exclude={"shared", "project_id"})
     if "annotations" in values:
         values["annotations"] = body.model_dump(mode="json", exclude_none=True)["annotations"]

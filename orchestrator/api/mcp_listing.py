@@ -91,7 +91,7 @@ class ToolLists:
 def _tools(exchange: Exchange, own: Sequence[ToolInfo], listing: Listing) -> list[dict[str, Any]]:
     caller, endpoint = exchange.caller, exchange.endpoint
     ours = [tool.to_wire() for tool in own]
-    shown = (tool for tool in listing.tools if endpoint.lists(tool.name))
+    shown = (tool for tool in listing.tools if endpoint.lists(*tool.names))
     return ours + [offered_wire(tool, caller, endpoint, legacy=not exchange.modern) for tool in shown]
 
 

@@ -52,7 +52,7 @@ def offered_wire(offered: OfferedTool, caller: Caller, endpoint: Endpoint, *, le
         if caller.project_id is None:
             schema["required"] = [*schema.get("required", ()), "project_id"]
         wire["inputSchema"] = schema
-    return endpoint.annotated(offered.name, wire)
+    return endpoint.annotated(wire, *offered.names)
 
 
 def project_of(caller: Caller, arguments: dict[str, Any]) -> tuple[UUID, dict[str, Any]]:

@@ -33,6 +33,6 @@ class AgentFaces:
             raise Conflict(f"the MCP endpoint {name} works on another project", field="config.mcp_endpoint")
         offered = (await self._catalogue.listing(caller, face)).tools
         return {
-            tool.name: (tool.entry, ToolInfo.from_wire(face.annotated(tool.name, tool.tool.to_wire())))
+            tool.name: (tool.entry, ToolInfo.from_wire(face.annotated(tool.tool.to_wire(), *tool.names)))
             for tool in offered
         }

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from orchestrator.mcp.naming import SEPARATOR
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.services.call_gate import CallGate
-from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
+from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint, labelled
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 
@@ -36,6 +35,12 @@ class OfferedTool:
     entry: ServerEntry
     tool: ToolInfo
     unlisted: bool = False
+    before: str = ""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The name before any rename, where there is one, and the one it is offered by."""
+        return self.before or self.name, self.name
 
     @cached_property
     def mirrors_arguments(self) -> bool:
@@ -153,9 +158,10 @@ class McpCatalogue:
             return offered
         for label, entry in known.labels.items() if endpoint.prefix and not endpoint.read_only else ():
             rest = name.removeprefix(label + SEPARATOR)
-            if rest and rest != name and endpoint.offers(name, ToolInfo(rest)):
+            renamed = name in endpoint.renames
+            if rest and rest != name and not renamed and endpoint.offers(ToolInfo(rest), name):
                 return OfferedTool(name, entry, ToolInfo(rest))
-        if endpoint.prefix:
+        if endpoint.prefix and name not in endpoint.renames.values():
             return None
         await self.listing(caller, endpoint)
         listed = (await self._known(caller, endpoint)).tools.get(name)
@@ -182,7 +188,7 @@ class McpCatalogue:
         view = (endpoint.name, tuple(entry.id for entry in entries))
         shared = self._views.get(view)
         if shared is None or not shared.fits(entries, endpoint):
-            labels = _labels(entries)
+            labels = labelled(entries)
             offered = _offered(endpoint, ((label, entry, entry.tools) for label, entry in labels.items()))
             shared = _Known(entries, endpoint, labels, offered)
             if len(self._views) >= _MOST_VIEWS:
@@ -241,7 +247,7 @@ class McpCatalogue:
 
 def _unlisted(endpoint: Endpoint, entries: tuple[ServerEntry, ...], name: str) -> OfferedTool | None:
     """The one server behind a face that hides nothing may know a tool that it does not list: it says so itself."""
-    hides = endpoint.tools or endpoint.read_only or endpoint.renames
+    hides = endpoint.tools or endpoint.read_only or endpoint.renames or endpoint.prefix
     if len(entries) != 1 or hides or entries[0].transport == "builtin":
         return None
     return OfferedTool(name, entries[0], ToolInfo(name), unlisted=True)
@@ -267,22 +273,13 @@ def _same(one: ServerEntry, other: ServerEntry) -> bool:
     return one is other or one == other
 
 
-def _labels(entries: Iterable[ServerEntry]) -> dict[str, ServerEntry]:
-    """Name → entry. Built-in servers keep their names, then everybody's, so that nobody's own takes one over."""
-    labels: dict[str, ServerEntry] = {}
-    for entry in sorted(entries, key=lambda entry: (entry.transport != "builtin", entry.owner_id is not None)):
-        taken = entry.name in labels
-        labels[f"{entry.name}-{sha256(entry.id.bytes).hexdigest()[:6]}" if taken else entry.name] = entry
-    return labels
-
-
 def _offered(
     endpoint: Endpoint, parts: Iterable[tuple[str, ServerEntry, Iterable[ToolInfo]]]
 ) -> dict[str, OfferedTool]:
-    table: dict[str, OfferedTool] = {}
-    for label, entry, tools in parts:
-        for tool in tools:
-            name = endpoint.named(label, entry, tool.name, table)
-            if endpoint.offers(name, tool):
-                table[name] = OfferedTool(name, entry, tool)
-    return table
+    flat = [(label, entry, tool) for label, entry, tools in parts for tool in tools]
+    names = endpoint.names([(label, entry, tool.name) for label, entry, tool in flat])
+    made = (
+        OfferedTool(name, entry, tool, before=endpoint.plain(label, tool.name))
+        for name, (label, entry, tool) in zip(names, flat, strict=True)
+    )
+    return {one.name: one for one in made if endpoint.offers(one.tool, *one.names)}

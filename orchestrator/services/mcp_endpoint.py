@@ -4,7 +4,7 @@ The endpoint ``/mcp`` shows everything a caller may use, prefixed; others are ma
 the MCP door; where endpoints are stored is the business of ``mcp_endpoints``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -20,8 +20,8 @@ from orchestrator.services.server_entry import ServerEntry
 class Endpoint:
     """``servers`` None means all that the caller may use. ``tools`` are patterns of offered names; none means all.
 
-    ``renames`` and ``annotations`` are by the name that the rules before them gave. With ``search`` a list shows only
-    what fits the patterns of ``listed``; the rest is found by searching. ``project_id``: it is a project's and works on
+    ``renames`` are by the name before; ``tools``, ``annotations`` and ``listed`` by that or the new one, so that no
+    rename takes a tool out of them. With ``search`` a list shows only what fits ``listed``; the rest is searched for. ``project_id``: it is a project's and works on
     that. ``revision`` changes with any part.
     """
 
@@ -42,9 +42,25 @@ class Endpoint:
         """Whether a server is behind this face."""
         return entry.enabled and (self.servers is None or entry.id in self.servers)
 
-    def named(self, label: str, entry: ServerEntry, original: str, taken: Iterable[str]) -> str:
+    def plain(self, label: str, original: str) -> str:
+        """The name of something of a server before any rename."""
+        return prefixed_name(label, original) if self.prefix else original
+
+    def names(self, things: Sequence[tuple[str, ServerEntry, str]]) -> list[str]:
+        """A name for each label, entry and own name of it; none is given twice.
+
+        What keeps its name gets it before anything is renamed, so that no rename takes over the name of another.
+        """
+        plain = [self.plain(label, original) for label, _, original in things]
+        found, taken = [""] * len(things), set[str]()
+        for number in sorted(range(len(things)), key=lambda one: plain[one] in self.renames):
+            found[number] = self._named(*things[number], taken)
+            taken.add(found[number])
+        return found
+
+    def _named(self, label: str, entry: ServerEntry, original: str, taken: Container[str]) -> str:
         """The name under which something of a server is offered; never one that is taken."""
-        name = prefixed_name(label, original) if self.prefix else original
+        name = self.plain(label, original)
         name = self.renames.get(name, name)
         if name in taken and not self.prefix:
             name = prefixed_name(label, original)
@@ -53,24 +69,38 @@ class Endpoint:
             name = f"{name[: MAX_NAME - 9]}-{sha256(entry.id.bytes + original.encode()).hexdigest()[:8]}"
         return name
 
-    def offers(self, name: str, tool: ToolInfo) -> bool:
-        """Whether a tool is offered under a name."""
+    def offers(self, tool: ToolInfo, *names: str) -> bool:
+        """Whether a tool with these names, the one before renames and the new one, is offered."""
         if self.read_only and not (tool.annotations or {}).get("readOnlyHint"):
             return False
-        return not self.tools or any(fnmatchcase(name, pattern) for pattern in self.tools)
+        return not self.tools or fits(self.tools, *names)
 
-    def lists(self, name: str) -> bool:
+    def lists(self, *names: str) -> bool:
         """Whether a tool that is offered stands in the list, too."""
-        return not self.search or any(fnmatchcase(name, pattern) for pattern in self.listed)
+        return not self.search or fits(self.listed, *names)
 
-    def annotated(self, name: str, wire: dict[str, Any]) -> dict[str, Any]:
-        """A tool in wire form with the annotations, title and description this face gives it."""
-        more = self.annotations.get(name)
+    def annotated(self, wire: dict[str, Any], *names: str) -> dict[str, Any]:
+        """A tool in wire form with the annotations, title and description this face gives it; the last name wins."""
+        more = {key: value for name in names for key, value in self.annotations.get(name, {}).items()}
         if not more:
             return wire
         hints = {key: value for key, value in more.items() if key not in ("title", "description")}
         texts = {key: more[key] for key in ("title", "description") if key in more}
         return wire | texts | ({"annotations": {**wire.get("annotations", {}), **hints}} if hints else {})
+
+
+def fits(patterns: Iterable[str], *names: str) -> bool:
+    """Whether one of the names is that of a pattern."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+
+def labelled(entries: Iterable[ServerEntry]) -> dict[str, ServerEntry]:
+    """Name → entry. Built-in servers keep their names, then everybody's, so that nobody's own takes one over."""
+    labels: dict[str, ServerEntry] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.transport != "builtin", entry.owner_id is not None)):
+        taken = entry.name in labels
+        labels[f"{entry.name}-{sha256(entry.id.bytes).hexdigest()[:6]}" if taken else entry.name] = entry
+    return labels
 
 
 EVERYTHING = Endpoint()

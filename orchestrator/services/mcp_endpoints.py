@@ -20,12 +20,18 @@ from orchestrator.models import McpEndpoint, Membership, Role
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
+from orchestrator.services.mcp_endpoint_check import check_renames, servers_named, warnings
 from orchestrator.services.mcp_registry import McpRegistry
 
 Row = Mapping[str, Any]
 
 _FRESH_SECONDS = 1.0
 _TABLE = McpEndpoint.__table__
+_NEW: Row = {
+    "name": "", "servers": (), "prefix": True, "own_tools": False, "tools": (), "renames": {}, "annotations": {},
+    "read_only": False, "search": False, "listed": (), "project_id": None, "updated_at": "",
+}  # fmt: skip
+"""A face of which nothing is said."""
 
 
 class McpEndpoints:
@@ -73,19 +79,20 @@ class McpEndpoints:
             raise Forbidden("only admins of the service make endpoints for everybody", field="shared")
         if project_id is not None:
             await self._access.require(caller, project_id, Role.ADMIN)
-        await self._check(caller, values, project_id)
+        values, told = await self._checked(caller, values, project_id)
         owner_id = None if shared or project_id is not None else caller.user_id
         row = {**values, "id": new_id(), "owner_id": owner_id, "project_id": project_id}
-        return await self._write(insert(McpEndpoint).values(**row).returning(_TABLE), str(values["name"]))
+        made = await self._write(insert(McpEndpoint).values(**row).returning(_TABLE), str(values["name"]))
+        return {**made, "warnings": told}
 
     async def change(self, caller: Caller, name: str, values: Mapping[str, Any]) -> Row:
         """Change what is given."""
         row = await self._own(caller, name)
         if not values:
             return row
-        await self._check(caller, values, row["project_id"])
+        values, told = await self._checked(caller, values, row["project_id"], row)
         statement = update(McpEndpoint).where(_TABLE.c.name == name).values(**values).returning(_TABLE)
-        return await self._write(statement, str(values.get("name", name)))
+        return {**await self._write(statement, str(values.get("name", name))), "warnings": told}
 
     async def delete(self, caller: Caller, name: str) -> None:
         """Take it away; who is connected to it is refused from then on."""
@@ -104,13 +111,17 @@ class McpEndpoints:
                 return row
         raise NotFound(f"there is no MCP endpoint {name[:100]!r}", field="name")
 
-    async def _check(self, caller: Caller, values: Mapping[str, Any], project_id: UUID | None) -> None:
-        """Every server named is one the caller may use, there."""
+    async def _checked(
+        self, caller: Caller, values: Mapping[str, Any], project_id: UUID | None, before: Row = _NEW
+    ) -> tuple[Row, list[str]]:
+        """The values with servers by their ids, each one the caller may use, there; and what has no effect."""
         projects: Sequence[UUID] = (project_id,) if project_id is not None else ()
-        known = {entry.id for entry in await self._registry.visible(caller.user_id, projects)}
-        for number, server in enumerate(values.get("servers", ())):
-            if UUID(str(server)) not in known:
-                raise NotFound("no such MCP server", field=f"servers.{number}")
+        entries = await self._registry.visible(caller.user_id, projects)
+        if "servers" in values:
+            values = {**values, "servers": servers_named(values["servers"], entries)}
+        face = face_of({**before, **values})
+        check_renames(face, entries)
+        return values, warnings(face, entries)
 
     async def _write(self, statement: Any, name: str) -> Row:
         try:

@@ -74,11 +74,16 @@ class McpOffers:
         remote = {label: entry for label, entry in labels.items() if entry.transport != "builtin"}
         found = await asyncio.gather(*(self._of(caller, entry, kind) for entry in remote.values()))
         table: dict[str, Offer] = {}
-        for (label, entry), items in zip(remote.items(), found, strict=True):
-            for item in items:
-                original = str(item.get(kind.key, ""))
-                name = _name(endpoint, label, entry, kind, original, table)
-                table[name] = Offer(entry, original, {**item, kind.key: name})
+        flat = [
+            (label, entry, str(item.get(kind.key, "")), item)
+            for (label, entry), items in zip(remote.items(), found, strict=True)
+            for item in items
+        ]
+        # Prompts are named as tools are; a URI stays as it is, unless another server has the same.
+        names = endpoint.names([one[:3] for one in flat]) if kind is PROMPTS else None
+        for number, (label, entry, original, item) in enumerate(flat):
+            name = names[number] if names else f"orchestrator+{label}:{original}" if original in table else original
+            table[name] = Offer(entry, original, {**item, kind.key: name})
         return table
 
     async def prompt(self, caller: Caller, name: str, endpoint: Endpoint = EVERYTHING) -> Offer:
@@ -176,12 +181,3 @@ class McpOffers:
     def _forget(self, origin: Origin, method: str, params: Mapping[str, Any]) -> None:
         if method.endswith("list_changed"):
             self._kept = {key: kept for key, kept in self._kept.items() if key[0] != origin.server_id}
-
-
-def _name(
-    endpoint: Endpoint, label: str, entry: ServerEntry, kind: Kind, original: str, taken: Mapping[str, Offer]
-) -> str:
-    """Prompts are named as tools are; a URI stays as it is, unless another server has the same."""
-    if kind is PROMPTS:
-        return endpoint.named(label, entry, original, taken)
-    return f"orchestrator+{label}:{original}" if original in taken else original

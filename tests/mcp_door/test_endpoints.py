@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import httpx2
@@ -11,6 +12,8 @@ from mcp.client.streamable_http import streamable_http_client
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
+from orchestrator.services.mcp_endpoint import Endpoint
+from orchestrator.services.server_entry import ServerEntry
 from tests.mcp_door.conftest import Service, local_server, make_caller, make_token, register
 from tests.mcp_door.test_eras import ERAS
 
@@ -81,6 +84,55 @@ async def test_patterns_renames_and_annotations_shape_it(
     assert await _call(service, token, "nap", mark="") == "Unknown tool: nap"
 
 
+async def test_a_renamed_tool_stays_in_the_patterns_and_annotations_that_know_its_old_name(
+    service: Service, token: str, api: httpx.AsyncClient, eras: str
+) -> None:
+    made = await _make(
+        api, servers=["eras"], tools=["eras__*"], renames={"eras__add": "plus"},
+        annotations={"eras__add": {"title": "Plus"}},
+    )  # fmt: skip
+    assert (made["servers"], made["warnings"]) == ([eras], [])
+    tools = await _tools(service, token)
+    assert {"plus", "eras__count"} <= set(tools)
+    assert tools["plus"].title == "Plus"
+    assert await _call(service, token, "plus", a=1, b=2) == "3"
+    assert await _call(service, token, "eras__add", a=1, b=2) == "Unknown tool: eras__add"
+
+
+async def test_a_rename_takes_no_other_tools_name(api: httpx.AsyncClient, eras: str) -> None:
+    faces: list[tuple[dict[str, str], str]] = [
+        ({"eras__add": "eras__count"}, "renames.eras__add"),
+        ({"eras__add": "plus", "eras__count": "plus"}, "renames.eras__count"),
+        ({"eras__add": "create_task"}, "renames.eras__add"),
+    ]
+    for renames, field in faces:
+        refused = await api.post("/endpoints", json={"name": "mine", "servers": [eras], "renames": renames})
+        assert (refused.status_code, refused.json()["field"]) == (422, field), refused.text
+    swapped = {"eras__add": "eras__count", "eras__count": "eras__add"}
+    await _make(api, servers=[eras], renames=swapped)
+    late = await api.patch("/endpoints/mine", json={"renames": {"eras__nap": "eras__add"}})
+    assert (late.status_code, late.json()["field"]) == (422, "renames.eras__nap")
+
+
+async def test_what_fits_no_known_tool_is_told(api: httpx.AsyncClient, eras: str) -> None:
+    nothing = {"title": "Nothing"}
+    made = await _make(
+        api, servers=[eras], tools=["eras__*", "nope__*"], renames={"eras__gone": "here"},
+        annotations={"eras__lost": nothing, "eras__add": nothing},
+    )  # fmt: skip
+    told = ["renames.eras__gone", "annotations.eras__lost", "tools: nope__*"]
+    assert [one.rpartition(":")[0] for one in made["warnings"]] == told
+    assert (await api.patch("/endpoints/mine", json={"renames": {}})).json()["warnings"] == made["warnings"][1:]
+
+
+def test_a_tool_that_turns_up_later_keeps_its_name_from_a_rename() -> None:
+    face = Endpoint(renames={"git__git_log": "git__git_show"})
+    entry = ServerEntry(id=uuid4(), name="git", transport="stdio")
+    names = face.names([("git", entry, "git_log"), ("git", entry, "git_show")])
+    assert names[1] == "git__git_show"
+    assert names[0].startswith("git__git_show-")
+
+
 async def test_read_only_hides_what_does_not_say_so(service: Service, token: str, api: httpx.AsyncClient) -> None:
     await _make(api, read_only=True, own_tools=False)
     tools = await _tools(service, token)
@@ -127,6 +179,7 @@ async def test_anothers_endpoint_is_not_there(
     [
         ({"name": "Not A Slug"}, 422, "name"),
         ({"servers": ["0199d9a4-0000-7000-8000-000000000000"]}, 404, None),
+        ({"servers": ["nobody"]}, 404, "servers.0"),
         ({"renames": {"add": "not a name"}}, 422, "renames.add"),
         ({"annotations": {"add": {"unknown": 1}}}, 422, "annotations.add.unknown"),
     ],
