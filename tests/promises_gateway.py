@@ -60,6 +60,24 @@ GATEWAY = (
         _DOOR + "endpoints.py::test_read_only_hides_what_does_not_say_so",
     ),
     _promise(
+        "door.renames", _SOURCE + " 4", "A rename hides no tool and takes no other's name; what has no effect is told.",
+        _DOOR + "endpoints.py::test_a_renamed_tool_stays_in_the_patterns_and_annotations_that_know_its_old_name",
+        _DOOR + "endpoints.py::test_a_rename_takes_no_other_tools_name",
+        _DOOR + "endpoints.py::test_a_tool_that_turns_up_later_keeps_its_name_from_a_rename",
+        _DOOR + "endpoints.py::test_what_fits_no_known_tool_is_told",
+    ),
+    _promise(
+        "door.numbers", _SOURCE + " 2", "A number that JSON has not is refused, naming it, and never made null.",
+        _DOOR + "short_way.py::test_a_number_that_json_has_not_is_refused_in_both_eras",
+        _GATE + "rest.py::test_a_number_that_json_has_not_is_refused_and_not_made_null",
+    ),
+    _promise(
+        "gateway.shut_in", _SOURCE + " 8", "Where a sandbox or an import keeps something back, it says what and why.",
+        "mcp/test_sandboxed_servers.py::"
+        "test_a_call_that_lacked_what_the_sandbox_does_not_give_says_which_field_grants_it",
+        "api/test_mcp_documents.py::test_an_import_says_what_it_did_not_take_over_and_what_the_sandbox_keeps_back",
+    ),
+    _promise(
         "door.search", _SOURCE + " 4", "A catalogue too large to list is searched; what is found is called by name.",
         _DOOR + "tool_search.py::test_what_is_found_is_called_by_its_name",
         _DOOR + "tool_search.py::test_nobody_finds_what_they_may_not_call",

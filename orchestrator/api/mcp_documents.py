@@ -32,10 +32,20 @@ class ImportIn(BaseModel):
     )
 
 
+class IgnoredOut(BaseModel):
+    """A field of the document that says something and was not taken over."""
+
+    server: str = Field(description="The entry.")
+    field: str = Field(description="The field.")
+    note: str = Field(description="What that means, and what to do instead.")
+
+
 class ImportOut(BaseModel):
     """What an import did."""
 
     items: list[ServerOut] = Field(description="The servers registered.")
+    ignored: list[IgnoredOut] = Field(description="What of the document was not taken over.")
+    warnings: list[str] = Field(description="What the servers may not do in their sandbox, and how to grant it.")
 
 
 class ServersDocument(RootModel[dict[str, Any]]):
@@ -46,15 +56,17 @@ class ServersDocument(RootModel[dict[str, Any]]):
 async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep) -> ImportOut:
     """Register every entry of `mcpServers` (Claude, Cursor), of `servers` (VS Code), or the server of the official
     registry's `server.json`: all of them or none; then probe each. One error names all values that are missing."""
-    entries = await container.documents.load(
+    imported = await container.documents.load(
         caller, body.model_extra or {}, variables=body.variables, shared=body.shared
     )
-    await asyncio.gather(*(container.registry.probe(entry, caller.user_id) for entry in entries))
+    await asyncio.gather(*(container.registry.probe(entry, caller.user_id) for entry in imported.entries))
     container.targets.refresh()
     registry = container.registry
-    found = [await registry.find(entry.id) for entry in entries]
+    found = [await registry.find(entry.id) for entry in imported.entries]
     return ImportOut(
-        items=[ServerOut.of(entry, registry.secret_names(entry), await registry.sandboxing(entry)) for entry in found]
+        items=[ServerOut.of(entry, registry.secret_names(entry), await registry.sandboxing(entry)) for entry in found],
+        ignored=[IgnoredOut.model_validate(one, from_attributes=True) for one in imported.ignored],
+        warnings=list(imported.warnings),
     )
 
 

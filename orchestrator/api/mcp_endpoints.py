@@ -63,7 +63,7 @@ class _Face(BaseModel):
     renames: dict[ToolName, Offered] = Field(
         default_factory=dict,
         max_length=1000,
-        description="Other names, by the name before; none that another tool has.",
+        description="Other names, by the name before; none of another tool.",
     )
     annotations: dict[ToolName, ToolChanges] = Field(
         default_factory=dict, max_length=1000, description="What is said of tools, by either name."

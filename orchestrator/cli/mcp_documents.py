@@ -14,7 +14,7 @@ import typer
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import json_object, server_id
 from orchestrator.cli.client_login import run
-from orchestrator.cli.client_screen import Json, show_page
+from orchestrator.cli.client_screen import Json, clean, show_page
 from orchestrator.core.errors import InvalidInput
 
 Shared = Annotated[bool, typer.Option("--shared", help="For everybody; needs an admin of the service.")]
@@ -43,6 +43,10 @@ def import_servers(path: Path, var: Variables = None, shared: Shared = False, as
     imported = run(lambda api: api.post("/mcps/import", body))
     columns = (("Name", "name"), ("Transport", "transport"), ("Health", "health"), ("Id", "id"))
     show_page(imported, columns, as_json=as_json, nothing="The file names no server.")
+    for one in imported.get("ignored", ()):
+        typer.echo(clean(f"Not taken over: {one['server']}.{one['field']}: {one['note']}."), err=True)
+    for warning in imported.get("warnings", ()):
+        typer.echo(clean(f"{warning}."), err=True)
 
 
 def export_servers(

@@ -15,6 +15,7 @@ from uuid import UUID
 from orchestrator.core.errors import InvalidInput, TooLarge
 from orchestrator.mcp.definition import DEFAULT_TIMEOUT_SECONDS, ServerDefinition, Transport, check
 from orchestrator.mcp.env_file import variables_of
+from orchestrator.mcp.mcp_json_ignored import OF_OTHERS, passed_over
 from orchestrator.mcp.placeholders import Inputs
 from orchestrator.sandbox.wish import OPEN, Wish
 
@@ -29,10 +30,6 @@ _FIELDS = frozenset(
      "sandbox", "network", "folders", "limits"}
 )  # fmt: skip
 _FLAGS = frozenset({"can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle"})
-# Fields of other clients that mean nothing here: read and kept out, so that their files import without edits.
-_IGNORED = frozenset({"alwaysAllow", "autoApprove", "disabledTools", "gallery", "version", "cwd", "dev", "name",
-                      "tools", "trust", "oauth", "auth", "icon", "tags", "metadata", "$schema",
-                      "sandboxEnabled", "headersHelper", "alwaysLoad"})  # fmt: skip
 _NO_ID = UUID(int=0)
 
 
@@ -53,6 +50,8 @@ class ServerEntry:
     description: str = ""
     flags: Mapping[str, bool] = field(default_factory=dict)
     sandbox: Wish = OPEN
+    ignored: tuple[str, ...] = field(default=(), compare=False)
+    """Fields that say something in the document and are not taken over."""
 
     def definition(self, id: UUID) -> ServerDefinition:
         """The entry as the pool wants it."""
@@ -171,6 +170,7 @@ class _Reader:
             description=self._text(raw, "description") if "description" in raw else "",
             sandbox=self._sandbox(raw, command) if stdio else OPEN,
             flags={flag: self._flag(raw, flag, False) for flag in sorted(_FLAGS) if flag in raw},
+            ignored=passed_over(raw),
         )
 
     def _wrong(self, field_name: str, message: str) -> InvalidInput:
@@ -178,7 +178,7 @@ class _Reader:
 
     def _refuse_unknown(self, raw: Mapping[str, Any]) -> None:
         for key in raw:
-            if key not in _FIELDS | _FLAGS | _IGNORED:
+            if key not in _FIELDS | _FLAGS | OF_OTHERS:
                 raise self._wrong(str(key)[:100], "This field is not known.")
 
     def _transport(self, raw: Mapping[str, Any]) -> Transport:

@@ -15,6 +15,8 @@ from orchestrator.core.errors import NotFound, ToolFailed
 from orchestrator.mcp.fingerprint import fingerprint
 
 _RESULT_FIELDS = ("content", "structuredContent", "isError", "_meta")
+HINT_KEY = "orchestrator/hint"
+"""In the ``_meta`` of a result: what to do about an error, where we know."""
 _TOOL_FIELDS = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
 
 
@@ -86,6 +88,8 @@ class ToolResult:
         """A word of the error that came with the text, as ours have one."""
         error = self.structured.get("error") if isinstance(self.structured, dict) else None
         word = error.get(name) if isinstance(error, dict) else None
+        if word is None and name == "hint" and isinstance(self.meta, dict):
+            word = self.meta.get(HINT_KEY)
         return word[:300] if isinstance(word, str) else None
 
 

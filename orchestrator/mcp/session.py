@@ -14,17 +14,19 @@ from mcp import MCPError
 from mcp_types import METHOD_NOT_FOUND
 from pydantic import ValidationError
 
-from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable
+from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable, ToolFailed
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.list_rules import USUAL_SECONDS, repeats_arguments, trusted_seconds
 from orchestrator.mcp.listening import Listening, untold
 from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
 from orchestrator.mcp.result import ToolInfo
+from orchestrator.mcp.sandbox_hints import hint_for
 from orchestrator.mcp.translate import SessionExpired, original_error, translate
 from orchestrator.mcp.transport_http import HttpTransport, sse_transport
 from orchestrator.mcp.transport_stdio import StdioTransport
 from orchestrator.sandbox.starter import Start, Starter
+from orchestrator.sandbox.wish import Wish
 
 _MAX_PAGES = 100
 _MAX_TOOLS = 10_000
@@ -159,8 +161,8 @@ class Session:
 
     def _enclosed_hint(self) -> str:
         """What to do where a server could not even be greeted, perhaps for want of what its sandbox does not show."""
-        enclosed = self._client is None and self.started is not None and self.started.enclosed
-        return " It runs in a sandbox: what else it needs is granted in folders and network." if enclosed else ""
+        shut = self._client is None and self.enclosed is not None
+        return " It runs in a sandbox: what else it needs is granted in folders and network." if shut else ""
 
     def tail(self) -> str:
         """The last words of a local server, without the secrets of its entry."""
@@ -178,6 +180,11 @@ class Session:
     def started(self) -> Start | None:
         """How a local server was started."""
         return None if self._stdio is None else self._stdio.start
+
+    @property
+    def enclosed(self) -> Wish | None:
+        """What a local server's sandbox gives it; None where it runs in none."""
+        return self.definition.sandbox if self.started is not None and self.started.enclosed else None
 
     async def aclose(self) -> None:
         """End it; bounded, since a hanging server must not hold the pool."""
@@ -327,6 +334,8 @@ class Session:
                 self._mark_ended("says that the session has expired")
             elif self.ended and isinstance(ours, ServerUnreachable):
                 raise self.death() from error
+            if isinstance(ours, ToolFailed) and self.enclosed is not None:
+                ours.hint = hint_for(ours.message, self.enclosed)
             raise ours from error
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]

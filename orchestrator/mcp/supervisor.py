@@ -21,6 +21,7 @@ from orchestrator.mcp.pins import Pins
 from orchestrator.mcp.relay import Conversation, OnChange
 from orchestrator.mcp.result import ToolInfo, ToolResult, unknown_tool
 from orchestrator.mcp.rounds import Patient, answered
+from orchestrator.mcp.sandbox_hints import hinted
 from orchestrator.mcp.schema import check_arguments, check_structured
 from orchestrator.mcp.session import Session
 from orchestrator.mcp.translate import SessionExpired
@@ -94,7 +95,7 @@ class Supervisor:
             info = await self._checked(session, tool, arguments, pins, unlisted=unlisted)
             wire = await answered(session, "tools/call", params, behind=patient, on_progress=on_progress, during=tool)
             self._breaker.answered()
-            result = ToolResult.from_wire(wire)
+            result = hinted(ToolResult.from_wire(wire), session.enclosed)
             if info is not None and info.output_schema is not None and not result.is_error and not result.is_unfinished:
                 await check_structured(info, result.structured)
             return result

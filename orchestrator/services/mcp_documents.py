@@ -6,7 +6,7 @@ register and who sees what, to the registry. No secret is ever written.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from orchestrator.core.caller import Caller
 from orchestrator.core.errors import InvalidInput, NotFound
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.mcp_json_export import export_mcp_json
+from orchestrator.mcp.mcp_json_ignored import NOTES
 from orchestrator.mcp.server_json import read_servers
 from orchestrator.mcp.server_json_export import export_server_json
 from orchestrator.services.mcp_registry import McpRegistry
@@ -25,6 +26,24 @@ NAMESPACE = "local.orchestrator"
 """Where a ``server.json`` stands that says no other; names there are in reverse DNS."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A field of a document that was not taken over."""
+
+    server: str
+    field: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, and what whoever did it should know."""
+
+    entries: Sequence[ServerEntry]
+    ignored: Sequence[Ignored]
+    warnings: Sequence[str]
+
+
 class McpDocuments:
     """Import and export."""
 
@@ -33,10 +52,13 @@ class McpDocuments:
 
     async def load(
         self, caller: Caller, document: Mapping[str, Any], *, variables: Mapping[str, str], shared: bool
-    ) -> list[ServerEntry]:
+    ) -> Imported:
         """Register every server of a document of any known form: all of them, or none where one is refused."""
         found = await asyncio.to_thread(read_servers, document, variables)
-        return await self._registry.create_all(caller, found, shared=shared)
+        entries = await self._registry.create_all(caller, found, shared=shared)
+        ignored = [Ignored(one.name, field, NOTES[field]) for one in found for field in one.ignored]
+        enclosed = [entry for entry in entries if (await self._registry.sandboxing(entry))[0]]
+        return Imported(entries, ignored, _shut_in(enclosed))
 
     async def export(
         self, caller: Caller, form: Form, *, servers: Sequence[UUID] = (), namespace: str = NAMESPACE
@@ -58,6 +80,23 @@ class McpDocuments:
             self._registry.told(entry), namespace=namespace, description=entry.description,
             version=version if isinstance(version, str) else None,
         )  # fmt: skip
+
+
+def _shut_in(entries: Sequence[ServerEntry]) -> list[str]:
+    """What servers in a sandbox may not do that many need, with the way to grant it."""
+    named: dict[str, list[str]] = {}
+    for entry in entries:
+        writes = any(folder.get("access") == "rw" for folder in entry.folders)
+        lacking = [
+            word for word, lacks in (("network", entry.network == "none"), ("write access", not writes)) if lacks
+        ]
+        if lacking:
+            named.setdefault(" and ".join(lacking), []).append(entry.name)
+    return [
+        f"{', '.join(names)}: in a sandbox without {lacking}. Grant it in the entry: `network` (loopback, full), "
+        '`folders` ([{"path": "/a/folder", "access": "rw"}]); `sandbox`: "off" takes the sandbox away'
+        for lacking, names in named.items()
+    ]
 
 
 def _told_apart(definitions: Sequence[ServerDefinition]) -> list[ServerDefinition]:

@@ -21,8 +21,8 @@ class Endpoint:
     """``servers`` None means all that the caller may use. ``tools`` are patterns of offered names; none means all.
 
     ``renames`` are by the name before; ``tools``, ``annotations`` and ``listed`` by that or the new one, so that no
-    rename takes a tool out of them. With ``search`` a list shows only what fits ``listed``; the rest is searched for. ``project_id``: it is a project's and works on
-    that. ``revision`` changes with any part.
+    rename takes a tool out of them. With ``search`` a list shows only what fits ``listed``; the rest is searched for.
+    ``project_id``: it is a project's and works on that. ``revision`` changes with any part.
     """
 
     name: str = ""

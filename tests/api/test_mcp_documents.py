@@ -36,6 +36,28 @@ async def test_servers_are_exported_for_every_client_and_come_back_without_their
     assert refused(none, 409, "conflict", "server")
 
 
+async def test_an_import_says_what_it_did_not_take_over_and_what_the_sandbox_keeps_back(
+    client: httpx.AsyncClient,
+) -> None:
+    program = local_server("x", str(HOSTILE), "fine")
+    plain = {name: program[name] for name in ("command", "args")}
+    servers = {
+        "shut": plain | {"tools": ["poke"], "autoApprove": ["poke"], "cwd": "/srv", "oauth": {}, "icon": "x.png"},
+        "open": plain | {"sandbox": "off", "tools": ["*"], "sandboxEnabled": False},
+        "half": plain | {"network": "full", "headersHelper": "get-headers"},
+    }
+    answer = (await client.post("/mcps/import", json={"mcpServers": servers})).json()
+    told = {(one["server"], one["field"]): one["note"] for one in answer["ignored"]}
+    shut = {("shut", field) for field in ("tools", "autoApprove", "cwd")}
+    assert set(told) == shut | {("open", "sandboxEnabled"), ("half", "headersHelper")}
+    assert told["shut", "tools"].startswith("NOT RESTRICTED")
+    if {one["name"]: one["sandboxed"] for one in answer["items"]}["shut"]:
+        both, one = answer["warnings"]
+        assert both.startswith("shut: in a sandbox without network and write access.")
+        assert one.startswith("half: in a sandbox without write access.")
+        assert "`folders`" in both
+
+
 async def test_a_server_json_is_imported_and_exported(client: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
     header = {"name": "X-Key", "isRequired": True, "isSecret": True, "description": "Your key"}
     remote = {"type": "streamable-http", "url": "http://127.0.0.1:9/mcp", "headers": [header]}

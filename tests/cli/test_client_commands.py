@@ -129,10 +129,12 @@ def test_servers_are_exported_and_a_missing_value_of_an_import_is_named(logged_i
     code, out, _ = logged_in("mcp", "export", "--format", "vscode")
     assert (code, json.loads(out)) == (0, {"servers": {}})
     file = tmp_path / "mcp.json"
-    file.write_text(json.dumps({"mcpServers": {"far": {"url": "http://127.0.0.1:9/mcp", "headers": {"X": "${KEY}"}}}}))
+    far = {"url": "http://127.0.0.1:9/mcp", "headers": {"X": "${KEY}"}, "tools": ["look"]}
+    file.write_text(json.dumps({"mcpServers": {"far": far}}))
     code, _, errors = logged_in("mcp", "import", str(file))
     assert (code, "KEY" in errors) == (1, True)
-    assert logged_in("mcp", "import", str(file), "--var", "KEY=geheim")[0] == 0
+    code, _, errors = logged_in("mcp", "import", str(file), "--var", "KEY=geheim")
+    assert (code, "far.tools: NOT RESTRICTED" in errors) == (0, True), errors
     assert "geheim" not in logged_in("mcp", "export")[1]
     code, out, _ = logged_in("mcp", "definitions", "far")
     assert (code, "As last seen" in out) == (0, True)

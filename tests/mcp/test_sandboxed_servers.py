@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from orchestrator.core.errors import ServerUnreachable, TimedOut
+from orchestrator.core.errors import ServerUnreachable, TimedOut, ToolFailed
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.pool import ServerPool
+from orchestrator.mcp.result import HINT_KEY
 from orchestrator.mcp.supervisor import Limits
 from orchestrator.sandbox.starter import Starter
 from orchestrator.sandbox.wish import Folder, Wish
@@ -65,6 +66,32 @@ async def test_what_an_entry_puts_into_the_environment_arrives_and_home_is_its_o
     server = enclosed(hostile("environment", env={"MINE": "1"}))
     seen = json.loads((await pool.call_tool(server, "poke", {}, context=NOBODY)).text)
     assert (seen["MINE"], seen["HOME"], seen["TMPDIR"]) == ("1", "/home/sandbox", "/tmp")
+
+
+async def test_a_call_that_lacked_what_the_sandbox_does_not_give_says_which_field_grants_it(
+    pool: ServerPool, tmp_path: Path
+) -> None:
+    shown = Wish(mode="required", folders=(Folder(str(tmp_path)),))
+    reader = replace(hostile("writes", str(tmp_path / "new")), sandbox=shown, revision="")
+    failed = await pool.call_tool(reader, "poke", {}, context=NOBODY)
+    assert "Read-only file system" in failed.text
+    assert "`folders`" in failed.meta[HINT_KEY]
+    with pytest.raises(ToolFailed) as told:
+        failed.raise_for_error()
+    assert told.value.hint == failed.meta[HINT_KEY]
+    fetching = await pool.call_tool(enclosed(hostile("fetches")), "poke", {}, context=NOBODY)
+    assert "`network`" in fetching.meta[HINT_KEY], fetching
+    with pytest.raises(ToolFailed) as refused:
+        await pool.call_tool(enclosed(hostile("refuses-network")), "poke", {}, context=NOBODY)
+    assert "`network`" in refused.value.hint
+    writer = enclosed(hostile("writes", str(tmp_path / "new")), tmp_path)
+    assert (await pool.call_tool(writer, "poke", {}, context=NOBODY)).meta is None
+
+
+async def test_outside_a_sandbox_an_error_gets_no_hint(pool: ServerPool) -> None:
+    with pytest.raises(ToolFailed) as refused:
+        await pool.call_tool(hostile("refuses-network"), "poke", {}, context=NOBODY)
+    assert refused.value.hint is None
 
 
 async def test_a_sandboxed_server_ends_with_its_children(make_pool, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It speaks the legacy era over stdio. Extra arguments belong to the behaviour.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -82,6 +83,27 @@ def tell_roots(request: dict) -> None:
     answer(request, text(json.dumps(ROOTS[0]) if ROOTS else "nobody said"))
 
 
+def failed(words: str) -> dict:
+    return text(words) | {"isError": True}
+
+
+def write(path: str) -> dict:
+    try:
+        with open(path, "w") as file:
+            file.write("written")
+    except OSError as error:
+        return failed(str(error))
+    return text("written")
+
+
+def fetch() -> dict:
+    try:
+        socket.create_connection(("192.0.2.1", 80), 2)
+    except OSError as error:
+        return failed(str(error))
+    return text("fetched")
+
+
 CALLS = {
     "asks-roots-at-once": tell_roots,
     "dies-mid-call": die,
@@ -94,6 +116,15 @@ CALLS = {
     "not-the-protocol": lambda request: answer(request, {"content": "a text where a list belongs"}),
     "not-the-newer-protocol": lambda request: answer(request, {"content": "a text", "resultType": "complete"}),
     "input-required": lambda request: answer(request, ASKS),
+    "writes": lambda request: answer(request, write(sys.argv[2])),
+    "fetches": lambda request: answer(request, fetch()),
+    "refuses-network": lambda request: say(
+        {
+            "jsonrpc": "2.0",
+            "id": request["id"],
+            "error": {"code": -32603, "message": "Failed to fetch https://example.org: connection issue"},
+        }
+    ),
     "environment": lambda request: answer(request, text(json.dumps(dict(os.environ)))),
     "waits-for-cancel": wait_for_cancel,
     "lists-change": change_list,
