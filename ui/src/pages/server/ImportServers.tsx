@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { useImportServers } from "../../api/servers.ts";
 import { CodeEditor } from "../../components/CodeEditor.tsx";
@@ -23,6 +23,10 @@ export function ImportServers({ opened, onClose }: Props) {
   const [text, setText] = useState(START);
   const load = useImportServers();
   const parsed = parse(text);
+  const told = [
+    ...(load.data?.ignored ?? []).map((one) => `Not taken over: ${one.server}.${one.field}: ${one.note}.`),
+    ...(load.data?.warnings ?? []).map((one) => `${one}.`),
+  ];
   return (
     <Modal opened={opened} onClose={onClose} title="Add MCP servers" size="lg" centered>
       <Stack gap="sm">
@@ -39,6 +43,15 @@ export function ImportServers({ opened, onClose }: Props) {
           onChange={setText}
         />
         <ProblemAlert error={load.error} />
+        {told.length > 0 && (
+          <Alert color="yellow" title="Added. What to know">
+            {told.map((one) => (
+              <Text key={one} size="sm">
+                {one}
+              </Text>
+            ))}
+          </Alert>
+        )}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Close
@@ -46,7 +59,14 @@ export function ImportServers({ opened, onClose }: Props) {
           <Button
             disabled={parsed === null}
             loading={load.isPending}
-            onClick={() => parsed && load.mutate(parsed, { onSuccess: onClose })}
+            onClick={() =>
+              parsed &&
+              load.mutate(parsed, {
+                onSuccess: (done) => {
+                  if (!done.ignored.length && !done.warnings.length) onClose(); // else it is read first
+                },
+              })
+            }
           >
             Add
           </Button>
