@@ -45,7 +45,11 @@ export function CallsTab() {
   const data = calls.data;
   const filtered = Boolean(server || outcome || asked);
   return (
-    <Panel flush title={data ? plural(data.total, "call") : "Calls"} note="arguments are kept as a digest only">
+    <Panel
+      flush
+      title={data ? plural(data.total, "call") : "Calls"}
+      note="arguments are kept as a digest only"
+    >
       <div className={classes.filters}>
         <Select
           aria-label="Server"

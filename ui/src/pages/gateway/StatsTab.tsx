@@ -95,7 +95,10 @@ function StatsTable({ servers }: { servers: ServerStats[] }) {
   );
 }
 
-type Counted = Omit<ServerStats, "id" | "name" | "running" | "succeeded" | "failed" | "tools" | "other_tools">;
+type Counted = Omit<
+  ServerStats,
+  "id" | "name" | "running" | "succeeded" | "failed" | "tools" | "other_tools"
+>;
 
 function Numbers({ of }: { of: Counted }) {
   return (
