@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from orchestrator.agents.team_config import TeamConfig
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
@@ -28,7 +30,15 @@ Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
 NO_NUL = r"^[^\x00]*$"
 
 
-TeamDocument = Annotated[dict[str, Any], WithJsonSchema(TeamConfig.model_json_schema())]
+class _ShownAsTeam:
+    """Shows plain data as the model it is checked by, whose parts become components of the API's document."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(TeamConfig.__pydantic_core_schema__)
+
+
+TeamDocument = Annotated[dict[str, Any], _ShownAsTeam]
 """Checked by ``agents.team_config`` as a whole, which names the field as its caller wrote it, below ``config``."""
 
 

@@ -4,6 +4,7 @@ That its types fit the API is checked by every build: they are generated from do
 """
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -41,3 +42,11 @@ def test_packages_are_pinned_and_the_lock_names_no_registry(folder: str) -> None
     for name, entry in locked.items():
         assert "resolved" not in entry, f"{name} names a host to download from"
         assert not name or "integrity" in entry, name
+
+
+def test_every_reference_in_the_apis_document_leads_somewhere() -> None:
+    text = (_ROOT / "docs" / "reference" / "openapi.json").read_text()
+    known = json.loads(text)["components"]["schemas"]
+    named = set(re.findall(r'"\$ref": "([^"]+)"', text))
+    assert named
+    assert named <= {f"#/components/schemas/{name}" for name in known}
