@@ -42,6 +42,11 @@ AGENTS_THAT_CHANGE_CODE = (
         "routing/test_agent_rules.py::test_order_does_not_matter_and_the_strictest_level_decides",
     ),
     _promise(
+        "agents.console", _SOURCE + " 6",
+        "In the console a person answers, pauses, resumes, forks, comments on lines and merges, with the keyboard too.",
+        "console/test_people.py::test_agents_are_answered_paused_forked_and_reviewed_in_the_console",
+    ),
+    _promise(
         "agents.stalls", _SOURCE + " 11", "An agent that goes silent or in circles is ended, and the task says why.",
         "agents/test_watchdog.py::test_a_silent_agent_ends_as_stalled",
         "agents/test_watchdog.py::test_an_agent_that_repeats_a_call_ends_as_looping",

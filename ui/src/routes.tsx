@@ -41,6 +41,10 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("./pages/TaskPage.tsx")).TaskPage }),
       },
       {
+        path: "inbox/:tab?",
+        lazy: async () => ({ Component: (await import("./pages/InboxPage.tsx")).InboxPage }),
+      },
+      {
         path: "sparql",
         lazy: async () => ({ Component: (await import("./pages/SparqlPage.tsx")).SparqlPage }),
       },

@@ -5,6 +5,12 @@ import type { Merge, NewReview, Task } from "./types.ts";
 
 const FINISHED = new Set<Merge["state"]>(["merged", "opened", "conflicted", "unproven", "failed"]);
 
+/** Whether the change of its latest attempt takes a verdict: it is done, or fell short of its criteria. */
+export function isReviewable(task: Task): boolean {
+  const changed = typeof task.result?.commit === "string";
+  return (changed && task.state === "completed") || task.reason === "criteria_unmet";
+}
+
 /** How the criteria of every attempt came out; read again when the task has moved. */
 export function useProof(task: Task) {
   return useQuery({

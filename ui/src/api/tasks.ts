@@ -1,12 +1,28 @@
 /** Tasks: lists, one of them, its route, and what can be done to it. */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client.ts";
-import type { NewTask, Task } from "./types.ts";
+import type { NewFork, NewTask, Task } from "./types.ts";
 
 export type TaskState = Task["state"];
 
 export function isOver(state: TaskState): boolean {
   return state === "completed" || state === "failed" || state === "cancelled";
+}
+
+const PAUSABLE = new Set<TaskState>(["pending", "queued", "running"]);
+
+/** Whether it is the work of an agent: only that is paused, resumed and forked. */
+export function isAgents(task: Task): boolean {
+  return task.target_id?.startsWith("agent:") ?? false;
+}
+
+export function canPause(task: Task): boolean {
+  return isAgents(task) && PAUSABLE.has(task.state) && !task.pause_requested && !task.cancel_requested;
+}
+
+/** Whether it rests because a person wants it to. */
+export function isPaused(task: Task): boolean {
+  return task.state === "awaiting_input" && task.pause_requested;
 }
 
 export interface TaskFilter {
@@ -90,6 +106,8 @@ export type TaskAction =
   | { action: "cancel" }
   | { action: "retry" }
   | { action: "consent"; grant: boolean }
+  | { action: "pause" }
+  | { action: "resume"; text: string }
   | { action: "input"; text: string };
 
 function act(id: string, action: TaskAction) {
@@ -101,16 +119,30 @@ function act(id: string, action: TaskAction) {
       return unwrap(api.POST("/api/v1/tasks/{task_id}/retry", { params }));
     case "consent":
       return unwrap(api.POST("/api/v1/tasks/{task_id}/consent", { params, body: { grant: action.grant } }));
+    case "pause":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/pause", { params }));
+    case "resume":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/resume", { params, body: { text: action.text } }));
     case "input":
       return unwrap(api.POST("/api/v1/tasks/{task_id}/input", { params, body: { text: action.text } }));
   }
 }
 
-/** Cancel, retry, consent or answer. */
+/** Cancel, retry, consent, pause, resume or answer. */
 export function useTaskAction(id: string) {
   const cache = useQueryClient();
   return useMutation({
     mutationFn: (action: TaskAction) => act(id, action),
     onSettled: () => cache.invalidateQueries({ queryKey: ["tasks"] }),
+  });
+}
+
+/** A new task that goes on from an event of this one. */
+export function useForkTask(id: string) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (body: NewFork) =>
+      unwrap(api.POST("/api/v1/tasks/{task_id}/fork", { params: { path: { task_id: id } }, body })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ["tasks", "list"] }),
   });
 }

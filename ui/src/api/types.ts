@@ -12,6 +12,12 @@ export type Graph = Schemas["GraphOut"];
 export type Task = Schemas["TaskOut"];
 export type NewTask = Schemas["TaskIn"];
 export type TaskType = Schemas["TaskTypeOut"];
+export type NewFork = Schemas["ForkIn"];
+export type AgentQuestion = Schemas["AgentQuestionOut"];
+export type Answer = Schemas["InputAnswer"];
+export type AgentRule = Schemas["AgentRuleOut"];
+export type NewAgentRule = Schemas["AgentRuleIn"];
+export type LineComment = Schemas["CommentIn"];
 export type TaskEvent = Schemas["EventOut"];
 export type Proof = Schemas["ProofOut"];
 export type Review = Schemas["ReviewOut"];
@@ -32,8 +38,7 @@ export type ToolCall =
   paths["/api/v1/mcps/{server_id}/execute"]["post"]["requestBody"]["content"]["application/json"];
 
 export type Rule = Schemas["RuleOut"];
-export type NewRule =
-  paths["/api/v1/mcps/policies"]["post"]["requestBody"]["content"]["application/json"];
+export type NewRule = paths["/api/v1/mcps/policies"]["post"]["requestBody"]["content"]["application/json"];
 export type ExplainedCall =
   paths["/api/v1/mcps/policies/explain"]["post"]["requestBody"]["content"]["application/json"];
 export type Explained = Schemas["Explained"];

@@ -9,6 +9,7 @@ const LAST_KINDS = new Set(["task.completed", "task.failed", "task.cancelled"]);
 const QUIET_KINDS = new Set([
   "attempt.progress",
   "attempt.log",
+  "attempt.checkpoint",
   "tool.called",
   "tool.returned",
   "agent.message",

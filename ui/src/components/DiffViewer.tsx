@@ -1,15 +1,31 @@
 import { Text } from "@mantine/core";
 import { useMemo } from "react";
+import type { LineComment } from "../api/types.ts";
 import { parseDiff } from "../lib/diff.ts";
 import { plural } from "../lib/format.ts";
+import type { ReviewDraft } from "../lib/useReviewDraft.ts";
 import { DiffCounts } from "./DiffCounts.tsx";
 import { DiffFileView } from "./DiffFileView.tsx";
 import classes from "./DiffViewer.module.css";
 
 const OPEN_BELOW_LINES = 400;
 
+/** What was said of the lines of a diff, and the comments being written on them where that may be. */
+export interface Commenting {
+  said: Map<string, SaidComment[]>;
+  draft: ReviewDraft | null;
+}
+
+export type SaidComment = LineComment & { by: string };
+
+interface Props {
+  text: string;
+  truncated?: boolean;
+  commenting?: Commenting;
+}
+
 /** A unified diff, file by file. Very long files start closed. */
-export function DiffViewer({ text, truncated = false }: { text: string; truncated?: boolean }) {
+export function DiffViewer({ text, truncated = false, commenting }: Props) {
   const files = useMemo(() => parseDiff(text), [text]);
   if (files.length === 0) {
     return (
@@ -27,7 +43,12 @@ export function DiffViewer({ text, truncated = false }: { text: string; truncate
         {truncated && <span className={classes.cut}>The diff was too large and is cut here.</span>}
       </div>
       {files.map((file) => (
-        <DiffFileView key={file.path} file={file} open={file.added + file.removed < OPEN_BELOW_LINES} />
+        <DiffFileView
+          key={file.path}
+          file={file}
+          open={file.added + file.removed < OPEN_BELOW_LINES}
+          commenting={commenting}
+        />
       ))}
     </div>
   );

@@ -4,8 +4,13 @@ import { timelineOf } from "../lib/timeline.ts";
 import { EventItem } from "./EventItem.tsx";
 import classes from "./EventTimeline.module.css";
 
+interface Props {
+  events: TaskEvent[];
+  onFork?: (event: TaskEvent) => void;
+}
+
 /** Events in order, told in words. New ones are announced to screen readers. */
-export function EventTimeline({ events }: { events: TaskEvent[] }) {
+export function EventTimeline({ events, onFork }: Props) {
   if (events.length === 0) {
     return (
       <Text size="sm" c="dimmed">
@@ -16,7 +21,7 @@ export function EventTimeline({ events }: { events: TaskEvent[] }) {
   return (
     <ol className={classes.timeline} aria-live="polite" aria-label="Events">
       {timelineOf(events).map(({ event, count }) => (
-        <EventItem key={event.seq} event={event} count={count} />
+        <EventItem key={event.seq} event={event} count={count} onFork={onFork} />
       ))}
     </ol>
   );

@@ -1,9 +1,9 @@
 /** Events in words, for the timeline. Kinds the console does not know are shown by their name. */
 import type { TaskEvent } from "../api/types.ts";
-import { capital, plural, words } from "./format.ts";
+import { capital, clock, plural, words } from "./format.ts";
 
 type Data = Record<string, unknown>;
-type Words = [string, (data: Data) => string | null];
+type Words = [string | ((data: Data) => string), (data: Data) => string | null];
 
 const none = () => null;
 
@@ -19,7 +19,8 @@ const KINDS: Record<string, Words> = {
     "Tool returned",
     (data) => joined(text(data.tool ?? data.name), data.is_error ? "with an error" : null),
   ],
-  "agent.message": ["Agent", (data) => text(data.text ?? data.message)],
+  "agent.message": [speaker, (data) => text(data.text ?? data.message)],
+  "attempt.checkpoint": ["Checkpoint", checkpoint],
   "diff.ready": ["Diff ready", diff],
   "proof.started": ["Verifying", none],
   "proof.result": ["Criterion", (data) => joined(text(data.name), text(data.verdict), text(data.why))],
@@ -31,8 +32,10 @@ const KINDS: Record<string, Words> = {
   "task.handed_over": ["Handed over", (data) => joined(text(data.to), text(data.why))],
   "attempt.ended": ["Attempt ended", (data) => reason(data)],
   "task.retry": ["Will try again", (data) => reason(data)],
-  "task.waiting": ["Waiting", (data) => text(data.waiting_for ?? data.for)],
+  "task.waiting": ["Waiting", waiting],
   "task.answered": ["Answered", (data) => text(data.message ?? data.answer)],
+  "task.pause_requested": ["Pause requested", none],
+  "task.resumed": ["Resumed", (data) => text(data.text)],
   "task.cancel_requested": ["Cancel requested", none],
   "task.completed": ["Completed", none],
   "task.failed": ["Failed", (data) => reason(data)],
@@ -51,12 +54,19 @@ const TONES: Record<string, string> = {
   "task.handed_over": "warn",
   "task.collision": "warn",
   "task.cancel_requested": "warn",
+  "task.pause_requested": "warn",
+  "task.resumed": "busy",
 };
 
 /** What to say about an event. */
 export function describeEvent(event: TaskEvent): { title: string; detail: string | null } {
   const [title, detail] = KINDS[event.kind] ?? [capital(words(event.kind.replace(".", " "))), none];
-  return { title, detail: detail(event.data) };
+  return { title: typeof title === "string" ? title : title(event.data), detail: detail(event.data) };
+}
+
+/** Whether the console has words of its own for a kind of event. */
+export function isNamed(kind: string): boolean {
+  return kind in KINDS;
 }
 
 /** The colour an event's dot takes. */
@@ -76,6 +86,20 @@ function joined(...parts: (string | null)[]): string | null {
 function attempt(data: Data): string | null {
   const number = data.generation ?? data.attempt;
   return typeof number === "number" && number > 1 ? `attempt ${number}` : null;
+}
+
+function speaker(data: Data): string {
+  if (data.role === "user") return "Told";
+  return data.role === "thought" ? "Thought" : "Agent";
+}
+
+function checkpoint(data: Data): string | null {
+  return typeof data.commit === "string" ? `files at ${data.commit.slice(0, 10)}` : "where the agent stands";
+}
+
+function waiting(data: Data): string | null {
+  const until = typeof data.until === "string" ? `until ${clock(data.until).slice(0, 8)}` : null;
+  return joined(text(data.question ?? data.waiting_for ?? data.for), until);
 }
 
 function routed(data: Data): string | null {

@@ -6,7 +6,9 @@ import { useTaskEvents } from "../api/useTaskEvents.ts";
 import { PageHeader } from "../components/PageHeader.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
+import { useReviewDraft } from "../lib/useReviewDraft.ts";
 import { EventsPanel } from "./task/EventsPanel.tsx";
+import { ForkNote } from "./task/ForkNote.tsx";
 import { InputPanel } from "./task/InputPanel.tsx";
 import { OutcomePanel } from "./task/OutcomePanel.tsx";
 import { ProofPanel } from "./task/ProofPanel.tsx";
@@ -25,11 +27,12 @@ export function TaskPage() {
     return <ProblemAlert error={task.error} onRetry={() => void task.refetch()} />;
   }
   if (!task.data) return <Skeleton height={220} radius="md" />;
-  return <Shown task={task.data} />;
+  return <Shown key={taskId} task={task.data} />;
 }
 
 function Shown({ task }: { task: Task }) {
   const followed = useTaskEvents(task.task_id, isOver(task.state) ? "over" : "going");
+  const draft = useReviewDraft(task.task_id, task.attempt);
   return (
     <>
       <PageHeader
@@ -40,12 +43,13 @@ function Shown({ task }: { task: Task }) {
       />
       <Stack gap="md">
         <TaskFacts task={task} />
+        <ForkNote task={task} />
         <WaitingPanel task={task} />
-        <OutcomePanel task={task} events={followed.events} />
+        <OutcomePanel task={task} events={followed.events} draft={draft} />
         <ProofPanel task={task} />
-        <ReviewPanel task={task} />
+        <ReviewPanel task={task} draft={draft} />
         <div className={classes.columns}>
-          <EventsPanel followed={followed} />
+          <EventsPanel task={task} followed={followed} />
           <Stack gap="md" miw={0}>
             <RoutePanel taskId={task.task_id} />
             <InputPanel task={task} />

@@ -1,18 +1,38 @@
 import { Stack, Tabs, Text } from "@mantine/core";
 import { Problem } from "../../api/problem.ts";
+import { isReviewable, useReviews } from "../../api/proof.ts";
+import { isOver } from "../../api/tasks.ts";
 import type { Task, TaskEvent } from "../../api/types.ts";
-import { DiffViewer } from "../../components/DiffViewer.tsx";
+import { type Commenting, DiffViewer } from "../../components/DiffViewer.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 import { ResultViewer } from "../../components/ResultViewer.tsx";
+import { byLine } from "../../lib/lineComments.ts";
 import { diffOf } from "../../lib/outcome.ts";
+import type { ReviewDraft } from "../../lib/useReviewDraft.ts";
+
+interface Props {
+  task: Task;
+  events: TaskEvent[];
+  draft: ReviewDraft;
+}
 
 /** What came of a task: its error, its result, its diff. */
-export function OutcomePanel({ task, events }: { task: Task; events: TaskEvent[] }) {
+export function OutcomePanel({ task, events, draft }: Props) {
   const diff = diffOf(task, events);
+  const commenting = useCommenting(task, draft);
   const hasResult = task.result !== null || task.result_pointer !== null;
   if (task.error) {
-    return <ProblemAlert error={taskProblem(task.error)} />;
+    return (
+      <>
+        <ProblemAlert error={taskProblem(task.error)} />
+        {diff && isOver(task.state) && (
+          <Panel title="What it changed">
+            <DiffViewer text={diff.text} truncated={diff.truncated} commenting={commenting} />
+          </Panel>
+        )}
+      </>
+    );
   }
   if (!hasResult && !diff) return null;
   if (!diff) {
@@ -32,7 +52,7 @@ export function OutcomePanel({ task, events }: { task: Task; events: TaskEvent[]
         <Tabs.Panel value="diff">
           <Stack gap="sm">
             {typeof task.result?.summary === "string" && <Text size="sm">{task.result.summary}</Text>}
-            <DiffViewer text={diff.text} truncated={diff.truncated} />
+            <DiffViewer text={diff.text} truncated={diff.truncated} commenting={commenting} />
           </Stack>
         </Tabs.Panel>
         <Tabs.Panel value="result">
@@ -41,6 +61,20 @@ export function OutcomePanel({ task, events }: { task: Task; events: TaskEvent[]
       </Tabs>
     </Panel>
   );
+}
+
+/** Comments of reviews of the latest attempt; more can be written once it is over. */
+function useCommenting(task: Task, draft: ReviewDraft): Commenting {
+  const reviews = useReviews(task.task_id);
+  const said = (reviews.data?.items ?? [])
+    .filter((review) => review.attempt === task.attempt)
+    .flatMap((review) =>
+      review.comments.map((comment) => ({
+        ...comment,
+        by: review.agent_id ?? review.user_name ?? "somebody",
+      })),
+    );
+  return { said: byLine(said), draft: isReviewable(task) ? draft : null };
 }
 
 /** Where the change was committed. */

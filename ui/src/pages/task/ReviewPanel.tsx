@@ -1,19 +1,22 @@
 import { Button, Group, Stack, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
-import { useChangeAction, useMerges, useReviews } from "../../api/proof.ts";
+import { isReviewable, useChangeAction, useMerges, useReviews } from "../../api/proof.ts";
 import type { Merge, NewReview, Review, Task } from "../../api/types.ts";
+import { ConfirmButton } from "../../components/ConfirmButton.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 import { StateBadge } from "../../components/StateBadge.tsx";
+import { plural } from "../../lib/format.ts";
+import type { ReviewDraft } from "../../lib/useReviewDraft.ts";
 
 /** What people said of a task's change, and what may be done with it: approve, send back, reject, merge, undo. */
-export function ReviewPanel({ task }: { task: Task }) {
+export function ReviewPanel({ task, draft }: { task: Task; draft: ReviewDraft }) {
   const reviews = useReviews(task.task_id);
   const merges = useMerges(task.task_id);
   const said = reviews.data?.items ?? [];
   const entries = merges.data?.items ?? [];
-  const changed = typeof task.result?.commit === "string";
-  if (!changed && said.length === 0 && entries.length === 0) return null;
+  const open = isReviewable(task);
+  if (!open && said.length === 0 && entries.length === 0) return null;
   return (
     <Panel title="Review">
       <Stack gap="sm">
@@ -23,8 +26,8 @@ export function ReviewPanel({ task }: { task: Task }) {
         {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} />
         ))}
-        {changed && task.state === "completed" && (
-          <Actions task={task} approved={isApproved(task, said)} last={entries.at(-1)} />
+        {open && (
+          <Actions task={task} draft={draft} approved={isApproved(task, said)} last={entries.at(-1)} />
         )}
       </Stack>
     </Panel>
@@ -77,15 +80,28 @@ function Entry({ entry }: { entry: Merge }) {
   );
 }
 
-function Actions({ task, approved, last }: { task: Task; approved: boolean; last: Merge | undefined }) {
+interface ActionsProps {
+  task: Task;
+  draft: ReviewDraft;
+  approved: boolean;
+  last: Merge | undefined;
+}
+
+function Actions({ task, draft, approved, last }: ActionsProps) {
   const act = useChangeAction(task.task_id);
   const [text, setText] = useState("");
   const underWay = last?.state === "queued" || last?.state === "verifying";
   const merged = last?.action === "merge" && last.state === "merged";
   const judge = (verdict: NewReview["verdict"]) => {
-    const review = { verdict, summary: text, comments: [] };
-    act.mutate({ action: "review", review }, { onSuccess: () => setText("") });
+    const review = { verdict, summary: text, comments: draft.comments, attempt: task.attempt };
+    const sent = () => {
+      setText("");
+      draft.clear();
+    };
+    act.mutate({ action: "review", review }, { onSuccess: sent });
   };
+  const fellShort = task.state !== "completed";
+  const says = text.trim() !== "" || draft.comments.length > 0;
   if (underWay) return null;
   if (merged) {
     return (
@@ -100,19 +116,24 @@ function Actions({ task, approved, last }: { task: Task; approved: boolean; last
   return (
     <>
       <Textarea
-        aria-label="What you say of it"
-        placeholder="What you say of it"
+        label="What you say of it"
+        description={
+          draft.comments.length > 0
+            ? `${plural(draft.comments.length, "comment")} on lines will go with it`
+            : "A click on a line of the diff writes a comment on it"
+        }
         autosize
         minRows={2}
         value={text}
         onChange={(event) => setText(event.currentTarget.value)}
       />
       <Group gap={8}>
-        {approved ? (
+        {approved && (
           <Button loading={act.isPending} onClick={() => act.mutate({ action: "merge", method: "local" })}>
             Merge
           </Button>
-        ) : (
+        )}
+        {!approved && !fellShort && (
           <Button loading={act.isPending} onClick={() => judge("approve")}>
             Approve
           </Button>
@@ -129,14 +150,23 @@ function Actions({ task, approved, last }: { task: Task; approved: boolean; last
         <Button
           variant="default"
           loading={act.isPending}
-          disabled={!text.trim()}
+          disabled={!says}
           onClick={() => judge("request_changes")}
         >
           Request changes
         </Button>
-        <Button variant="default" color="red" loading={act.isPending} onClick={() => judge("reject")}>
-          Reject
+        <Button variant="default" loading={act.isPending} disabled={!says} onClick={() => judge("comment")}>
+          Comment
         </Button>
+        {!fellShort && (
+          <ConfirmButton
+            label="Reject"
+            question="The change will not be merged, and the task counts as failed."
+            confirm="Reject it"
+            busy={act.isPending}
+            onConfirm={() => judge("reject")}
+          />
+        )}
       </Group>
       <ProblemAlert error={act.error} />
     </>

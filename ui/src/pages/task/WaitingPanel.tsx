@@ -1,49 +1,125 @@
 import { Button, Group, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
-import { useTaskAction } from "../../api/tasks.ts";
+import { useTaskQuestions } from "../../api/questions.ts";
+import { isPaused, type TaskAction, useTaskAction } from "../../api/tasks.ts";
 import type { Task } from "../../api/types.ts";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
+import { QuestionCard } from "../../components/QuestionCard.tsx";
 
-/** What a task waits for, and the way to give it: consent, or an answer. */
+/** What a task waits for, and the way to give it: an answer, consent, room in a budget, or leave to go on. */
 export function WaitingPanel({ task }: { task: Task }) {
   const act = useTaskAction(task.task_id);
-  const [answer, setAnswer] = useState("");
+  const questions = useTaskQuestions(task);
+  const asked = task.state === "running" ? (questions.data ?? []) : [];
   if (!task.waiting_for) return null;
+  if (asked.length > 0) {
+    return (
+      <Panel flush title="It asks">
+        {asked.map((question) => (
+          <QuestionCard key={question.question_id} question={question} />
+        ))}
+      </Panel>
+    );
+  }
   return (
-    <Panel title={task.state === "awaiting_consent" ? "Your consent is needed" : "It waits"}>
-      <Text size="sm">{task.waiting_for}</Text>
-      {task.state === "awaiting_consent" && (
-        <Group mt="sm" gap={8}>
-          <Button loading={act.isPending} onClick={() => act.mutate({ action: "consent", grant: true })}>
-            Allow
-          </Button>
-          <Button variant="default" onClick={() => act.mutate({ action: "consent", grant: false })}>
-            Refuse
-          </Button>
-        </Group>
-      )}
-      {task.state === "awaiting_input" && (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            act.mutate({ action: "input", text: answer });
-          }}
-        >
-          <Textarea
-            aria-label="Answer"
-            mt="sm"
-            autosize
-            minRows={2}
-            value={answer}
-            onChange={(event) => setAnswer(event.currentTarget.value)}
-          />
-          <Button type="submit" mt="sm" loading={act.isPending} disabled={!answer.trim()}>
-            Answer
-          </Button>
-        </form>
-      )}
+    <Panel title={titleOf(task)}>
+      {!isPaused(task) && <Text size="sm">{task.waiting_for}</Text>}
+      <Ways task={task} busy={act.isPending} onAct={(action) => act.mutate(action)} />
       <ProblemAlert error={act.error} />
     </Panel>
+  );
+}
+
+function titleOf(task: Task): string {
+  if (isPaused(task)) return "Paused";
+  return task.state === "awaiting_consent" ? "Your consent is needed" : "It waits";
+}
+
+interface WaysProps {
+  task: Task;
+  busy: boolean;
+  onAct: (action: TaskAction) => void;
+}
+
+function Ways({ task, busy, onAct }: WaysProps) {
+  if (task.state === "awaiting_consent") {
+    return (
+      <Group mt="sm" gap={8}>
+        <Button loading={busy} onClick={() => onAct({ action: "consent", grant: true })}>
+          Allow
+        </Button>
+        <Button variant="default" disabled={busy} onClick={() => onAct({ action: "consent", grant: false })}>
+          Refuse
+        </Button>
+      </Group>
+    );
+  }
+  if (task.state !== "awaiting_input") return null;
+  if (isPaused(task)) {
+    return (
+      <Words
+        label="What its agent is told"
+        description="Its files and what was said are kept. May be empty."
+        send="Resume"
+        busy={busy}
+        onSend={(text) => onAct({ action: "resume", text })}
+      />
+    );
+  }
+  if (task.error?.code === "budget_reached") {
+    return (
+      <Group mt="sm" gap={8}>
+        <Button loading={busy} onClick={() => onAct({ action: "input", text: "raise" })}>
+          Raise it by as much again
+        </Button>
+        <Button variant="default" disabled={busy} onClick={() => onAct({ action: "input", text: "stop" })}>
+          Stop the task
+        </Button>
+      </Group>
+    );
+  }
+  return (
+    <Words
+      label="Answer"
+      send="Answer"
+      busy={busy}
+      needed
+      onSend={(text) => onAct({ action: "input", text })}
+    />
+  );
+}
+
+interface WordsProps {
+  label: string;
+  description?: string;
+  send: string;
+  busy: boolean;
+  needed?: boolean;
+  onSend: (text: string) => void;
+}
+
+function Words({ label, description, send, busy, needed = false, onSend }: WordsProps) {
+  const [text, setText] = useState("");
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSend(text);
+      }}
+    >
+      <Textarea
+        label={label}
+        description={description}
+        autosize
+        minRows={2}
+        maxLength={20_000}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+      <Button type="submit" mt="sm" loading={busy} disabled={needed && !text.trim()}>
+        {send}
+      </Button>
+    </form>
   );
 }

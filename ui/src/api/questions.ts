@@ -1,0 +1,60 @@
+/** What running agents ask of people, and the tasks that wait for a word: the inbox. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { api, unwrap } from "./client.ts";
+import { isPaused, useTasks } from "./tasks.ts";
+import type { AgentQuestion, Answer, Task } from "./types.ts";
+
+const ASK_AGAIN_MS = 5000;
+const QUESTIONS = ["questions"];
+const WAITING: Task["state"][] = ["awaiting_consent", "awaiting_input"];
+
+/** Open questions of all projects, those with the nearest deadline first. */
+export function useQuestions() {
+  return useQuery({
+    queryKey: QUESTIONS,
+    queryFn: () => unwrap(api.GET("/api/v1/questions", { params: { query: { limit: 100 } } })),
+    refetchInterval: ASK_AGAIN_MS,
+  });
+}
+
+/** The open questions of one task; none is looked for while it asks nothing. */
+export function useTaskQuestions(task: Task) {
+  return useQuery({
+    queryKey: ["tasks", task.task_id, "questions"],
+    queryFn: () =>
+      unwrap(api.GET("/api/v1/tasks/{task_id}/questions", { params: { path: { task_id: task.task_id } } })),
+    select: (page) => page.items.filter((one) => one.outcome === null),
+    enabled: task.state === "running" && task.waiting_for !== null,
+  });
+}
+
+/** Tasks that go on only with a person's word; those that a person paused are not asking. */
+export function useWaitingTasks() {
+  const tasks = useTasks({ state: WAITING, limit: 100, offset: 0 });
+  const items = (tasks.data?.items ?? []).filter((task) => !isPaused(task));
+  return { ...tasks, items };
+}
+
+/** How many things wait for the reader. */
+export function useInboxCount(): number {
+  const questions = useQuestions();
+  const tasks = useWaitingTasks();
+  return (questions.data?.total ?? 0) + tasks.items.length;
+}
+
+export function useAnswer(question: AgentQuestion) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (answer: Omit<Answer, "question_id">) =>
+      unwrap(
+        api.POST("/api/v1/tasks/{task_id}/input", {
+          params: { path: { task_id: question.task_id } },
+          body: { ...answer, question_id: question.question_id },
+        }),
+      ),
+    onSettled: () =>
+      Promise.all(
+        [QUESTIONS, ["tasks"], ["agent-rules"]].map((queryKey) => cache.invalidateQueries({ queryKey })),
+      ),
+  });
+}
