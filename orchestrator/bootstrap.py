@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet
 
-from orchestrator.bootstrap_agents import agent_catalogue, family_limits, supervision, tool_embeddings
+from orchestrator.bootstrap_agents import (
+    agent_catalogue,
+    family_limits,
+    machine_leases,
+    supervision,
+    tool_embeddings,
+)
 from orchestrator.config import Settings
 from orchestrator.core.secretbox import SecretBox
 from orchestrator.eventlog.wake import Wake
@@ -50,6 +56,7 @@ from orchestrator.services.call_log import CallLog
 from orchestrator.services.claims import Claims
 from orchestrator.services.client_documents import ClientDocuments
 from orchestrator.services.collisions import Collisions
+from orchestrator.services.disk_watch import DiskWatch
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.families import Families
 from orchestrator.services.feedback import Feedback
@@ -61,6 +68,7 @@ from orchestrator.services.graph_service import GraphService
 from orchestrator.services.hf_service import HFService
 from orchestrator.services.keyfile import read_or_make
 from orchestrator.services.learning import Learning
+from orchestrator.services.left_behind import LeftBehind
 from orchestrator.services.limits import RequestLimit
 from orchestrator.services.mcp_catalogue import McpCatalogue
 from orchestrator.services.mcp_connect import McpConnect
@@ -201,6 +209,8 @@ class Container:
     documents: McpDocuments
     reaper: Reaper
     slots: FreedSlots
+    homes: AgentHomes
+    left_behind: LeftBehind
     overlaps: Overlaps
     families: Families
     notes: Notes
@@ -234,8 +244,9 @@ class Container:
             self.registry, self.pool, self.gate, AgentFaces(self.endpoints, self.catalogue), self.questions,
             supervision(self.settings, self.database, self.wake, self.agent_rules, self.questions_asked, self.blobs),
             Feedback(self.database), Parking(self.database), self.quota, self.room,
-            Meters(self.database, self.prices), self.briefings, AgentHomes(self.settings.data_dir / "homes"),
-            self.database,
+            Meters(self.database, self.prices), self.briefings, self.homes, self.database,
+            DiskWatch(self.settings.attempt_disk_bytes, "ATTEMPT_DISK_BYTES"),
+            machine_leases(self.settings, "agents", self.settings.attempt_folders),
         )  # fmt: skip
 
     def merge_executor(self) -> MergeExecutor:
@@ -332,12 +343,15 @@ def build_container(settings: Settings) -> Container:
     verifier = Verifier(
         mirrors, worktrees, worktree_graphs, views, questions, traced_runs, starter, blobs,
         seconds=settings.verify_seconds, need_sandbox=settings.criteria_need_sandbox,
+        disk=DiskWatch(settings.verify_disk_bytes, "VERIFY_DISK_BYTES"),
+        leases=machine_leases(settings, "criteria", settings.criteria_folders),
     )  # fmt: skip
     task_proofs = TaskProofs(database, tasks, mirrors, blobs)
     merges = MergeQueue(
         database, writer, tasks, access, views, github_url=settings.github_url,
         github_token=lambda user_id: oauth.find_token(user_id, "github"),
     )  # fmt: skip
+    homes = AgentHomes(settings.data_dir / "homes")
     footprints = Footprints(database, agents, views, queries, limits)
     overlaps = Overlaps(database, writer, footprints)
     notes = Notes(database, access, most=settings.project_notes)
@@ -420,6 +434,17 @@ def build_container(settings: Settings) -> Container:
         documents=McpDocuments(registry),
         reaper=Reaper(database, writer),
         slots=slots,
+        homes=homes,
+        left_behind=LeftBehind(
+            database,
+            access,
+            mirrors,
+            worktrees,
+            worktree_graphs,
+            homes,
+            leases=settings.data_dir / "leases",
+            checkpoint_days=settings.checkpoint_days,
+        ),
         overlaps=overlaps,
         families=families,
         notes=notes,

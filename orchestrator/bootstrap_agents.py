@@ -11,6 +11,7 @@ from orchestrator.services.agent_questions import AgentQuestions
 from orchestrator.services.agent_rules import AgentRules
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.embeddings import Embeddings
+from orchestrator.services.machine_leases import MachineLeases
 from orchestrator.services.stored_tokens import StoredTokens
 from orchestrator.services.supervision import Supervision
 from orchestrator.services.task_tokens import TaskTokens
@@ -51,3 +52,12 @@ def supervision(
     return Supervision(
         database, wake, rules, questions, limits, settings.question_seconds, tokens, blobs, settings.pause_seconds
     )
+
+
+def machine_leases(settings: Settings, kind: str, folders: str) -> MachineLeases:
+    """The ports and folders that work of a kind gets to itself."""
+    names = [name for name in folders.split(",") if name]
+    return MachineLeases(
+        settings.data_dir / "leases", kind, ports=settings.attempt_ports, between=settings.ports_between,
+        names=names, most_bytes=settings.folder_bytes,
+    )  # fmt: skip

@@ -85,6 +85,38 @@ class Settings(BaseSettings):
         10, ge=0, description="An agent that makes the same tool calls so often in a row is ended as looping. 0: never."
     )
 
+    attempt_disk_bytes: int = Field(
+        8 * 1024**3,
+        ge=0,
+        description="Most bytes that the work tree and the home of one attempt may take of the disk, what was checked "
+        "out included; an agent that takes more is ended. 0: no limit.",
+    )
+    port_range: str = Field(
+        "20000-29999",
+        pattern=r"^[0-9]{4,5}-[0-9]{4,5}$",
+        description="Ports that attempts and criteria get; two installations on a machine need two ranges.",
+    )
+    attempt_ports: int = Field(
+        2, ge=0, le=32, description="Ports that each attempt of an agent, and each criterion, has to itself."
+    )
+    attempt_folders: str = Field(
+        "",
+        pattern=r"^([a-z][a-z0-9_]{0,30}(,[a-z][a-z0-9_]{0,30}){0,15})?$",
+        description="Comma-separated names of folders, such as caches, that each attempt has to itself and that keep "
+        "what is in them for the project's next attempt.",
+    )
+    criteria_folders: str = Field(
+        "",
+        pattern=r"^([a-z][a-z0-9_]{0,30}(,[a-z][a-z0-9_]{0,30}){0,15})?$",
+        description="The same for criteria, never shared with agents. What one verification leaves in them the next "
+        "finds, so name none where a change must not influence the proof of a later one.",
+    )
+    folder_bytes: int = Field(
+        2 * 1024**3, ge=0, description="Most bytes that such a folder keeps; a larger one is emptied."
+    )
+    checkpoint_days: float = Field(
+        30.0, ge=0, description="Days a task that is over can be forked from where it stood in between, with its files."
+    )
     context_tokens: int = Field(
         1500,
         ge=0,
@@ -171,6 +203,12 @@ class Settings(BaseSettings):
     verify_seconds: float = Field(
         3600.0, gt=0, description="Time limit of verifying one result, all its acceptance criteria together."
     )
+    verify_disk_bytes: int = Field(
+        8 * 1024**3,
+        ge=0,
+        description="Most bytes that verifying one result may take of the disk, its work tree included; a criterion "
+        "that takes more is unknown. 0: no limit.",
+    )
     criteria_need_sandbox: bool = Field(
         True,
         description="Whether commands of acceptance criteria run in a sandbox or not at all: where the kernel gives "
@@ -202,6 +240,12 @@ class Settings(BaseSettings):
     def roots(self) -> tuple[Path, ...]:
         """``project_roots`` as resolved paths."""
         return tuple(Path(part).expanduser().resolve() for part in self.project_roots.split(":") if part.strip())
+
+    @cached_property
+    def ports_between(self) -> tuple[int, int]:
+        """``port_range`` as its first and last port."""
+        first, last = sorted(min(max(int(part), 1024), 65_535) for part in self.port_range.split("-"))
+        return first, last
 
     @cached_property
     def passed_on(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ _OVERLAPS = "agents/test_overlaps.py::test_"
 _PAUSES, _KILLED = "agents/test_pauses.py::test_", "faults/test_killed_agents.py::test_"
 
 _TEAMS = "agents/test_teams.py::test_"
+_LEASES, _DISK, _LEFT = (f"agents/test_{name}.py::test_" for name in ("machine_leases", "disk_limit", "left_behind"))
 _PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
 
 AGENTS_THAT_CHANGE_CODE = (
@@ -25,6 +26,30 @@ AGENTS_THAT_CHANGE_CODE = (
         _ACP + "a_cancelled_agent_is_gone_with_all_it_started",
         _ACP + "a_misbehaving_agent_fails_clearly_and_leaves_nothing",
         "agents/test_acp_tasks.py::test_a_program_sees_its_worktree_and_its_history_but_none_of_our_data",
+    ),
+    _promise(
+        "agents.leases", _SOURCE + " 2", "An attempt has ports and folders to itself, and a killed one keeps none.",
+        _LEASES + "no_port_is_given_twice_nor_one_that_somebody_listens_at",
+        _LEASES + "a_killed_holder_keeps_nothing",
+        _LEASES + "a_folder_keeps_what_is_in_it_until_it_is_too_large_and_is_one_projects_own",
+        _LEASES + "a_program_and_its_commands_have_ports_and_a_folder_that_the_next_attempt_finds_again",
+        _LEASES + "a_criterion_has_ports_and_folders_apart_from_those_of_agents",
+    ),
+    _promise(
+        "agents.disk", _SOURCE + " 2", "An attempt or a criterion that takes too much of the disk ends and says why.",
+        _DISK + "an_attempt_that_fills_the_disk_is_ended_with_the_limits_name_and_its_tree_is_kept",
+        _DISK + "what_was_written_too_fast_to_be_seen_is_found_at_the_end",
+        _DISK + "no_link_is_followed_and_a_file_of_two_names_counts_once",
+        _DISK + "files_without_a_byte_count_and_nobody_counts_beyond_the_limit",
+        "proof/test_hostile_criteria.py::test_a_criterion_that_fills_the_disk_is_unknown_and_names_the_limit",
+    ),
+    _promise(
+        "agents.left", _SOURCE + " 2", "Ended work leaves nothing but work trees with changes, which are listed.",
+        _LEFT + "homes_go_a_day_after_their_task_ended_and_no_earlier",
+        _LEFT + "trees_that_a_killed_verification_left_go_and_those_in_use_or_just_made_stay",
+        _LEFT + "clean_trees_of_ended_tasks_go_and_those_with_changes_are_kept_and_listed",
+        _LEFT + "strangers_see_and_remove_no_work_tree",
+        _LEFT + "checkpoints_of_tasks_that_are_long_over_are_let_go",
     ),
     _promise(
         "agents.people", _SOURCE + " 6", "A running agent asks, waits until a deadline, and goes on with the answer.",

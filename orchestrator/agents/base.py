@@ -286,6 +286,10 @@ class AgentContext:
     meter: Meter | None = None
     readable: tuple[Path, ...] = ()
     """Folders beside the workspace that a program of its own may read: where the worktree's git data is."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that a program of its own gets: the ports and folders it has to itself."""
+    writable: tuple[Path, ...] = ()
+    """Folders beside the workspace that such a program may write to."""
     lend_mcp: Callable[[], AbstractAsyncContextManager[McpAccess]] | None = None
     """Access to our MCP endpoint while the block runs, for programs that make calls of their own."""
     parts: Parts | None = None

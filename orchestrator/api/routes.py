@@ -48,6 +48,7 @@ from orchestrator.api import (
     tokens,
     usage,
     user,
+    worktrees,
 )
 from orchestrator.api.problems import Problem
 
@@ -75,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     kg_traces.router,
     sparql.router,
     projects.router,
+    worktrees.router,
     agent_asking.router,
     agents.router,
     quota.router,

@@ -25,6 +25,7 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── BudgetReached 402           a budget is used up; a person may raise it
     ├── ToolFailed 502              the tool itself reported an error
     ├── AgentFailed 502             the agent could not do its work
+    │   ├── DiskLimitReached 502    what it works in takes more of the disk than it may
     │   ├── Stalled 502             nothing was heard of it for too long
     │   └── Looping 502             it did the same over and over
     ├── RepositoryFailed 502        git said no
@@ -196,6 +197,12 @@ class AgentFailed(OrchestratorError):
     """The agent could not do its work."""
 
     code, status = "agent_failed", 502
+
+
+class DiskLimitReached(AgentFailed):
+    """What was worked in takes more of the disk than the setting that ``details`` name allows."""
+
+    code = "disk_limit_reached"
 
 
 class Stalled(AgentFailed):

@@ -6,6 +6,8 @@ their own and change nothing in the tree; a ref keeps them from being collected.
 
 import asyncio
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
 from orchestrator.git.program import run_git
 from orchestrator.git.tree import check_commit
@@ -57,3 +59,16 @@ async def stand_on_base(worktree: Worktree) -> None:
     """Have the branch begin at the base again while the files stay: what a checkpoint held is not yet committed."""
     branch = f"refs/heads/{worktree.branch}"
     await run_git("update-ref", branch, worktree.base_commit, cwd=worktree.path, env=worktree.environment)
+
+
+async def checkpoint_names(mirror: Path) -> list[str]:
+    """The work trees that there are snapshots of, also those that are gone."""
+    found = await run_git("for-each-ref", "--format=%(refname)", _REFS, cwd=mirror)
+    return [line.removeprefix(_REFS) for line in found.text.splitlines()]
+
+
+async def forget_checkpoints(mirror: Path, names: Sequence[str]) -> None:
+    """Let the snapshots of these work trees be collected."""
+    if names:
+        asked = "".join(f"delete {_REFS}{name}\n" for name in names).encode()
+        await run_git("update-ref", "--stdin", cwd=mirror, stdin=asked)

@@ -79,7 +79,8 @@ class Worktrees:
             if (worktree.git_dir / _BASE_FILE).exists() and path.exists():
                 raise Conflict("A work tree of this name exists already.", field="name")
             # Half a work tree is what a killed process left, since the lock is held: the base file is written last.
-            await self._undo(mirror, worktree, delete_branch=path.exists())
+            if path.exists() or worktree.git_dir.exists():
+                await self._undo(mirror, worktree, delete_branch=path.exists())
             if await _branch_exists(mirror, worktree.branch):
                 raise Conflict("An earlier work tree left a branch of this name.", field="name")
             try:
@@ -187,6 +188,11 @@ class Worktrees:
             doomed = path.with_name(f".{path.name.lstrip('.')[:40]}.{secrets.token_hex(4)}.old")
             path.rename(doomed)
             await remove_tree(doomed)
+
+
+def in_use(worktree: Worktree, timeout: float = 120.0) -> AbstractAsyncContextManager[Hold]:
+    """Says, while the block runs, that somebody works in the tree; TimedOut when somebody else does and goes on."""
+    return held(worktree.git_dir / "in-use.lock", timeout)
 
 
 async def _branch_exists(mirror: Path, branch: str) -> bool:

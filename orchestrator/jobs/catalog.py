@@ -88,5 +88,6 @@ register(
     LoopJob(
         "audit", lambda _: 600.0, lambda c: c.call_log.sweep(c.settings.audit_days), 300, "let go old records of calls"
     ),
+    LoopJob("left", lambda _: 600.0, lambda c: c.left_behind.sweep(), 300, "remove what ended work left on the disk"),
     LoopJob("probes", lambda c: c.settings.probe_seconds, lambda c: c.probes.sweep(), 300, "probe MCP servers"),
 )

@@ -1,13 +1,15 @@
 """Homes for the programs of agents: a folder for each task, where a later attempt finds its sessions again.
 
-Used by ``run_agent``. A home goes when its task ended well; the monitor removes those of tasks that are over for a day.
-No other sandbox sees them.
+Used by ``run_agent``. A home goes when its task ended well; ``left_behind`` removes those of tasks that are over for a
+day. No other sandbox sees them.
 """
 
 import asyncio
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
+
+from orchestrator.git.local import remove_tree
 
 
 class AgentHomes:
@@ -23,9 +25,17 @@ class AgentHomes:
         return path
 
     async def remove(self, task_id: UUID) -> None:
-        """Delete the task's home; quiet when there is none."""
-        await asyncio.to_thread(shutil.rmtree, self._root / str(task_id), ignore_errors=True)
+        """Delete the task's home, what was made read-only there too; quiet when there is none."""
+        await remove_tree(self._root / str(task_id))
 
     async def list(self) -> list[UUID]:
         """The tasks that have one."""
-        return await asyncio.to_thread(lambda: [UUID(path.name) for path in self._root.glob("*-*-*-*-*")])
+        return await asyncio.to_thread(_found, self._root)
+
+
+def _found(root: Path) -> list[UUID]:
+    found = []
+    for path in root.glob("*-*-*-*-*"):
+        with suppress(ValueError):  # nothing of ours
+            found.append(UUID(path.name))
+    return found

@@ -12,8 +12,7 @@ from orchestrator.core.errors import BudgetReached, Paused, QuotaReached, TimedO
 from orchestrator.core.events import EventKind
 from orchestrator.git.checkpoints import stand_on_base
 from orchestrator.git.diff import diff_worktree
-from orchestrator.git.lock import held
-from orchestrator.git.worktree import Worktree, Worktrees
+from orchestrator.git.worktree import Worktree, Worktrees, in_use
 from orchestrator.services.feedback import Before
 from orchestrator.services.project_view import ProjectView
 from orchestrator.services.run_task import Work
@@ -37,7 +36,7 @@ class AttemptTrees:
             worktree = await self._taken_up(work, project, before, stack)
             if worktree is None:
                 worktree = await self._made(work, project, before)
-                await stack.enter_async_context(held(worktree.git_dir / "in-use.lock"))
+                await stack.enter_async_context(in_use(worktree))
             try:
                 yield worktree
             except Paused:
@@ -63,7 +62,7 @@ class AttemptTrees:
         if worktree is None:
             return None
         try:
-            await stack.enter_async_context(held(worktree.git_dir / "in-use.lock", _IN_USE_SECONDS))
+            await stack.enter_async_context(in_use(worktree, _IN_USE_SECONDS))
         except TimedOut:
             text = f"the work tree {worktree.name} of the interrupted attempt is still in use; a new one is made"
             work.report.tell(EventKind.LOG, message=text)

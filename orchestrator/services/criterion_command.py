@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from orchestrator.sandbox.ending import end, sweep
 from orchestrator.sandbox.environment import minimal_environment
 from orchestrator.sandbox.starter import Starter
 from orchestrator.sandbox.wish import Folder, Limits, Mode, Wish
+from orchestrator.services.machine_leases import Leased
 
 WHOLE_BYTES = 16 * 1024 * 1024
 FLOOD_BYTES = 256 * 1024 * 1024
@@ -44,7 +45,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a command is run with: the tree, whether it may write there, further folders, variables, its limits."""
+    """What a command is run with: the tree, whether it may write there, its limits, and what else it is given."""
 
     tree: Path
     writable: bool
@@ -53,6 +54,7 @@ class Given:
     mode: Mode
     folders: tuple[Folder, ...] = ()
     environment: Mapping[str, str] | None = None
+    leased: Leased = field(default_factory=Leased)
 
 
 def find_program(name: str, tree: Path) -> str:
@@ -83,10 +85,11 @@ def _in_tree(name: str, tree: Path) -> str | None:
 async def run_command(starter: Starter, command: Sequence[str], given: Given) -> Ran:
     """Run a command to its end, its time limit or a flood. Raises NotConfigured where it needs a sandbox in vain."""
     program = (await asyncio.to_thread(find_program, command[0], given.tree), *command[1:])
-    environment = minimal_environment({**_OWN_ENVIRONMENT, **(given.environment or {})})
+    told = {**_OWN_ENVIRONMENT, **given.leased.environment, **(given.environment or {})}
+    environment = minimal_environment(told)
     network = "full" if given.network else "loopback"
     wish = Wish(given.mode, network, given.folders, _LIMITS, shows_arguments=False)  # type: ignore[arg-type]
-    ours = {str(given.tree): given.writable}
+    ours = {str(given.tree): given.writable} | {str(path): True for path in given.leased.paths}
     start = await starter.start(program, environment=environment, wish=wish, cwd=str(given.tree), ours=ours)
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -29,7 +29,9 @@ from orchestrator.services.agent_surroundings import Offered, PooledTools, Proje
 from orchestrator.services.attempt_trees import AttemptTrees
 from orchestrator.services.briefings import Briefings
 from orchestrator.services.call_gate import CallGate
+from orchestrator.services.disk_watch import DiskWatch
 from orchestrator.services.feedback import Before, Feedback
+from orchestrator.services.machine_leases import Leased, MachineLeases
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.metering import Meters
 from orchestrator.services.parking import Parking
@@ -45,6 +47,7 @@ _EMAIL = "agents@orchestrator.invalid"
 _TOLD_FILES = 200
 _READERS = (AgentKind.LLM, AgentKind.ACP)
 _TOLD_DIFF_CHARS = 32 * 1024
+_NOTHING = Leased()
 _NOTES = (
     "You work for the project {name} at commit {commit}. Where a tool wants a path on disk, pass the placeholder "
     "${{project.path}} for the project's files or ${{project.repository}} for its git repository."
@@ -74,6 +77,8 @@ class AgentExecutor:
         briefings: Briefings,
         homes: AgentHomes,
         database: Database,
+        disk: DiskWatch,
+        leases: MachineLeases,
     ) -> None:
         self._database = database
         self._agents = agents
@@ -93,6 +98,8 @@ class AgentExecutor:
         self._meters = meters
         self._briefings = briefings
         self._homes = homes
+        self._disk = disk
+        self._leases = leases
 
     async def execute(self, work: Work) -> Outcome:
         """Run the agent the task was routed to; its answer, and its diff when it changed code."""
@@ -123,8 +130,8 @@ class AgentExecutor:
     ) -> Outcome:
         agent = entry.agent
         change = None
-        async with self._trees.tree(work, project, before) as worktree:
-            result = await self._run(work, entry, project, before, begun, worktree)
+        async with self._leases.leased(project.id) as leased, self._trees.tree(work, project, before) as worktree:
+            result = await self._run(work, entry, project, before, begun, worktree, leased)
             diff = await diff_worktree(worktree)
             changed: dict[str, Any] = {"base_commit": worktree.base_commit, "branch": None, "commit": None}
             if diff.files:
@@ -146,6 +153,7 @@ class AgentExecutor:
         before: Before,
         begun: Begun | None,
         worktree: Worktree | None = None,
+        leased: Leased = _NOTHING,
     ) -> AgentResult:
         """The agent's own work, with people and a watchdog around it. What a provider stops is kept."""
         account = entry.agent.info.account
@@ -153,10 +161,12 @@ class AgentExecutor:
             await self._quota.check(account)
         try:
             meter = await self._meters.begin(work, entry.agent.info.model)
-            context = await self._briefed(work, entry, self._context(work, entry, project, before, worktree))
+            context = await self._briefed(work, entry, self._context(work, entry, project, before, worktree, leased))
             if begun is not None:
                 context = replace(context, parts=TaskParts(self._database, work, self._room, begun, worktree))
-            result = await self._supervision.run(work, entry.agent, context, before, worktree, meter)
+            running = self._supervision.run(work, entry.agent, context, before, worktree, meter)
+            written = [folder for folder in (worktree and worktree.path, context.home, *context.writable) if folder]
+            result = await self._disk.within(running, written)
         except (QuotaReached, BudgetReached) as stop:
             if isinstance(stop, QuotaReached):
                 await self._quota.stopped(account or entry.id, stop)
@@ -181,6 +191,7 @@ class AgentExecutor:
         project: ProjectView | None,
         before: Before,
         worktree: Worktree | None = None,
+        leased: Leased = _NOTHING,
     ) -> AgentContext:
         """The surroundings; in a worktree of its own, the agent's questions to the graph are about that tree."""
         task = work.task
@@ -210,6 +221,8 @@ class AgentExecutor:
             ),
             graph=graph,
             readable=(worktree.git_dir.parents[1],) if worktree else (),
+            environment=leased.environment,
+            writable=leased.paths,
             notes=_NOTES.format(name=project.name, commit=project.commit) if project else "",
             feedback=before.text,
             history=before.history,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -17,7 +18,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.git.merging import Merged, merged_or_same
 from orchestrator.git.mirror import Mirrors
 from orchestrator.git.templates import Author
-from orchestrator.git.worktree import Worktree, Worktrees
+from orchestrator.git.worktree import Worktree, Worktrees, in_use
 from orchestrator.kg.snapshot import current_snapshot
 from orchestrator.kg.traces.run import FOLDER, INJECTED
 from orchestrator.mcp.builtin_graph import GraphQuestions
@@ -25,6 +26,8 @@ from orchestrator.sandbox.starter import Starter
 from orchestrator.sandbox.wish import Folder, Mode
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.criterion_command import Given, Ran, run_command
+from orchestrator.services.disk_watch import DiskWatch
+from orchestrator.services.machine_leases import MachineLeases
 from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.traced_runs import TracedRuns
 from orchestrator.services.worktree_graphs import WorktreeGraphs
@@ -73,8 +76,10 @@ class Verifier:
         *,
         seconds: float,
         need_sandbox: bool,
+        disk: DiskWatch,
+        leases: MachineLeases,
     ) -> None:
-        """``seconds`` limits one verification as a whole."""
+        """``seconds`` and ``disk`` limit one verification as a whole."""
         self._mirrors = mirrors
         self._worktrees = worktrees
         self._graphs = graphs
@@ -84,6 +89,8 @@ class Verifier:
         self._starter = starter
         self._blobs = blobs
         self._seconds = seconds
+        self._disk = disk
+        self._leases = leases
         self._mode: Mode = "required" if need_sandbox else "preferred"
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -125,12 +132,13 @@ class Verifier:
         worktree = await self._worktrees.add(subject.project_id, subject.name, commit)
         run = _Run(subject, worktree, commit, await self._allows_network(subject.project_id))
         proofs: list[Proof] = []
-        try:
-            for number, criterion in enumerate(criteria, 1):
-                proofs.append(await self._check(run, number, criterion, end - loop.time()))
-                on_proof(proofs[-1])
-        finally:
-            await asyncio.shield(self._remove(worktree))
+        async with in_use(worktree):
+            try:
+                for number, criterion in enumerate(criteria, 1):
+                    proofs.append(await self._check(run, number, criterion, end - loop.time()))
+                    on_proof(proofs[-1])
+            finally:
+                await asyncio.shield(self._remove(worktree))
         return tuple(proofs)
 
     async def _sweep(self, subject: Subject) -> None:
@@ -200,13 +208,16 @@ class Verifier:
         writable = run.subject.commit is not None
         given = Given(run.worktree.path, writable, criterion.network, seconds, self._mode)
         async with AsyncExitStack() as stack:
+            leased = await stack.enter_async_context(self._leases.leased(run.subject.project_id))
+            given = replace(given, leased=leased)
             graph = current_snapshot(self._views.graph_folder(run.subject.project_id))
             if criterion.kind == CriterionKind.TESTS and graph is not None:
                 watched = self._traced.watching(run.worktree, label=criterion.name, task_id=run.subject.task_id)
                 variables = await stack.enter_async_context(watched)
                 traces = Folder(variables[FOLDER], writable=True)
                 given = replace(given, environment=variables, folders=(traces, Folder(str(INJECTED))))
-            return await run_command(self._starter, command, given)
+            written = [run.worktree.path, *leased.paths, *(Path(one.path) for one in given.folders if one.writable)]
+            return await self._disk.within(run_command(self._starter, command, given), written)
 
     async def _judged(self, criterion: Criterion, command: Sequence[str], proof: Proof, ran: Ran) -> Proof:
         """The verdict on a run, with its output kept."""

@@ -12,6 +12,7 @@ from orchestrator.core.caller import Caller
 from orchestrator.core.ids import new_id
 from orchestrator.sandbox.starter import Verdict
 from orchestrator.services import criterion_command
+from orchestrator.services.disk_watch import DiskWatch
 from tests.proof.conftest import Hand, MakeProject, RunAttempt, Writer, put, python
 from tests.sandbox.conftest import gone, with_mark
 
@@ -155,6 +156,18 @@ async def test_the_verification_as_a_whole_has_a_limit(
     told = await verdicts(row)
     assert told["slow"][0] == "unknown"
     assert told["late"] == ("unknown", "the verification's time limit of 3 s had passed")
+
+
+async def test_a_criterion_that_fills_the_disk_is_unknown_and_names_the_limit(
+    container: Container, project: UUID, hand_in: Hand, run_attempt: RunAttempt
+) -> None:
+    container.verifier._disk = DiskWatch(16 * 1024**2, "VERIFY_DISK_BYTES")
+    fill = "import os, time\nopen('big', 'wb').write(os.urandom(32 * 1024**2))\ntime.sleep(600)"
+    row = await run_attempt(await hand_in(project, [python(fill, name="fill"), python("pass", name="next")]))
+    told = await verdicts(row)
+    assert told["fill"][0] == "unknown"
+    assert "limit that VERIFY_DISK_BYTES sets" in told["fill"][1]
+    assert told["next"][0] == "passed", "what the one before left is gone"
 
 
 async def test_what_a_killed_verification_left_goes_with_the_next(

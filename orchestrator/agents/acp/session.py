@@ -79,13 +79,16 @@ async def _running(
         raise NotConfigured(f"{names} is not installed on the service's machine.", hint=launch.install or None)
     root = await asyncio.to_thread(_real, context.require_workspace())
     seen = {str(folder): False for folder in (*context.readable, *launch.folders)}
+    seen |= {str(folder): True for folder in context.writable}
     home = context.home if launch.wish.mode != "off" and (await starter.verdict()).possible else None
     own = {"HOME": str(home)} if home is not None else {}
     process = await AgentProcess.spawn(
-        starter, command, environment=minimal_environment({**own, **launch.env, **launch.secrets}), wish=launch.wish,
-        cwd=root, ours={str(root): True, **seen, **dict.fromkeys(own.values(), True)}, line_bytes=limits.line,
+        starter, command, wish=launch.wish, cwd=root,
+        environment=minimal_environment({**own, **context.environment, **launch.env, **launch.secrets}),
+        ours={str(root): True, **seen, **dict.fromkeys(own.values(), True)}, line_bytes=limits.line,
     )  # fmt: skip
-    terminals = Terminals(starter, launch.wish, root, {str(root): True, **seen}) if launch.terminals else None
+    ours = {str(root): True, **seen}
+    terminals = Terminals(starter, launch.wish, root, ours, context.environment) if launch.terminals else None
     try:
         _tell_start(context, process)
         session = _Session(launch, context, process, root, terminals, limits)

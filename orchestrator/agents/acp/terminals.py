@@ -60,11 +60,20 @@ class _Terminal:
 class Terminals:
     """The terminals of one run."""
 
-    def __init__(self, starter: Starter, wish: Wish, root: Path, ours: Mapping[str, bool]) -> None:
+    def __init__(
+        self,
+        starter: Starter,
+        wish: Wish,
+        root: Path,
+        ours: Mapping[str, bool],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """``environment`` is what every command gets beside what the agent gives it."""
         self._starter = starter
         self._wish = wish
         self._root = root
         self._ours = ours
+        self._environment = dict(environment or {})
         self._open: dict[str, _Terminal] = {}
 
     async def create(
@@ -73,7 +82,7 @@ class Terminals:
         """Start a command; its terminal's id."""
         if len(self._open) >= _MOST_OPEN:
             raise Conflict(f"{_MOST_OPEN} terminals are open; release one first")
-        environment = minimal_environment(dict(env))
+        environment = minimal_environment({**self._environment, **env})
         folder = self._root if cwd in (None, str(self._root)) else self._root.joinpath(*relative(self._root, str(cwd)))
         process = await AgentProcess.spawn(
             self._starter, self._words(command, args, environment, folder), environment=environment, wish=self._wish,
