@@ -20,6 +20,7 @@ import hypothesis
 import psycopg
 import pytest
 import redis
+import structlog
 
 from orchestrator.config import Settings
 from orchestrator.embedded.folder import Lock
@@ -41,6 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nothing of the developer's own environment reaches a test."""
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs_can_be_read() -> Iterator[None]:
+    """Loggers stay as they are when a test configures logging: what is kept at first use, ``capture_logs`` misses."""
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", lambda **told: configure(**{**told, "cache_logger_on_first_use": False}))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,10 +2,12 @@
 
 import io
 import json
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +39,18 @@ def shows(tmp_path: Path) -> Iterator[tuple[str, Callable[..., None]]]:
     show(SUM)
     port = free_port()
     server = subprocess.Popen([sys.executable, str(RUG_PULL), str(file), str(port)])
+    _until_it_listens(port)
     yield f"http://127.0.0.1:{port}/mcp", show
     server.kill()
     server.wait(10)
+
+
+def _until_it_listens(port: int) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 60):
+            return
+    raise AssertionError("the server never listened")
 
 
 def _json(cli: _Cli, *arguments: str) -> Any:

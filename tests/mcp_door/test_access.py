@@ -10,6 +10,8 @@ from orchestrator.core.errors import Conflict
 from orchestrator.core.ids import new_id
 from tests.mcp_door.conftest import Connect, Service, local_server, make_caller, make_token, register
 
+READING = {"preview_route", "get_task", "wait_task", "read_notes"}
+"""What a token that may only read tasks is shown."""
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -66,7 +68,7 @@ async def test_a_token_lists_and_calls_what_its_scopes_allow(
     reader = await make_token(container, ada, Scope.TASKS_READ)
     async with connect(reader) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
-        assert names == {"preview_route", "get_task", "wait_task", "read_notes"}
+        assert names == READING
         for name in ("create_task", "diagnostics__echo"):
             with pytest.raises(MCPError, match="lacks the scope") as raised:
                 await client.call_tool(name, {})

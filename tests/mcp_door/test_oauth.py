@@ -30,7 +30,7 @@ from tests.mcp_door.browser import (
     registered,
 )
 from tests.mcp_door.conftest import Service
-from tests.mcp_door.test_access import INITIALIZE, post
+from tests.mcp_door.test_access import INITIALIZE, READING, post
 
 ALL = " ".join(sorted(SCOPE_WORDS))
 
@@ -189,7 +189,7 @@ async def test_a_scope_that_is_missing_is_asked_for_and_then_given(service: Serv
     memory.tokens = OAuthToken.model_validate(narrow)
     memory.client = OAuthClientInformationFull(client_id=program.client_id, token_endpoint_auth_method="none")
     async with connected(service, auth, era) as client:
-        assert {tool.name for tool in (await client.list_tools()).tools} == {"preview_route", "get_task", "wait_task"}
+        assert {tool.name for tool in (await client.list_tools()).tools} == READING
         assert (await client.call_tool("diagnostics__echo", {"a": 4})).structured_content == {"a": 4}
     assert set((memory.tokens.scope or "").split()) == {"mcps:execute", "tasks:read"}
 
