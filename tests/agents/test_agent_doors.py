@@ -60,11 +60,13 @@ async def test_without_a_model_the_assistant_is_listed_with_what_to_set(settings
 
 async def test_every_template_makes_an_agent(client: httpx.AsyncClient) -> None:
     templates = (await client.get("/agents/templates")).json()["items"]
-    assert len(templates) == 8
+    assert [bool(template["team"]) for template in templates].count(False) == 8
     for template in templates:
         agent = await made(client, name=template["title"], template=template["name"])
-        assert agent["config"]["instructions"] == template["instructions"]
-        assert [c["name"] for c in agent["capabilities"]] == template["capabilities"]
+        if not template["team"]:
+            assert agent["config"]["instructions"] == template["instructions"]
+        of_kind = ["teamwork"] if template["team"] else []
+        assert [c["name"] for c in agent["capabilities"]] == [*of_kind, *template["capabilities"]]
         assert agent["available"]
 
 
