@@ -13,16 +13,20 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from orchestrator.core.errors import Conflict, InvalidInput, NotFound
 
 GRAPH, NAMES, FACTS, REPORT = "graph.nq", "names.txt", "facts.bin", "report.json"
 _KEPT = 2
 _VIEWS = "views"
+# A process of a build that was killed a moment ago may still be on its way out.
+_DYING_SECONDS = 0.5
 _ID = re.compile(r"[0-9A-Za-z-]{1,80}")
 
 
@@ -120,8 +124,17 @@ def _sync(path: Path) -> None:
 def _build_lock(folder: Path) -> Iterator[None]:
     """One build at a time per folder, also across processes; the kernel frees the lock of a killed build."""
     with (folder / "build.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict("another build of this graph is running") from error
+        end = time.monotonic() + _DYING_SECONDS
+        while not _taken(handle):
+            if time.monotonic() >= end:
+                raise Conflict("another build of this graph is running")
+            time.sleep(0.02)
         yield
+
+
+def _taken(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

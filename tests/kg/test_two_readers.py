@@ -66,3 +66,21 @@ def test_what_a_dead_reader_had_taken_is_read_all_the_same(tmp_path: Path) -> No
     os.close(source)
     os.close(tickets)
     assert [path for path, _, _ in found] == paths
+
+
+def test_the_second_reader_holds_nothing_open_so_that_the_lock_of_a_killed_build_is_free(tmp_path: Path) -> None:
+    source, kept = os.pipe()
+    with (tmp_path / "build.lock").open("w"):
+        child = os.fork()
+        if not child:
+            try:
+                two_readers._let_go_of_all_but(kept)
+                os.write(kept, " ".join(sorted(os.listdir("/proc/self/fd"), key=int)).encode())
+            finally:
+                os._exit(0)
+        os.close(kept)
+        with open(source, "rb") as told:
+            held = [int(one) for one in told.read().split()]
+        os.waitpid(child, 0)
+    # The last one is the listing's own.
+    assert held[:-1] == [0, 1, 2, kept] or held == [0, 1, 2, 3, kept]

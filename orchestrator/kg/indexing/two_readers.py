@@ -117,12 +117,24 @@ def _serve(
     """The second process: nothing of the first one's must end with it."""
     code = 1
     try:
+        _let_go_of_all_but(tickets, target)
         for piece in _taken(pieces, tickets):
             written = _ENCODER.encode(list(read_contents(root, piece, known)))
             _write(target, _NUMBER.pack(len(written)) + written)
         code = 0
     finally:
         os._exit(code)
+
+
+def _let_go_of_all_but(*kept: int) -> None:
+    """Close what was inherited: the lock of a killed build would be held until this process has died, too."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor > 2 and descriptor not in kept:
+            with suppress(OSError):  # the listing's own
+                os.close(descriptor)
 
 
 def _write(target: int, written: bytes) -> None:
