@@ -239,7 +239,9 @@ class Mirrors:
         target, branch = _remote_head(listing.text, source.field)
         wanted = (f"+{target}:{HEAD_REF}", f"+refs/heads/*:{_HEADS}*", "+refs/tags/*:refs/tags/*")
         await run_git(
-            *("fetch", "--progress", "--prune", "--no-tags", "--no-write-fetch-head", *remote, "origin", *wanted),
+            # --update-shallow: git refuses what comes from a shallow repository otherwise.
+            *("fetch", "--progress", "--prune", "--update-shallow", "--no-tags", "--no-write-fetch-head"),
+            *(*remote, "origin", *wanted),
             cwd=path,
             timeout=source.timeout,
             login=source.login,

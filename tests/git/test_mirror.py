@@ -56,6 +56,22 @@ async def test_a_detached_head_is_a_head_too(mirrors: Mirrors, source: Path, git
     assert (info.head, info.default_branch) == (git(source, "rev-parse", "v1"), "HEAD")
 
 
+async def test_a_shallow_checkout_is_mirrored_with_or_without_a_branch(
+    mirrors: Mirrors, source: Path, git: Git, tmp_path: Path
+) -> None:
+    shallow = tmp_path / "shallow"
+    git(source, "clone", "-q", "--depth", "1", source.as_uri(), str(shallow))
+    head = git(source, "rev-parse", "HEAD")
+    project = uuid4()
+    info = await mirrors.create_from_path(project, shallow)
+    assert (info.head, info.default_branch) == (head, "trunk")
+    git(shallow, "checkout", "-q", "--detach")
+    git(shallow, "branch", "-q", "-D", "trunk")
+    assert (await mirrors.fetch(project)).head == head
+    info = await mirrors.create_from_path(uuid4(), shallow)
+    assert (info.head, info.default_branch) == (head, "HEAD")
+
+
 async def test_what_is_not_a_repository_with_commits_is_refused_by_its_field(
     mirrors: Mirrors, source: Path, git: Git, tmp_path: Path
 ) -> None:
