@@ -8,8 +8,6 @@ of the worker wrote; ``fresh_database_url`` and ``fresh_redis_url`` are empty bu
 import asyncio
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +15,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import hypothesis
-import psycopg
 import pytest
 import redis
 import structlog
@@ -26,11 +23,10 @@ from orchestrator.config import Settings
 from orchestrator.embedded.folder import Lock
 from orchestrator.embedded.pair import Embedded, start_embedded
 from orchestrator.embedded.processes import end_everything_below
+from tests.databases import Databases
 from tests.launches import LAUNCHES
 
-_ROOT = Path(__file__).parents[1]
 _PREFIX = "orchestrator-test-"
-_TEMPLATE = "template_migrated"
 
 
 # The same examples everywhere: what passed here passes there. ``--hypothesis-profile=default`` looks for new ones.
@@ -102,7 +98,7 @@ def embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
         held.share()
     pair = asyncio.run(start_embedded(folder, durable=False))
     with _alone(folder / "template.lock"):
-        _make_template(pair.database_url)
+        Databases(pair).make_template()
     yield pair
     asyncio.run(pair.stop())
     with _alone(Path(tempfile.gettempdir()) / f"{_PREFIX[:-1]}.{os.getuid()}.lock"):
@@ -112,59 +108,38 @@ def embedded(request: pytest.FixtureRequest) -> Iterator[Embedded]:
             shutil.rmtree(folder)
 
 
-def _make_template(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_TEMPLATE]).fetchone():
-            return
-        connection.execute(f"CREATE DATABASE {_TEMPLATE}_new")
-        command = [sys.executable, "-m", "alembic", "-c", str(_ROOT / "alembic.ini"), "upgrade", "head"]
-        environment = os.environ | {"DATABASE_URL": _named(url, f"{_TEMPLATE}_new"), "PYTHONPATH": str(_ROOT)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, f"the migrations failed:\n{done.stdout}{done.stderr}"
-        connection.execute(f"ALTER DATABASE {_TEMPLATE}_new RENAME TO {_TEMPLATE}")
-
-
-def _named(url: str, database: str) -> str:
-    return url.replace("@/orchestrator?", f"@/{database}?")
-
-
-def _create(pair: Embedded, name: str, *, migrated: bool = True) -> str:
-    # FILE_COPY: without fsync, copying files beats logging every page.
-    source = f"TEMPLATE {_TEMPLATE} STRATEGY FILE_COPY" if migrated else ""
-    with psycopg.connect(_named(pair.database_url, "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} {source}")
-    return _named(pair.database_url, name)
-
-
-def _drop(pair: Embedded, name: str) -> None:
-    with psycopg.connect(_named(pair.database_url, "postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+@pytest.fixture(scope="session")
+def databases(embedded: Embedded) -> Databases:
+    """Where this worker's databases come from."""
+    return Databases(embedded)
 
 
 @pytest.fixture(scope="session")
-def database_url(embedded: Embedded) -> str:
+def database_url(databases: Databases) -> str:
     """A migrated database of this test worker, shared by its tests."""
-    return _create(embedded, f"test_{_worker()}")
+    return databases.url(databases.create())
 
 
 @pytest.fixture
-def make_database(embedded: Embedded) -> Iterator[Callable[..., str]]:
+def make_database(databases: Databases) -> Iterator[Callable[..., str]]:
     """Makes more databases: ``make_database()`` is migrated, ``make_database(migrated=False)`` is empty."""
     names: list[str] = []
 
     def make(*, migrated: bool = True) -> str:
-        names.append(f"test_{uuid4().hex}")
-        return _create(embedded, names[-1], migrated=migrated)
+        names.append(databases.create(migrated=migrated))
+        return databases.url(names[-1])
 
     yield make
     for name in names:
-        _drop(embedded, name)
+        databases.drop(name)
 
 
 @pytest.fixture
-def fresh_database_url(make_database: Callable[..., str]) -> str:
-    """A migrated database that nobody wrote to, for this test alone."""
-    return make_database()
+def fresh_database_url(databases: Databases) -> Iterator[str]:
+    """An empty migrated database, for this test alone; its tables must stay as they are."""
+    name = databases.take()
+    yield databases.url(name)
+    databases.give_back(name)
 
 
 def _redis_database(embedded: Embedded, number: int) -> str:
