@@ -6,7 +6,7 @@ Used by the built-in servers here, by the pool, and by whoever adds a server in 
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -76,10 +76,16 @@ class BuiltinTool:
     @cached_property
     def info(self) -> ToolInfo:
         """What ``tools/list`` says of it; its capabilities travel in ``_meta``."""
-        schema = self.arguments.model_json_schema(by_alias=True)
+        schema = _schema_of(self.arguments)
         meta = {"_meta": {"orchestrator/capabilities": list(self.capabilities)}}
         hints = {"readOnlyHint": self.read_only, "openWorldHint": False}
         return ToolInfo(self.name, self.title, self.description, schema, None, hints, meta)
+
+
+@cache
+def _schema_of(arguments: type[BaseModel]) -> dict[str, Any]:
+    """A model's schema, which nobody changes."""
+    return arguments.model_json_schema(by_alias=True)
 
 
 class BuiltinServer:

@@ -5,6 +5,7 @@ graph is another folder of this floor. The tools are those of the catalogue of q
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,7 @@ def graph_server(questions: GraphQuestions) -> BuiltinServer:
     return BuiltinServer("graph", tools)
 
 
+@cache
 def arguments_of(question: GraphQuestion) -> type[BaseModel]:
     """The parameters of a question as a model that refuses unknown ones."""
     fields: dict[str, Any] = {parameter.name: _field(parameter) for parameter in question.parameters}
