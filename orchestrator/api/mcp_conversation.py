@@ -14,16 +14,24 @@ from typing import Any, cast
 from mcp import MCPError
 from mcp.server.context import ServerRequestContext
 from mcp.shared.message import ServerMessageMetadata
-from mcp_types import CLIENT_CAPABILITIES_META_KEY, INVALID_PARAMS, LOG_LEVEL_META_KEY, Notification, Request
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    LOG_LEVEL_META_KEY,
+    Notification,
+    Request,
+)
 from mcp_types import methods as wire_methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import RootModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 Context = ServerRequestContext[Any, Any]
 Run = Callable[["Round"], Coroutine[Any, Any, dict[str, Any]]]
 
 _STATE = "orchestrator:"
-_CAPABILITIES = "orchestrator.capabilities"
+_CAPABILITIES, _INFO = "orchestrator.capabilities", "orchestrator.info"
 _SECONDS = 600.0
 _MOST = 1000
 _LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -40,17 +48,27 @@ def capabilities_of(ctx: Context) -> dict[str, Any]:
         told = (ctx.meta or {}).get(CLIENT_CAPABILITIES_META_KEY)
         # As it came, where the SDK found it well-formed.
         return told if isinstance(told, dict) and ctx.session.client_capabilities is not None else {}
-    kept: dict[str, Any] = ctx.session._connection.state
-    if _CAPABILITIES not in kept:
-        declared = ctx.session.client_capabilities
-        kept[_CAPABILITIES] = declared.model_dump(by_alias=True, mode="json", exclude_none=True) if declared else {}
-    return dict(kept[_CAPABILITIES])
+    return dict(_kept(ctx, _CAPABILITIES, ctx.session.client_capabilities))
 
 
 def info_of(ctx: Context) -> dict[str, Any] | None:
     """Who the client says it is, in wire form."""
     params = ctx.session.client_params
-    return None if params is None else params.client_info.model_dump(by_alias=True, mode="json", exclude_none=True)
+    if params is None:
+        return None
+    if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        told = (ctx.meta or {}).get(CLIENT_INFO_META_KEY)
+        return told if isinstance(told, dict) else None
+    return dict(_kept(ctx, _INFO, params.client_info))
+
+
+def _kept(ctx: Context, name: str, declared: BaseModel | None) -> dict[str, Any]:
+    """What was declared when the session opened, written out once."""
+    kept: dict[str, Any] = ctx.session._connection.state
+    if name not in kept:
+        kept[name] = declared.model_dump(by_alias=True, mode="json", exclude_none=True) if declared else {}
+    found: dict[str, Any] = kept[name]
+    return found
 
 
 async def tell(ctx: Context, method: str, params: Mapping[str, Any] | None) -> None:
@@ -82,17 +100,33 @@ class Direct:
             await tell(self._ctx, method, params)
 
 
-class Round:
-    """A client of the modern era, and the call that waits for its answers between two of its requests."""
+class Told:
+    """A client of the modern era that is told things. One that declared nothing cannot be asked, so it is no more."""
 
     answers_rounds = True
 
-    def __init__(self, ctx: Context, run: Run) -> None:
+    def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self.capabilities: Mapping[str, Any] = capabilities_of(ctx)
         self.info: Mapping[str, Any] | None = info_of(ctx)
         wanted = (ctx.meta or {}).get(LOG_LEVEL_META_KEY)
         self.log_level: str | None = None if wanted is None else str(wanted)
+
+    async def ask(self, method: str, _params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Raise what a server gets that asks nevertheless."""
+        raise MCPError(INVALID_REQUEST, f"The client declared nothing that it could be asked, so not {method}.")
+
+    async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """Pass it on while a request is under way; log messages only where it asked for them."""
+        if method != "notifications/message" or (self.log_level and _at_least(self.log_level, params)):
+            await tell(self._ctx, method, params)
+
+
+class Round(Told):
+    """A client that can be asked, and the call that waits for its answers between two of its requests."""
+
+    def __init__(self, ctx: Context, run: Run) -> None:
+        super().__init__(ctx)
         self._questions: dict[str, tuple[str, Mapping[str, Any], asyncio.Future[dict[str, Any]]]] = {}
         self._asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._number = 0
@@ -110,11 +144,6 @@ class Round:
             return await answer
         finally:
             self._questions.pop(key, None)
-
-    async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
-        """Pass it on while a request is under way; log messages only where it asked for them."""
-        if method != "notifications/message" or (self.log_level and _at_least(self.log_level, params)):
-            await tell(self._ctx, method, params)
 
     async def outcome(self, seconds: float | None = None) -> dict[str, Any] | None:
         """The call's result, or None: it has questions, or takes longer. A cancelled wait cancels the call."""

@@ -13,7 +13,7 @@ from mcp import MCPError
 from mcp_types import INVALID_PARAMS, PROTOCOL_VERSION_META_KEY
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from orchestrator.api.mcp_conversation import Context, Direct, Late, Rounds, is_ours
+from orchestrator.api.mcp_conversation import Context, Direct, Late, Rounds, Told, is_ours
 from orchestrator.api.mcp_credentials import REFUSED
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
@@ -120,6 +120,9 @@ async def conversing(
     if is_ours(state):
         answers = exchange.params.get("inputResponses") or {}
         return await rounds.go_on(exchange.ctx, owner, str(state), answers, late)
+    told = Told(exchange.ctx)
+    if late is None and not told.capabilities:
+        return await on(told)  # nothing will be asked: the call runs in the task of its request
     return await rounds.begin(exchange.ctx, owner, on, late)
 
 

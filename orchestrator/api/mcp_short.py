@@ -39,6 +39,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from starlette.requests import Request
 from starlette.types import Receive, Send
 
+from orchestrator.api.mcp_clients import Clients
 from orchestrator.api.mcp_relay import SHORT, Written
 
 IDLE_SECONDS = 1800.0
@@ -231,6 +232,7 @@ class ShortWay:
         self._manager = manager
         self._schema_of = schema_of
         self._sessions: dict[str, _Session] = {}
+        self._clients = Clients()
 
     def join(self, session_id: str, owner: object, connection: Connection) -> None:
         """A session of the older era is open."""
@@ -270,7 +272,7 @@ class ShortWay:
         verdict = classify_inbound_request(message, headers=dict(request.headers))
         if not isinstance(verdict, InboundModernRoute) or not self._repeats_arguments(request, message):
             return False
-        who = Connection.from_envelope(verdict.protocol_version, verdict.client_info, verdict.client_capabilities)
+        who = self._clients.of(verdict)
         reply = _Reply(request, message, send, None)
         work = asyncio.current_task()
         assert work is not None

@@ -89,9 +89,13 @@ class _Known:
     listings: list[tuple[list[_Now], list[Sequence[ToolInfo]], Listing]] = field(default_factory=list)
 
     def fits(self, entries: tuple[ServerEntry, ...], endpoint: Endpoint) -> bool:
-        """Whether it was made of these very entries."""
+        """Whether it was made of entries that say the same."""
         same = len(self.entries) == len(entries) and all(map(_same, self.entries, entries))
-        return same and self.endpoint == endpoint
+        if not same or self.endpoint != endpoint:
+            return False
+        # A probe makes entries anew. Known by what they are, they need not be read through at the next call.
+        self.entries, self.endpoint = entries, endpoint
+        return True
 
 
 class McpCatalogue:
