@@ -39,6 +39,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter
 
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.content_kinds import judged, surely_right
 from orchestrator.mcp.direct_http import DirectHttp, Listener, Redirected, Resumable
 from orchestrator.mcp.questions import CAPABILITIES, lacking, may_be_asked
 from orchestrator.mcp.tasks import METHODS as TASK_METHODS
@@ -189,12 +190,17 @@ class RelaySession(ClientSession):
         if is_task(result) and _may_be_task(data, result):
             return result
         with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
-            # What does not say which kind of result it is, is the usual one.
-            whole = {"resultType": "complete", **result} if self.modern else result
-            kind = "complete" if whole.get("resultType") == "complete" else None
-            version = self.protocol_version or _UNKNOWN_VERSION
-            _result_of(method, version, kind).validate_python(whole, by_name=False)
+            if not surely_right(method, result):
+                self._judge(method, result)
         return result
+
+    def _judge(self, method: str, result: Mapping[str, Any]) -> None:
+        """Raise ValidationError for what is no result of this method in this revision; KeyError for another method."""
+        # What does not say which kind of result it is, is the usual one.
+        whole = {"resultType": "complete", **result} if self.modern else result
+        kind = "complete" if whole.get("resultType") == "complete" else None
+        version = self.protocol_version or _UNKNOWN_VERSION
+        _result_of(method, version, kind).validate_python(judged(method, whole), by_name=False)
 
     async def _send(
         self, method: str, params: Mapping[str, Any] | None, options: CallOptions, behind: Conversation | None

@@ -60,6 +60,8 @@ _block = st.one_of(
     st.just({"type": "audio", "data": "AAE=", "mimeType": "audio/wav"}),
     st.just({"type": "resource", "resource": {"uri": "x://y", "blob": "AAECAw==", "mimeType": "a/b", "x-more": [0]}}),
     st.just({"type": "resource_link", "uri": "x://y", "name": "y", "size": 9, "x-more": {"deep": [1]}}),
+    # A kind that no revision knows yet.
+    st.builds(lambda more: {"type": "hologram", "rays": [1, {"x": None}], **more}, _unknown),
 )  # fmt: skip
 _result = st.builds(
     lambda content, meta, unknown: {"content": content, **meta, **unknown},
