@@ -50,6 +50,8 @@ class ServerEntry:
     description: str = ""
     flags: Mapping[str, bool] = field(default_factory=dict)
     sandbox: Wish = OPEN
+    origin: Mapping[str, Any] | None = field(default=None, compare=False)
+    """What a ``server.json`` says beyond what runs the server."""
     ignored: tuple[str, ...] = field(default=(), compare=False)
     """Fields that say something in the document and are not taken over."""
 

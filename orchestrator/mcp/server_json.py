@@ -11,12 +11,12 @@ from typing import Any
 from orchestrator.core.errors import InvalidInput
 from orchestrator.mcp.mcp_json import ServerEntry, check_entry, parse_mcp_json
 from orchestrator.mcp.placeholders import Inputs
+from orchestrator.mcp.server_json_origin import BRACES, entry_name, origin_of
 from orchestrator.sandbox.wish import Wish
 
 _RUNTIMES = {"npm": "npx", "pypi": "uvx", "oci": "docker", "nuget": "dnx"}
 _HINTS = {"npm": {"npx", "bunx"}, "pypi": {"uvx"}, "oci": {"docker", "podman"}, "nuget": {"dnx"}}
 _KINDS = {"streamable-http": "streamable_http", "sse": "sse"}
-_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 _TAGGED = re.compile(r"(:[^/:@]+|@sha256:[0-9a-f]+)$")
 
 
@@ -40,8 +40,7 @@ def parse_server_json(document: Mapping[str, Any], variables: Mapping[str, str] 
     """The one server of the document: its first remote address, else the first package that can be run here."""
     inner = document.get("server")
     document = inner if isinstance(inner, Mapping) else document
-    name = re.sub(r"[^A-Za-z0-9_.-]", "-", str(document["name"]).rpartition("/")[2])[:100] or "server"
-    base = {"name": name, "description": str(document.get("description") or "")[:2000]}
+    base = {"name": entry_name(str(document["name"])), "description": str(document.get("description") or "")[:2000]}
     inputs = _Asked(variables or {})
     entry = _remote(document, base, inputs) or _package(document, base, inputs)
     inputs.require_all()
@@ -80,7 +79,7 @@ class _Asked(Inputs):
             value = self.value(found[1], described, place)
             return found[0] if value is None else value
 
-        return _BRACES.sub(one, text)
+        return BRACES.sub(one, text)
 
 
 def _items(document: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -107,9 +106,12 @@ def _remote(document: Mapping[str, Any], base: Mapping[str, Any], inputs: _Asked
         kind = _KINDS.get(str(remote.get("type")))
         if kind is None:
             continue
+        if _is_secret(remote):
+            message = f"{place}.url: addresses are not kept encrypted, so a secret may not be part of one"
+            raise InvalidInput(message, field=f"{place}.url", hint="register the server by hand, with a header")
         url = inputs.value("url", {"value": _text(remote, "url", place), "variables": remote.get("variables")}, place)
-        headers = _named(remote, "headers", place, inputs)
-        return ServerEntry(**base, transport=kind, url=url, headers=headers)  # type: ignore[arg-type]
+        headers, origin = _named(remote, "headers", place, inputs), origin_of(document, remote.get("headers"))
+        return ServerEntry(**base, transport=kind, url=url, headers=headers, origin=origin)  # type: ignore[arg-type]
     return None
 
 
@@ -136,8 +138,10 @@ def _package(document: Mapping[str, Any], base: Mapping[str, Any], inputs: _Aske
         else:
             env = _named(package, "environmentVariables", place, inputs)
             command, *args = _command_line(kind, package, place, env, inputs)
-            sandbox = Wish.of(command=command)
-            return ServerEntry(**base, transport="stdio", command=command, args=tuple(args), env=env, sandbox=sandbox)
+            return ServerEntry(
+                **base, transport="stdio", command=command, args=tuple(args), env=env, sandbox=Wish.of(command=command),
+                origin=origin_of(document, package.get("environmentVariables")),
+            )  # fmt: skip
     message = "; ".join(refused[:10]) or "the document has neither remotes nor packages"
     raise InvalidInput(message, field="packages" if refused else "remotes")
 

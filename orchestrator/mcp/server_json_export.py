@@ -5,12 +5,15 @@ runs a package (npx, uvx, docker, dnx). What the format cannot say is refused in
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.core.errors import Conflict
 from orchestrator.mcp.definition import ServerDefinition
+from orchestrator.mcp.server_json_origin import about, described, full_name
 
+NAMESPACE = "local.orchestrator"
+"""Where a ``server.json`` stands that says no other; names there are in reverse DNS."""
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 
 _SCHEME = re.compile(r"(?i)(bearer|basic|token|apikey) ")
@@ -23,24 +26,32 @@ _DOCKER_FLAGS = frozenset({"-i", "--rm", "--interactive", "--init"})
 
 
 def export_server_json(
-    definition: ServerDefinition, *, namespace: str, description: str = "", version: str | None = None
+    definition: ServerDefinition,
+    *,
+    namespace: str | None = None,
+    description: str = "",
+    version: str | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The document. Raises Conflict when the server is neither remote nor a package."""
+    """The document; ``origin`` is what the one said that it came from. Raises Conflict for what the form cannot say."""
+    came = origin or {}
     known = version if version and _VERSION.fullmatch(version) else "0.0.0"
     base = {
         "$schema": SCHEMA,
-        "name": f"{namespace}/{re.sub(r'[^A-Za-z0-9._-]', '-', definition.name)}",
+        "name": full_name(came, definition.name, namespace, NAMESPACE),
         "description": (description or f"MCP server {definition.name}")[:100],
-        "version": known,
+        "version": came.get("version") or known,
+        **about(came),
     }
     if definition.transport == "stdio":
-        return base | {"packages": [_package(definition)]}
+        return base | {"packages": [_package(definition, came)]}
     if definition.transport == "builtin":
         raise Conflict("a built-in server is part of this service: there is nothing to publish", field="server")
     kind = "sse" if definition.transport == "sse" else "streamable-http"
     remote: dict[str, Any] = {"type": kind, "url": definition.url}
-    if definition.headers:
-        remote["headers"] = [_header(name, value) for name, value in definition.headers.items()]
+    headers = definition.headers
+    if found := [told or _header(name, headers[name]) for name, told in described(came, headers)]:
+        remote["headers"] = found
     return base | {"remotes": [remote]}
 
 
@@ -52,7 +63,7 @@ def _header(name: str, value: str) -> dict[str, Any]:
     return {"name": name, "value": f"{scheme[0]}{{credentials}}", "variables": {"credentials": variable}}
 
 
-def _package(definition: ServerDefinition) -> dict[str, Any]:
+def _package(definition: ServerDefinition, origin: Mapping[str, Any]) -> dict[str, Any]:
     program = re.split(r"[/\\]", definition.command or "")[-1]
     found = _container(definition.args) if program in ("docker", "podman") else _run(program, definition.args)
     if found is None:
@@ -61,10 +72,9 @@ def _package(definition: ServerDefinition) -> dict[str, Any]:
             field="server", hint="export it as an mcp.json",
         )  # fmt: skip
     package = found | {"runtimeHint": program, "transport": {"type": "stdio"}}
-    if definition.env:
-        package["environmentVariables"] = [
-            {"name": name, "isRequired": True, "isSecret": True} for name in sorted(definition.env)
-        ]
+    inputs = described(origin, dict(sorted(definition.env.items())))
+    if variables := [told or {"name": name, "isRequired": True, "isSecret": True} for name, told in inputs]:
+        package["environmentVariables"] = variables
     return package
 
 

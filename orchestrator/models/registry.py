@@ -53,6 +53,8 @@ class McpServer(Identified, Stamped, Base):
     network: Mapped[str] = mapped_column(default="none", server_default="none")
     folders: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     limits: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    origin: Mapped[dict[str, Any] | None]
+    """What the server.json said that it was imported from, without any value."""
     health: Mapped[Health] = mapped_column(default=Health.UNKNOWN, server_default=Health.UNKNOWN.value)
     health_error: Mapped[str | None]
     latency_ms: Mapped[float | None]

@@ -29,7 +29,7 @@ def row_of(
     client_secret = (values.get("oauth") or {}).get("client_secret")
     secrets = {"env": dict(definition.env), "headers": dict(definition.headers), "client_secret": client_secret}
     kept = ("description", "project_id", "enabled", "can_run_on_user_space", "result_pointer_preferred",
-            "fallback_to_oracle", "priority", "task_types", "capabilities")  # fmt: skip
+            "fallback_to_oracle", "priority", "task_types", "capabilities", "origin")  # fmt: skip
     # What a session of everybody's showed is not what a user's own will show.
     unseen: dict[str, Any] = (
         {"tools": [], "health": Health.UNKNOWN, "health_error": None}
@@ -91,6 +91,7 @@ def imported_values(found: mcp_json.ServerEntry) -> dict[str, Any]:
         "timeout_seconds",
         "enabled",
         "description",
+        "origin",
     )
     flags = ("can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle")
     told = {name: found.flags[name] for name in flags if name in found.flags}
@@ -109,7 +110,7 @@ def values_of(entry: ServerEntry) -> dict[str, Any]:
     """What an entry says, as the registry takes it; without its secrets."""
     names = ("name", "transport", "description", "project_id", "command", "url", "enabled", "can_run_on_user_space",
              "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds", "max_concurrency",
-             "priority", "sandbox", "network", "limits")  # fmt: skip
+             "priority", "sandbox", "network", "limits", "origin")  # fmt: skip
     return {name: getattr(entry, name) for name in names} | {
         "args": list(entry.args),
         "folders": list(entry.folders),
@@ -119,3 +120,12 @@ def values_of(entry: ServerEntry) -> dict[str, Any]:
         "capabilities": list(entry.declared),
         "task_types": sorted(entry.task_types),
     }
+
+
+def origin_after(entry: ServerEntry, changed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is kept of the document an entry came from: what runs now is another version where the entry says so."""
+    if entry.origin is None:
+        return None
+    before = values_of(entry)
+    same = all(changed.get(name) == before[name] for name in ("transport", "command", "args", "url"))
+    return {name: told for name, told in entry.origin.items() if same or name != "version"}

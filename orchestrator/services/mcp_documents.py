@@ -22,9 +22,6 @@ from orchestrator.services.server_entry import ServerEntry
 
 Form = Literal["claude", "cursor", "vscode", "server.json"]
 
-NAMESPACE = "local.orchestrator"
-"""Where a ``server.json`` stands that says no other; names there are in reverse DNS."""
-
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
@@ -61,7 +58,7 @@ class McpDocuments:
         return Imported(entries, ignored, _shut_in(enclosed))
 
     async def export(
-        self, caller: Caller, form: Form, *, servers: Sequence[UUID] = (), namespace: str = NAMESPACE
+        self, caller: Caller, form: Form, *, servers: Sequence[UUID] = (), namespace: str | None = None
     ) -> dict[str, Any]:
         """The document of these servers; default: all the caller may use that are not built in."""
         visible = {entry.id: entry for entry in await self._registry.visible(caller.user_id)}
@@ -71,15 +68,21 @@ class McpDocuments:
         chosen = [visible[server] for server in servers] if servers else list(visible.values())
         chosen = [entry for entry in chosen if servers or entry.transport != "builtin"]
         if form != "server.json":
-            return export_mcp_json(_told_apart([self._registry.told(entry) for entry in chosen]), form)
+            return export_mcp_json(_told_apart([self._told(entry) for entry in chosen]), form)
         if len(chosen) != 1:
             raise InvalidInput("a server.json is one server's: name it", field="server")
         (entry,) = chosen
         version = entry.server_info.get("version")
         return export_server_json(
-            self._registry.told(entry), namespace=namespace, description=entry.description,
-            version=version if isinstance(version, str) else None,
+            self._told(entry), namespace=namespace, description=entry.description,
+            version=version if isinstance(version, str) else None, origin=entry.origin,
         )  # fmt: skip
+
+    def _told(self, entry: ServerEntry) -> ServerDefinition:
+        """What an entry says; names whose values each user sets for themselves stand there without one, as secrets."""
+        told = self._registry.told(entry)
+        env, headers = (dict.fromkeys(names, "") for names in (entry.user_env, entry.user_headers))
+        return replace(told, env={**told.env, **env}, headers={**told.headers, **headers})
 
 
 def _shut_in(entries: Sequence[ServerEntry]) -> list[str]:

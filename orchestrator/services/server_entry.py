@@ -60,6 +60,8 @@ class ServerEntry:
     network: str = "none"
     folders: tuple[Mapping[str, Any], ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, Any] | None = None
+    """What the ``server.json`` said that it was imported from."""
     health: Health = Health.UNKNOWN
     health_error: str | None = None
     latency_ms: float | None = field(default=None, compare=False)
@@ -138,7 +140,7 @@ def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: Serv
         "id", "name", "transport", "description", "owner_id", "project_id", "command", "url", "secrets_encrypted",
         "enabled", "can_run_on_user_space", "result_pointer_preferred", "fallback_to_oracle", "timeout_seconds",
         "max_concurrency", "priority", "health_error", "latency_ms", "protocol_version", "server_info", "probed_at",
-        "oauth", "sandbox", "network", "limits",
+        "oauth", "sandbox", "network", "limits", "origin",
     )  # fmt: skip
     seen = tuple(ToolInfo.from_wire(tool) for tool in row["tools"])
     if before is not None and before.seen == seen:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from jsonschema import Draft202012Validator
 
-from orchestrator.core.errors import Conflict, InvalidInput
+from orchestrator.core.errors import Conflict, InvalidInput, TooLarge
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.server_json import read_servers
 from orchestrator.mcp.server_json_export import SCHEMA, export_server_json
@@ -267,3 +267,66 @@ def test_an_exported_server_json_is_valid_and_reads_back_the_same(
 def test_what_is_no_package_is_refused(command: str) -> None:
     with pytest.raises(Conflict):
         export_server_json(_local("a", command=command, args=("-m", "x")), namespace="local.x")
+
+
+_TOKEN = {"description": "A token from your profile", "isRequired": True, "isSecret": True}
+_CAME = [
+    _document(
+        title="Weather", websiteUrl="https://example.org", icons=[{"src": "https://example.org/i.png"}],
+        repository={"url": "https://github.com/ada/weather", "source": "github"},
+        remotes=[{
+            "type": "streamable-http",
+            "url": "https://example.org/mcp",
+            "headers": [
+                {"name": "Authorization", "value": "Bearer {token}!", "variables": {"token": _TOKEN}},
+                {"name": "X-Region", "description": "Where", "choices": ["eu", "us"], "default": "eu"},
+                {"name": "X-Trace", "description": "Nobody has to give it", "placeholder": "abc"},
+            ],
+        }],
+    ),
+    _document(packages=[BRAVE["packages"][0] | {"runtimeHint": "npx", "runtimeArguments": [
+        {"type": "positional", "value": "-y"}
+    ]}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("document", _CAME, ids=["remote", "package"])
+def test_a_server_json_that_came_in_goes_out_the_same_but_for_values(document: dict[str, Any]) -> None:
+    given = {"token": "s3cret", "BRAVE_API_KEY": "s3cret"}
+    (entry,) = read_servers(document, given)
+    assert "s3cret" not in json.dumps(entry.origin)
+    written = export_server_json(entry.definition(uuid4()), description=entry.description, origin=entry.origin)
+    expected = json.loads(json.dumps(document))
+    expected.get("packages", [{}])[0].pop("registryBaseUrl", None)  # said nowhere in the command line
+    assert written == expected
+    (again,) = read_servers(written, given)
+    assert again == entry
+    assert again.origin == entry.origin
+
+
+def test_an_input_whose_value_changed_its_form_or_is_gone_is_not_told_as_it_was() -> None:
+    headers = [
+        {"name": "Authorization", "value": "Bearer {token}", "variables": {"token": _TOKEN}},
+        {"name": "X-Fixed", "value": "s3cret", "description": "Always the same"},
+        {"name": "X-Gone", "isRequired": True},
+    ]
+    remote = {"type": "streamable-http", "url": "https://example.org/mcp", "headers": headers}
+    (entry,) = read_servers(_document(remotes=[remote]), {"token": "x", "X-Gone": "y"})
+    changed = _remote(entry.name, headers={"Authorization": "Basic s3cret", "X-Fixed": "s3cret", "X-New": "s3cret"})
+    written = export_server_json(changed, origin=entry.origin)
+    assert "s3cret" not in json.dumps(written)
+    by_name = {one["name"]: one for one in written["remotes"][0]["headers"]}
+    assert list(by_name) == ["Authorization", "X-Fixed", "X-New"]
+    assert by_name["Authorization"]["value"] == "Basic {credentials}"
+    told = {"name": "X-Fixed", "description": "Always the same", "isRequired": True, "isSecret": True}
+    assert by_name["X-Fixed"] == told
+
+
+def test_a_secret_is_no_part_of_an_address_and_what_is_kept_of_a_document_is_bounded() -> None:
+    url = {"type": "sse", "url": "https://example.org/{key}", "variables": {"key": _TOKEN}}
+    with pytest.raises(InvalidInput, match="not kept encrypted") as refused:
+        read_servers(_document(remotes=[url]), {"key": "s3cret"})
+    assert refused.value.field == "remotes[0].url"
+    icons = [{"src": "x" * 70_000}]
+    with pytest.raises(TooLarge):
+        read_servers(_document(remotes=[{"type": "sse", "url": "https://example.org"}], icons=icons))
