@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from benchmarks import (
     mcp_cycles_http,
     mcp_gateway,
     mcp_memory,
+    mcp_stdio,
     orchestrator,
     orchestrator_overlaps,
     orchestrator_quota,
@@ -65,6 +67,7 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
     ),
     "bench-mcp": (
         mcp_gateway.gateway,
+        mcp_stdio.stdio,
         mcp_memory.memory,
         mcp_cold_start.cold_start,
         mcp_cycles.connect_and_kill_cycles,
@@ -79,8 +82,10 @@ async def _run(target: str, only: str | None) -> list[Row]:
         if only and measure.__name__ != only:
             continue
         print(f"measuring: {measure.__name__} …", flush=True)
+        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as folder:
             rows += await measure(Path(folder))
+        print(f"measured: {measure.__name__}, {time.monotonic() - began:.0f} s", flush=True)
     return rows
 
 

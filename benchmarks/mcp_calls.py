@@ -22,6 +22,25 @@ class Target:
     port: int
     requests: tuple[bytes, ...]
 
+    async def one_after_another(self, times: int) -> float:
+        """The median of so many calls in seconds."""
+        connection = await Connection.open(self.port)
+        answers = [_checked(await connection.ask(self.requests[0])) for _ in range(times)]
+        connection.close()
+        return percentile([answer.seconds for answer in answers], 0.5)
+
+    async def at_once(self, times: int) -> float:
+        """Calls a second over all connections."""
+        started = time.perf_counter()
+        await asyncio.gather(*(self._some(number, times // CONNECTIONS) for number in range(CONNECTIONS)))
+        return times / (time.perf_counter() - started)
+
+    async def _some(self, number: int, times: int) -> None:
+        connection = await Connection.open(self.port)
+        for _ in range(times):
+            _checked(await connection.ask(self.requests[number]))
+        connection.close()
+
 
 async def calls_to(era: str, port: int, path: str, headers: Mapping[str, str], tool: str = "echo") -> Target:
     """A prepared call of the echo tool; in the older era inside a session that is opened here."""
@@ -70,28 +89,6 @@ def post(
         *(f"{name}: {value}" for name, value in headers.items()),
     ]  # fmt: skip
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-async def one_after_another(target: Target, times: int) -> float:
-    """The median of so many calls in seconds."""
-    connection = await Connection.open(target.port)
-    answers = [_checked(await connection.ask(target.requests[0])) for _ in range(times)]
-    connection.close()
-    return percentile([answer.seconds for answer in answers], 0.5)
-
-
-async def at_once(target: Target, times: int) -> float:
-    """Calls a second over all connections."""
-    started = time.perf_counter()
-    await asyncio.gather(*(_some(target, number, times // CONNECTIONS) for number in range(CONNECTIONS)))
-    return times / (time.perf_counter() - started)
-
-
-async def _some(target: Target, number: int, times: int) -> None:
-    connection = await Connection.open(target.port)
-    for _ in range(times):
-        _checked(await connection.ask(target.requests[number]))
-    connection.close()
 
 
 def _checked(answer: Answer) -> Answer:

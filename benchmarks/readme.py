@@ -50,4 +50,5 @@ def _row(row: dict[str, Any]) -> str:
     goal = row["goal"].replace("<=", "≤").replace(">=", "≥")
     holds = ("yes" if row["holds"] else "**no**") if goal else ""
     measured = f"{row['value']:.3g} {row['unit']}" if row["runs"] else "–"
-    return f"| {row['what']} | {measured} | {row['spread']} | {goal} | {holds} |"
+    against = f" ({row['baseline']})" if row["baseline"] else ""
+    return f"| {row['what']}{against} | {measured} | {row['spread']} | {goal} | {holds} |"

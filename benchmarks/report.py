@@ -49,6 +49,11 @@ def row(
     return Row(name, what, round(value, 4), unit, baseline, goal, good, len(values), spread)
 
 
+def say(text: str) -> None:
+    """What is going on, for whoever watches."""
+    print(f"  {text}", flush=True)
+
+
 def not_measured(name: str, what: str, reason: str) -> Row:
     """A row that says why there is no figure."""
     return Row(name, f"{what}: not measured, {reason}", 0.0, "", "", "", False, 0, "")
