@@ -60,6 +60,7 @@ from orchestrator.services.disk_watch import DiskWatch
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.families import Families
 from orchestrator.services.feedback import Feedback
+from orchestrator.services.first_probes import FirstProbes
 from orchestrator.services.follow_projects import FollowedProjects
 from orchestrator.services.footprints import Footprints
 from orchestrator.services.github_service import GitHubService
@@ -220,6 +221,7 @@ class Container:
     collisions: Collisions
     pending: Pending
     probes: Probes
+    first_probes: FirstProbes
     closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     def tool_executor(self) -> ToolExecutor:
@@ -454,6 +456,7 @@ def build_container(settings: Settings) -> Container:
         collisions=Collisions(database, mirrors, worktrees, writer),
         pending=Pending(database, tasks, targets, slots),
         probes=Probes(registry, pool),
+        first_probes=FirstProbes(registry, targets.refresh),
     )
     container.closers += [
         database.close,
@@ -463,6 +466,7 @@ def build_container(settings: Settings) -> Container:
         queries.aclose,
         updates.aclose,
         pool.aclose,
+        container.first_probes.aclose,
         followed.aclose,
         *([embeddings.aclose] if embeddings else []),
         documents.aclose,

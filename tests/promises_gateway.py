@@ -159,7 +159,9 @@ GATEWAY = (
         "mcp/test_documents.py::test_vs_codes_document_is_read_with_its_inputs",
         "mcp/test_server_json.py::test_missing_inputs_are_each_named",
         "mcp/test_documents.py::test_whatever_is_exported_is_read_back_the_same_and_holds_no_secret",
+        "mcp/test_documents.py::test_what_is_picked_is_one_of_the_options",
         "mcp/test_server_json.py::test_an_exported_server_json_is_valid_and_reads_back_the_same",
+        "mcp/test_server_json.py::test_a_server_json_that_came_in_goes_out_the_same_but_for_values",
         "api/test_mcp_documents.py::test_servers_are_exported_for_every_client_and_come_back_without_their_secrets",
     ),
     _promise(
@@ -238,6 +240,7 @@ GATEWAY = (
     _promise(
         "servers.start", _SOURCE + " 5",
         "A slow start is not the call's time, and a silent server does not hold it up.",
+        "api/test_mcps.py::test_a_command_that_never_greets_holds_up_nobody_who_registers_it",
         "mcp/test_sandboxed_servers.py::test_starting_a_server_is_not_the_calls_time",
         "mcp/test_sandboxed_servers.py::test_a_server_that_ignores_what_it_does_not_know_starts_soon",
         "mcp/test_sandboxed_servers.py::test_who_listens_hears_when_a_server_that_was_not_waited_for_is_ready",

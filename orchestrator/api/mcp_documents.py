@@ -1,6 +1,5 @@
 """The doors of configuration documents: import and export of ``mcp.json`` and ``server.json``."""
 
-import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from orchestrator.api.dependencies import ContainerDep, require
 from orchestrator.api.mcp_models import ServerOut
+from orchestrator.api.mcps import WaitSeconds, out
 from orchestrator.core.caller import Caller, Scope
-from orchestrator.services.mcp_documents import NAMESPACE, Form
+from orchestrator.services.first_probes import WAIT_SECONDS
+from orchestrator.services.mcp_documents import Form
 
 router = APIRouter(tags=["mcps"])
 
@@ -53,18 +54,18 @@ class ServersDocument(RootModel[dict[str, Any]]):
 
 
 @router.post("/mcps/import", status_code=201, summary="Import an mcp.json or a server.json")
-async def import_servers(body: ImportIn, caller: Writer, container: ContainerDep) -> ImportOut:
+async def import_servers(
+    body: ImportIn, caller: Writer, container: ContainerDep, wait_seconds: WaitSeconds = WAIT_SECONDS
+) -> ImportOut:
     """Register every entry of `mcpServers` (Claude, Cursor), of `servers` (VS Code), or the server of the official
     registry's `server.json`: all of them or none; then probe each. One error names all values that are missing."""
     imported = await container.documents.load(
         caller, body.model_extra or {}, variables=body.variables, shared=body.shared
     )
-    await asyncio.gather(*(container.registry.probe(entry, caller.user_id) for entry in imported.entries))
-    container.targets.refresh()
-    registry = container.registry
-    found = [await registry.find(entry.id) for entry in imported.entries]
+    await container.first_probes.look(imported.entries, caller.user_id, seconds=wait_seconds)
+    found = [await container.registry.find(entry.id) for entry in imported.entries]
     return ImportOut(
-        items=[ServerOut.of(entry, registry.secret_names(entry), await registry.sandboxing(entry)) for entry in found],
+        items=[await out(container, caller, entry) for entry in found],
         ignored=[IgnoredOut.model_validate(one, from_attributes=True) for one in imported.ignored],
         warnings=list(imported.warnings),
     )
@@ -79,8 +80,13 @@ async def export_servers(
         list[UUID] | None, Query(max_length=500, description="Which servers; default: all that are not built in.")
     ] = None,
     namespace: Annotated[
-        str, Query(max_length=100, pattern=r"^[a-zA-Z0-9.-]+$", description="server.json: reverse DNS before the name.")
-    ] = NAMESPACE,
+        str | None,
+        Query(
+            max_length=100,
+            pattern=r"^[a-zA-Z0-9.-]+$",
+            description="server.json: reverse DNS before the name; default: as imported, else local.orchestrator.",
+        ),
+    ] = None,
 ) -> ServersDocument:
     """The servers you may use, without any value of a header or an environment variable."""
     found = await container.documents.export(caller, format, servers=server or (), namespace=namespace)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.policy import Effect
@@ -58,9 +58,14 @@ class OAuthIn(BaseModel):
 
 
 class FolderShape(BaseModel):
-    """A folder that a local server may see."""
+    """A folder that a local server may see. A path alone is one to read."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_path(cls, given: Any) -> Any:
+        return {"path": given} if isinstance(given, str) else given
 
     path: str = Field(
         min_length=1, max_length=4096, description="Absolute path without links, or `projects`: their repositories."
@@ -116,7 +121,9 @@ class _Settings(BaseModel):
         "Null: none, but full for programs that download what they run (npx, uvx).",
     )
     folders: list[FolderShape] = Field(
-        default_factory=list, max_length=64, description="stdio, in a sandbox: folders of yours that it may see."
+        default_factory=list,
+        max_length=64,
+        description="stdio, in a sandbox: folders it may see; a path alone is one to read.",
     )
     limits: LimitsShape = Field(default_factory=LimitsShape, description="stdio, in a sandbox: what it may take.")
     capabilities: list[Tag | CapabilityIn] = Field(
@@ -223,7 +230,8 @@ class ServerOut(BaseModel):
     limits: LimitsShape = Field(description="stdio: what it may take.")
     sandboxed: bool | None = Field(description="Whether it runs in a sandbox here; null: it is no local process.")
     sandbox_note: str | None = Field(description="Why it does not.")
-    health: Health = Field(description="What the last probe said.")
+    status: str = Field(description="How its session stands in this process: idle, starting, ready or failed.")
+    health: Health = Field(description="What the last probe said; unknown: none has ended yet.")
     health_error: str | None = Field(description="Why it is unhealthy.")
     latency_ms: float | None = Field(description="How long the last probe took.")
     protocol_version: str | None = Field(description="MCP revision it speaks.")
@@ -236,6 +244,7 @@ class ServerOut(BaseModel):
         entry: ServerEntry,
         secret_names: tuple[list[str], list[str]],
         sandboxing: tuple[bool | None, str | None],
+        status: str,
     ) -> "ServerOut":
         """From a registry entry."""
         same = ("id", "target_id", "name", "description", "transport", "project_id", "command", "url", "enabled",
@@ -245,6 +254,7 @@ class ServerOut(BaseModel):
         return cls(
             **{name: getattr(entry, name) for name in same},
             shared=entry.owner_id is None,
+            status=status,
             folders=[FolderShape.model_validate(folder) for folder in entry.folders],
             limits=LimitsShape.model_validate(dict(entry.limits)),
             sandboxed=sandboxing[0],
@@ -285,7 +295,8 @@ class HealthRow(BaseModel):
 
     id: UUID = Field(description="The server.")
     name: str = Field(description="Its name.")
-    health: Health = Field(description="What the last probe said.")
+    status: str = Field(description="How its session stands in this process: idle, starting, ready or failed.")
+    health: Health = Field(description="What the last probe said; unknown: none has ended yet.")
     latency_ms: float | None = Field(description="How long it took.")
     error: str | None = Field(description="Why it is unhealthy.")
     probed_at: datetime | None = Field(description="When it was last probed.")

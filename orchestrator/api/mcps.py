@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
 from orchestrator.api.mcp_models import (
@@ -23,6 +23,7 @@ from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.capabilities import parse_capability
 from orchestrator.mcp.pins import sort_tools
+from orchestrator.services.first_probes import WAIT_SECONDS
 from orchestrator.services.server_entry import ServerEntry
 
 router = APIRouter(tags=["mcps"])
@@ -30,11 +31,20 @@ router = APIRouter(tags=["mcps"])
 Reader = Annotated[Caller, require(Scope.MCPS_READ)]
 Writer = Annotated[Caller, require(Scope.MCPS_WRITE)]
 Executor = Annotated[Caller, require(Scope.MCPS_EXECUTE)]
+WaitSeconds = Annotated[
+    float, Query(ge=0, le=60, description="How long to wait for the first probe; it goes on where it takes longer.")
+]
 
 
 async def _out(container: Container, caller: Caller, entry: ServerEntry) -> ServerOut:
-    sandboxing = await container.registry.sandboxing(entry)
-    return ServerOut.of(await _shown(container, caller, entry), container.registry.secret_names(entry), sandboxing)
+    return await out(container, caller, await _shown(container, caller, entry))
+
+
+async def out(container: Container, caller: Caller, entry: ServerEntry) -> ServerOut:
+    """An entry as the doors show it."""
+    registry = container.registry
+    sandboxing = await registry.sandboxing(entry)
+    return ServerOut.of(entry, registry.secret_names(entry), sandboxing, registry.status(entry, caller.user_id))
 
 
 async def _shown(container: Container, caller: Caller, entry: ServerEntry) -> ServerEntry:
@@ -59,11 +69,14 @@ async def list_servers(caller: Reader, container: ContainerDep, limit: Limit = 5
 
 
 @router.post("/mcps", status_code=201, summary="Register an MCP server")
-async def create_server(body: ServerIn, caller: Writer, container: ContainerDep) -> ServerOut:
-    """Register a server and probe it. stdio servers are programs on this machine: for admins of the service."""
+async def create_server(
+    body: ServerIn, caller: Writer, container: ContainerDep, wait_seconds: WaitSeconds = WAIT_SECONDS
+) -> ServerOut:
+    """Register a server and probe it. One that is not ready in time is there all the same: `status` says `starting`,
+    `health` is `unknown` until its probe ends. stdio servers are programs on this machine: for admins of the service.
+    """
     entry = await container.registry.create(caller, body.values(), shared=body.shared)
-    await container.registry.probe(entry, caller.user_id)
-    container.targets.refresh()
+    await container.first_probes.look([entry], caller.user_id, seconds=wait_seconds)
     return await _out(container, caller, await container.registry.find(entry.id, caller.user_id))
 
 
@@ -72,8 +85,8 @@ async def servers_health(caller: Reader, container: ContainerDep) -> HealthList:
     """What the last probe said of each server; probes run every 30 s."""
     entries = await container.registry.visible(caller.user_id)
     rows = [
-        HealthRow(id=e.id, name=e.name, health=e.health, latency_ms=e.latency_ms, error=e.health_error,
-                  probed_at=e.probed_at)
+        HealthRow(id=e.id, name=e.name, status=container.registry.status(e, caller.user_id), health=e.health,
+                  latency_ms=e.latency_ms, error=e.health_error, probed_at=e.probed_at)
         for e in entries
     ]  # fmt: skip
     return HealthList(items=rows, healthy=sum(row.health == "healthy" for row in rows), total=len(rows))

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, require
 from orchestrator.api.mcp_models import Name, ServerOut
+from orchestrator.api.mcps import out
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.routing import Health
+from orchestrator.services.first_probes import WAIT_SECONDS
 from orchestrator.services.space_service import GRADIO_MCP_PATH
 
 router = APIRouter(tags=["spaces"])
@@ -110,11 +112,8 @@ async def register_space(body: SpaceServerIn, caller: Registrar, container: Cont
     """Register it as your own server, called with your own Hugging Face token, and probe it. Again: the token anew."""
     caller.require(Scope.ACCOUNT)
     entry = await container.space_servers.register(caller, body.space_id, name=body.name, mcp_path=body.mcp_path)
-    await container.registry.probe(entry, caller.user_id)
-    container.targets.refresh()
-    entry = await container.registry.find(entry.id)
-    registry = container.registry
-    return ServerOut.of(entry, registry.secret_names(entry), await registry.sandboxing(entry))
+    await container.first_probes.look([entry], caller.user_id, seconds=WAIT_SECONDS)
+    return await out(container, caller, await container.registry.find(entry.id))
 
 
 @router.get("/user/spaces", summary="List your Spaces")

@@ -56,9 +56,9 @@ class Api:
         """The JSON at a path; parameters that are None are left out."""
         return _json(await self.send("GET", path, params=params))
 
-    async def post(self, path: str, body: Any = None) -> Any:
+    async def post(self, path: str, body: Any = None, **params: Any) -> Any:
         """What a POST answers; None for an empty answer."""
-        return _json(await self.send("POST", path, body=body))
+        return _json(await self.send("POST", path, body=body, params=params))
 
     async def patch(self, path: str, body: Any) -> Any:
         """What a PATCH answers."""

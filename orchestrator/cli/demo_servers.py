@@ -56,7 +56,8 @@ async def _register(api: Api, name: str, arguments: list[str]) -> None:
     program = {"command": sys.executable, "args": arguments, "folders": [{"path": "projects"}]}
     known = [row async for row in api.every("/mcps") if row["name"] == name and not row["shared"]]
     if not known:
-        await api.post("/mcps", {"name": name, "transport": "stdio", "description": "From PyPI.", **program})
+        body = {"name": name, "transport": "stdio", "description": "From PyPI.", **program}
+        await api.post("/mcps", body, wait_seconds=60)
         return
     await api.patch(f"/mcps/{known[0]['id']}", program)
     await api.post(f"/mcps/{known[0]['id']}/probe")

@@ -77,7 +77,7 @@ def add(
         program, *arguments = command or []
         body |= {"transport": "stdio", "command": program, "args": arguments, "env": mcp_documents.pairs(env, "--env")}
         body["user_env"] = user_env or []
-    made = run(lambda api: api.post("/mcps", body))
+    made = run(lambda api: api.post("/mcps", body, wait_seconds=60))
     show_one(made, as_json=as_json)
     _end(made["health"] == "healthy")
 

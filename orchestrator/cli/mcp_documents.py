@@ -40,7 +40,7 @@ def import_servers(path: Path, var: Variables = None, shared: Shared = False, as
             if isinstance(entry, dict) and isinstance(entry.get("envFile"), str):
                 _inline(entry, path.parent, f"{root}.{name}.envFile")
     body = document | {"shared": shared, "variables": pairs(var, "--var")}
-    imported = run(lambda api: api.post("/mcps/import", body))
+    imported = run(lambda api: api.post("/mcps/import", body, wait_seconds=60))
     columns = (("Name", "name"), ("Transport", "transport"), ("Health", "health"), ("Id", "id"))
     show_page(imported, columns, as_json=as_json, nothing="The file names no server.")
     for one in imported.get("ignored", ()):

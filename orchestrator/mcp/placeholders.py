@@ -37,11 +37,16 @@ class Inputs:
             if told.get("password") and not sealed:
                 message = f"{place}: {name} is a secret, and this is not kept encrypted: use env or headers"
                 raise InvalidInput(message, field=place)
-            usual = told.get("default")
+            usual, options = told.get("default"), _options(told)
+            if options and (given := self.values.get(name)) is not None and given not in options:
+                message = f"{place}: {name} is one of {', '.join(options)}"
+                raise InvalidInput(message, field=f"variables.{name}")
             for value in (self.values.get(name), default, usual if isinstance(usual, str) else None, _KNOWN.get(name)):
                 if value is not None:
                     return str(value)
-            self.ask(name, place, description=told.get("description"), secret=bool(told.get("password")))
+            self.ask(
+                name, place, description=told.get("description"), secret=bool(told.get("password")), choices=options
+            )
             return found[0]
 
         return _PLACEHOLDER.sub(one, text)
@@ -62,3 +67,11 @@ class Inputs:
             hint="Give them as variables: {name: value}.",
             details={"inputs": list(self.missing.values())[:200]},
         )
+
+
+def _options(told: Mapping[str, Any]) -> list[str]:
+    """What one of VS Code's inputs may be picked from; empty: anything."""
+    options = told.get("options") if told.get("type") == "pickString" else None
+    if not isinstance(options, list):
+        return []
+    return [str(one.get("value", one.get("label"))) if isinstance(one, Mapping) else str(one) for one in options]

@@ -159,7 +159,7 @@ class Starter:
         if folder.path == PROJECTS:
             return
         if not os.path.isdir(folder.path):
-            raise InvalidInput(f"The folder {folder.path} is not there.", field=field)
+            raise InvalidInput(f"There is no folder {folder.path} on the machine of the service.", field=field)
         real = os.path.realpath(folder.path)
         if real != folder.path:
             raise InvalidInput(f"{folder.path} is {real}.", field=field, hint="Grant the folder by that name.")

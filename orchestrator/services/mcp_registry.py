@@ -30,7 +30,7 @@ from orchestrator.models import McpServer
 from orchestrator.models.database import Database
 from orchestrator.sandbox.starter import Starter
 from orchestrator.services import tool_pins
-from orchestrator.services.entry_rows import imported_values, row_of, values_of
+from orchestrator.services.entry_rows import imported_values, origin_after, row_of, values_of
 from orchestrator.services.entry_rules import kept_client_secret
 from orchestrator.services.mcp_connections import McpConnections
 from orchestrator.services.mcp_credentials import McpCredentials
@@ -204,6 +204,7 @@ class McpRegistry:
         if (oauth := whole["oauth"]) is not None:
             secret = kept_client_secret(entry.oauth, oauth, self.client_secret(entry))
             whole["oauth"] = {**oauth, "client_secret": secret}
+        whole["origin"] = origin_after(entry, whole)
         row = self._row(server_id, whole)
         async with self._database.transaction() as connection:
             await connection.execute(update(McpServer).where(McpServer.id == server_id).values(**row))
@@ -242,6 +243,12 @@ class McpRegistry:
     async def sandboxing(self, entry: ServerEntry) -> tuple[bool | None, str | None]:
         """Whether its server runs in a sandbox, None where it is no process of ours; and why it does not."""
         return await sandboxing(entry, self._starter)
+
+    def status(self, entry: ServerEntry, user_id: UUID) -> str:
+        """How its session stands in this process: idle, starting, ready or failed."""
+        if entry.transport == "builtin":
+            return "ready"
+        return self._pool.state(entry.id, entry.credential(user_id)).status
 
     async def probe(self, entry: ServerEntry, user_id: UUID | None = None) -> Probe:
         """Ask a server how it is and store what it said: health, latency, version and tools.
@@ -352,8 +359,8 @@ class McpRegistry:
 
     async def _may_grant(self, values: Mapping[str, Any], prefix: str = "") -> None:
         """Folders that are there and are not ours. Who may register a program at all is an admin: see _may_write."""
-        for folder in wish_of(values).folders:
-            await asyncio.to_thread(self._starter.check_folder, folder, f"{prefix}folders")
+        for number, folder in enumerate(wish_of(values).folders):
+            await asyncio.to_thread(self._starter.check_folder, folder, f"{prefix}folders[{number}].path")
 
     def _row(self, identifier: UUID, values: Mapping[str, Any]) -> dict[str, Any]:
         taken = [entry.name for entry in self._builtins]

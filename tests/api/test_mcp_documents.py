@@ -27,7 +27,7 @@ async def test_servers_are_exported_for_every_client_and_come_back_without_their
         missing = await client.post("/mcps/import", json=document)
         assert refused(missing, 422, "invalid_input", f"{root}.{form}.env.API_KEY")
         assert [one["name"] for one in missing.json()["details"]["inputs"]] == ["API_KEY"]
-        answer = await client.post("/mcps/import", json=document | {"variables": {"API_KEY": "anders"}})
+        answer = await client.post("/mcps/import?wait_seconds=60", json=document | {"variables": {"API_KEY": "anders"}})
         (again,) = answer.json()["items"]
         assert (again["name"], again["health"], again["env_names"]) == (form, "healthy", ["API_KEY"])
         assert "anders" not in answer.text
@@ -46,7 +46,7 @@ async def test_an_import_says_what_it_did_not_take_over_and_what_the_sandbox_kee
         "open": plain | {"sandbox": "off", "tools": ["*"], "sandboxEnabled": False},
         "half": plain | {"network": "full", "headersHelper": "get-headers"},
     }
-    answer = (await client.post("/mcps/import", json={"mcpServers": servers})).json()
+    answer = (await client.post("/mcps/import?wait_seconds=60", json={"mcpServers": servers})).json()
     told = {(one["server"], one["field"]): one["note"] for one in answer["ignored"]}
     shut = {("shut", field) for field in ("tools", "autoApprove", "cwd")}
     assert set(told) == shut | {("open", "sandboxEnabled"), ("half", "headersHelper")}
@@ -72,9 +72,14 @@ async def test_a_server_json_is_imported_and_exported(client: httpx.AsyncClient,
     asked = {"format": "server.json", "server": entry["id"], "namespace": "io.github.ada"}
     written = await bob.get("/mcps/export", params=asked)
     assert "geheim" not in written.text
-    assert written.json()["name"] == document["name"]
-    kept = {name: header[name] for name in ("name", "isRequired", "isSecret")}
-    assert written.json()["remotes"] == [{**remote, "headers": [kept]}]
+    assert written.json()["remotes"] == [remote]
+    del asked["namespace"]
+    again = (await bob.get("/mcps/export", params=asked)).json()
+    assert {name: again[name] for name in document} == document
+    await bob.patch(f"/mcps/{entry['id']}", json={"name": "rain", "url": f"{remote['url']}2"})
+    moved = (await bob.get("/mcps/export", params=asked)).json()
+    assert (moved["name"], moved["version"]) == ("io.github.ada/rain", "0.0.0")
+    assert moved["remotes"][0]["headers"] == [header]
     bad = await bob.get("/mcps/export", params={"format": "server.json", "namespace": "a/b"})
     assert refused(bad, 422, "invalid_input", "namespace")
     assert refused(await client.get("/mcps/export", params=asked), 404, "not_found", "server")

@@ -39,7 +39,7 @@ async def bob(service: Service, container: Container) -> AsyncIterator[httpx.Asy
 
 
 async def made(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
-    answer = await client.post("/mcps", json=body)
+    answer = await client.post("/mcps", json=body, params={"wait_seconds": 60})
     assert answer.status_code == 201, answer.text
     entry: dict[str, Any] = answer.json()
     return entry
@@ -188,6 +188,21 @@ async def test_a_server_that_cannot_start_is_kept_and_shown_as_unhealthy(client:
     assert refused(answer, 502, "server_unreachable")
 
 
+async def test_a_command_that_never_greets_holds_up_nobody_who_registers_it(client: httpx.AsyncClient) -> None:
+    silent = local_server("silent", str(HOSTILE), "silent")
+    answer = await client.post("/mcps", json=silent, params={"wait_seconds": 0})
+    assert answer.status_code == 201
+    assert (answer.json()["status"], answer.json()["health"]) == ("starting", "unknown")
+    rows = (await client.get("/mcps/health")).json()["items"]
+    assert [row["status"] for row in rows if row["name"] == "silent"] == ["starting"]
+    assert (await client.delete(f"/mcps/{answer.json()['id']}")).status_code == 204
+    assert refused(await client.post("/mcps?wait_seconds=61", json=silent), 422, "invalid_input", "wait_seconds")
+    imported = {"mcpServers": {"late": {name: silent[name] for name in ("command", "args")}}}
+    answer = await client.post("/mcps/import", json=imported, params={"wait_seconds": 0})
+    (entry,) = answer.json()["items"]
+    assert (answer.status_code, entry["status"], entry["health"]) == (201, "starting", "unknown")
+
+
 async def test_a_server_that_dies_heals_at_the_next_call(client: httpx.AsyncClient) -> None:
     with http_server("json") as remote:
         await remote.ready()
@@ -214,7 +229,7 @@ async def test_a_probe_tells_era_tools_and_latency(client: httpx.AsyncClient) ->
 async def test_an_mcp_json_is_imported_whole_or_not_at_all(client: httpx.AsyncClient, tmp_path: Path) -> None:
     one = {"command": TIME["command"], "args": TIME["args"]}
     answer = await client.post(
-        "/mcps/import", json={"mcpServers": {"one": one, "two": {"url": "http://127.0.0.1:9/mcp"}}}
+        "/mcps/import?wait_seconds=60", json={"mcpServers": {"one": one, "two": {"url": "http://127.0.0.1:9/mcp"}}}
     )
     assert [entry["name"] for entry in answer.json()["items"]] == ["one", "two"]
     bad = {"mcpServers": {"three": one, "four": {"command": 4}}}
@@ -275,6 +290,11 @@ async def test_an_entry_tells_its_sandbox_and_refuses_folders_that_are_not_to_be
     path = f"/mcps/{entry['id']}"
     changed = (await client.patch(path, json={"sandbox": "off"})).json()
     assert (changed["sandboxed"], changed["sandbox_note"], changed["folders"]) == (False, "its entry says so", [folder])
+    alone = (await client.patch(path, json={"folders": [str(tmp_path)]})).json()
+    assert alone["folders"] == [{"path": str(tmp_path), "access": "ro"}]
+    absent = await client.patch(path, json={"folders": [str(tmp_path), "/x"]})
+    assert refused(absent, 422, "invalid_input", "folders[1].path")
+    assert "no folder /x on the machine of the service" in absent.json()["detail"]
     for wrong in ("/", "relative", "/proc/1", str(tmp_path / "absent"), "/srv/../etc"):
         answer = await client.patch(path, json={"folders": [{"path": wrong}]})
         assert answer.status_code == 422, wrong

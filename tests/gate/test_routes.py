@@ -43,7 +43,7 @@ async def test_a_route_says_which_credentials_are_missing(rest: httpx.AsyncClien
         "name": "tracker", "transport": "streamable_http", "url": "http://127.0.0.1:9/mcp", "shared": True,
         "user_headers": ["X-Key"], "capabilities": ["file_search"],
     }  # fmt: skip
-    made = (await rest.post("/mcps", json=tracker)).json()
+    made = (await rest.post("/mcps", json=tracker, params={"wait_seconds": 60})).json()
     told = (await _reasons(bobs, "tracker"))["configuration"]
     assert told.startswith("needs credentials: ")
     assert "X-Key" in told

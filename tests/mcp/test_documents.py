@@ -114,6 +114,18 @@ def test_all_that_is_missing_is_named_at_once() -> None:
     ]
 
 
+def test_what_is_picked_is_one_of_the_options() -> None:
+    with pytest.raises(InvalidInput, match="region is one of eu, us") as refused:
+        parse_mcp_json(VSCODE, {"perplexity-key": "s", "region": "mars"})
+    assert refused.value.field == "variables.region"
+    inputs = [{"type": "pickString", "id": "r", "options": [{"label": "Europe", "value": "eu"}, "us"]}]
+    document = {"servers": {"a": {"command": "x", "args": ["${input:r}"]}}, "inputs": inputs}
+    assert parse_mcp_json(document, {"r": "eu"})[0].args == ("eu",)
+    with pytest.raises(InvalidInput) as missing:
+        parse_mcp_json(document)
+    assert missing.value.details["inputs"] == [{"name": "r", "field": "servers.a.args[0]", "choices": ["eu", "us"]}]
+
+
 def test_a_password_is_not_put_where_everybody_reads_it() -> None:
     inputs = [{"type": "promptString", "id": "key", "description": "Key", "password": True}]
     document = {"servers": {"a": {"command": "x", "args": ["--key", "${input:key}"]}}, "inputs": inputs}

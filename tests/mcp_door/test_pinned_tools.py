@@ -45,7 +45,7 @@ class Rug:
         self.file.write_text(json.dumps({"tools": tools} | ({"asked": asked} if asked else {})))
 
     async def register(self, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.api.post("/mcps", json=body)
+        answer = await self.api.post("/mcps", json=body, params={"wait_seconds": 60})
         assert answer.status_code == 201, answer.text
         self.id = answer.json()["id"]
         entry: dict[str, Any] = answer.json()
