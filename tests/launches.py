@@ -50,11 +50,11 @@ class Launches:
         if self._folder is not None:
             self._folder.cleanup()
 
-    async def start(self, command: Sequence[str]) -> None:
+    async def start(self, command: Sequence[str], more: Mapping[str, str]) -> None:
         """Run a launcher; raises Unavailable as the service's own way does."""
         reader, writer = await asyncio.open_unix_connection(str(self._listening()))
         try:
-            environment = os.environ | {OUTLIVES_ATTEMPTS: "yes"}
+            environment = {**os.environ, OUTLIVES_ATTEMPTS: "yes", **more}
             told = {"launcher": command[2], "arguments": command[3:], "environment": environment}
             writer.write(json.dumps(told).encode() + b"\n")
             answer = json.loads(await asyncio.wait_for(reader.read(), _SECONDS))

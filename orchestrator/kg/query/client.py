@@ -6,6 +6,7 @@ It does not parse SPARQL, knows no HTTP, and never retries a query that may have
 """
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from orchestrator.kg.query.daemons import Launches, WentAwayError, exchange
 from orchestrator.kg.query.formats import Kind
 from orchestrator.kg.query.runtime_dir import socket_path
 from orchestrator.kg.snapshot import current_snapshot, split_view
+
+_LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,8 @@ class GraphQueries:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(path))
             except (FileNotFoundError, ConnectionRefusedError):
-                await self._launches.start(path, server_command(folder, snapshot, self._idle_seconds))
+                command = server_command(folder, snapshot, self._idle_seconds)
+                await self._launches.start(path, command, _large_pages())
             else:
                 return snapshot, reader, writer
             if time.monotonic() > deadline:
@@ -192,6 +196,15 @@ async def _exchange(
         return await exchange(reader, writer, request, seconds)
     except WentAwayError as error:
         raise Unavailable("the query server went away before it answered") from error
+
+
+def _large_pages() -> dict[str, str]:
+    """Asks the C library to keep the graph in large pages, where the kernel has them for who asks.
+
+    A fork copies the table of pages: for half a gigabyte in small ones that takes 35 ms, and giving it back as long.
+    """
+    given = os.environ.get("GLIBC_TUNABLES")
+    return {"GLIBC_TUNABLES": f"{given}:{_LARGE_PAGES}" if given else _LARGE_PAGES}
 
 
 def server_command(folder: Path, snapshot: str, idle_seconds: float) -> list[str]:

@@ -7,7 +7,7 @@ is one frame, and so is its answer. What is asked is the clients' business.
 import asyncio
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,11 @@ class Launches:
     def __init__(self) -> None:
         self._under_way: dict[Path, asyncio.Task[None]] = {}
 
-    async def start(self, path: Path, command: Sequence[str]) -> None:
-        """Run a launcher, or wait for the one that runs. Raises Unavailable."""
+    async def start(self, path: Path, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Run a launcher, or wait for the one that runs; ``environment`` is added to ours. Raises Unavailable."""
         task = self._under_way.get(path)
         if task is None:
-            task = asyncio.create_task(_start(command))
+            task = asyncio.create_task(_start(command, environment or {}))
             self._under_way[path] = task
             task.add_done_callback(lambda _: self._under_way.pop(path, None))
         await asyncio.shield(task)
@@ -82,11 +82,11 @@ async def exchange(
     return head, body
 
 
-async def _start(command: Sequence[str]) -> None:
+async def _start(command: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run the launcher, which leaves a server behind and returns once its socket listens."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=CODE_ROOT, env=os.environ | {OUTLIVES_ATTEMPTS: "yes"}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        *command, cwd=CODE_ROOT, env={**os.environ, OUTLIVES_ATTEMPTS: "yes", **environment},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(_LAUNCH_SECONDS):
