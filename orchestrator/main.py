@@ -18,6 +18,7 @@ from orchestrator.api.mcp_paths import McpPaths
 from orchestrator.api.metrics import observe_call
 from orchestrator.api.middleware import RequestFrame
 from orchestrator.api.seed_paths import SeedPaths
+from orchestrator.api.sparql_paths import SparqlPaths
 from orchestrator.bootstrap import build_container
 from orchestrator.config import Settings
 from orchestrator.logs import configure_logging
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     routes.mount(app)
+    app.add_middleware(SparqlPaths)
     app.add_middleware(McpPaths)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:

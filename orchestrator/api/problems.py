@@ -105,6 +105,11 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    return refused(request, error)
+
+
+def refused(request: Request, error: HTTPException) -> JSONResponse:
+    """The answer that tells a refusal of the framework's kind."""
     if error.status_code == 400:
         # The framework's word for a body it could not read at all: nested too deeply, or a broken form.
         detail = "body: cannot be read as what its content type says, or is nested too deeply"

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from orchestrator.api.dependencies import ContainerDep, require
 from orchestrator.api.sparql_protocol import Operation, endpoint, read_operation
+from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import BadQuery, QueryRefused
 from orchestrator.kg.query.client import QueryAnswer
@@ -27,13 +28,13 @@ DefaultGraph = Annotated[str | None, Query(max_length=0, description="Present an
 @router.get("/kg/{kg_id}/sparql", summary="SPARQL 1.1 Protocol, query by GET", response_class=Response)
 async def sparql_get(kg_id: UUID, request: Request, caller: Reader, container: ContainerDep) -> Response:
     """`Accept` chooses the format of the answer; without `query` this describes the service."""
-    return await _graph(request, kg_id, caller, container)
+    return await answer_of_graph(request, kg_id, caller, container)
 
 
 @router.post("/kg/{kg_id}/sparql", summary="SPARQL 1.1 Protocol, query by POST", response_class=Response)
 async def sparql_post(kg_id: UUID, request: Request, caller: Reader, container: ContainerDep) -> Response:
     """A query in the body, or a form. Updates are refused: the graph shows what is in the repository."""
-    return await _graph(request, kg_id, caller, container)
+    return await answer_of_graph(request, kg_id, caller, container)
 
 
 @router.get("/kg/{kg_id}/scratch/sparql", summary="Ask your scratch dataset by GET", response_class=Response)
@@ -85,7 +86,8 @@ async def scratch_remove(
     await container.scratch.change(caller, kg_id, "remove", graph=_named(graph, default))
 
 
-async def _graph(request: Request, kg_id: UUID, caller: Caller, container: ContainerDep) -> Response:
+async def answer_of_graph(request: Request, kg_id: UUID, caller: Caller, container: Container) -> Response:
+    """The answer of a project's graph to who may read graphs; see ``sparql_paths``."""
     operation = await read_operation(request)
     if operation is None:
         await container.graphs.get(caller, kg_id)

@@ -30,6 +30,7 @@ from orchestrator.services.worktree_graphs import WorktreeGraphs
 Row = Mapping[str, Any]
 
 _CHUNK = 256 * 1024
+_MOST_REMEMBERED = 10_000
 
 
 class GraphService:
@@ -53,6 +54,8 @@ class GraphService:
         self._limits = limits
         self._worktrees = worktrees
         self.turns = QueryTurns()
+        # A graph belongs to one project for as long as it is there, and goes with it: access tells when that is gone.
+        self._projects: dict[UUID, UUID] = {}
 
     async def generate(
         self, caller: Caller, project_id: UUID, files: list[str] | None = None, *, update: bool = False
@@ -78,7 +81,14 @@ class GraphService:
 
     async def folder(self, caller: Caller, kg_id: UUID, view: str = "") -> Path:
         """Where a graph the caller may read lives; ``view`` names a work tree, which is looked at anew."""
-        project_id = (await self.get(caller, kg_id))["project_id"]
+        project_id = self._projects.get(kg_id)
+        if project_id is None:
+            project_id = (await self.get(caller, kg_id))["project_id"]
+            if len(self._projects) >= _MOST_REMEMBERED:
+                self._projects.clear()
+            self._projects[kg_id] = project_id
+        else:
+            await self._access.require(caller, project_id, Role.VIEWER)
         return await self._worktrees.named(project_id, view) if view else self._views.graph_folder(project_id)
 
     async def query(self, caller: Caller, kg_id: UUID, sparql: str, *, view: str = "", **given: Any) -> QueryAnswer:
