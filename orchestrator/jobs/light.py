@@ -26,6 +26,9 @@ _AT_ONCE = 100
 class LoopWorker:
     """Takes deliveries from some lanes of queues and runs them concurrently, so many of each lane at once."""
 
+    grace_seconds = _GRACE_SECONDS
+    """How long attempts may go on after ``stop``."""
+
     def __init__(self, container: Container, kind: str, lanes: Sequence[tuple[str, ...]], at_once: int) -> None:
         self._runner: TaskRunner
         self._runner, self._leases = make_runner(container, kind)
@@ -42,7 +45,7 @@ class LoopWorker:
         """Work until stopped."""
         await work_until(self._stopping, self._take())
         if self._running:
-            await asyncio.wait(self._running, timeout=_GRACE_SECONDS)
+            await asyncio.wait(self._running, timeout=self.grace_seconds)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

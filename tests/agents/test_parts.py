@@ -27,6 +27,7 @@ async def working(settings: Settings, **other: Any) -> AsyncIterator[Container]:
     """A worker for agents while the block runs; its container."""
     made = build_container(Settings(_env_file=None, **(settings.model_dump() | other)))
     worker = AgentWorker(made)
+    worker.grace_seconds = 0.1
     running = asyncio.create_task(worker.run())
     try:
         yield made
