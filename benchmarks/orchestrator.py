@@ -1,7 +1,7 @@
 """What the orchestrator itself costs and survives, with scripted agents that anybody can run: no model, no network.
 
 Every figure is seen from outside: over HTTP as a client sees it, in the event table, and in the memory of the worker.
-The scripted program speaks the real protocol; how long it needs to start by itself is measured beside.
+The program (``acp_program``) speaks the real protocol; how long it needs to start by itself is measured beside.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from benchmarks.load import Connection, request_bytes
 from benchmarks.report import Row, percentile, row
 from benchmarks.service import Service, running_service
 
-_TASKS, _PROGRAMS, _WITH_TREE = 100, 30, 30
+_TASKS, _PROGRAMS, _WITH_TREE = 100, 20, 30
 _OWN_SECONDS = 0.5
-_AT_ONCE, _HOLD_SECONDS = 50, 45.0
+_AT_ONCE, _HOLD_SECONDS = 50, 30.0
 _KILLS = 5
-_PROGRAM = [sys.executable, "-P", "-m", "orchestrator.agents.scripted.acp_process"]
+_PROGRAM = [sys.executable, "-I", "-S", str(Path(__file__).with_name("acp_program.py"))]
 _HELLO = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": 1, "clientCapabilities": {}}}
 _DONE = ("completed", "failed", "cancelled")
 
@@ -41,7 +41,7 @@ async def first_event(folder: Path) -> list[Row]:
         for _ in range(10):
             await _until(service, _body("agent:scripted", steps), b"agent.message")
         inside = [await _until(service, _body("agent:scripted", steps), b"agent.message") for _ in range(_TASKS)]
-        body = _body("agent:scripted-acp", steps, project)
+        body = await _program(service, project, [{"say": "here"}])
         await _until(service, body, b"task.completed")
         outside = [await _until(service, body, b"agent.message") for _ in range(_PROGRAMS)]
         own = [await _own_start() for _ in range(_PROGRAMS)]
@@ -78,14 +78,11 @@ async def many_at_once(folder: Path) -> list[Row]:
     async with running_service(folder, light_workers=0, agent_workers=1) as service:
         project = await _project(service)
         worker = psutil.Process(_agent_worker(service))
-        short: Steps = [{"do": "say", "text": "x"}]
-        await _all_done(
-            service, [await _hand_in(service, _body("agent:scripted-acp", short, project)) for _ in range(5)]
-        )
+        short = await _program(service, project, [{"say": "x"}])
+        await _all_done(service, [await _hand_in(service, short) for _ in range(5)])
         before = _megabytes(worker)
-        holding: Steps = [{"do": "say", "text": "here"}, {"do": "wait", "seconds": _HOLD_SECONDS}]
+        body = await _program(service, project, [{"say": "here", "wait": _HOLD_SECONDS}])
         started = time.perf_counter()
-        body = _body("agent:scripted-acp", holding, project)
         tasks = [await _hand_in(service, body) for _ in range(_AT_ONCE)]
         await _all_spoke(service, tasks)
         seconds = time.perf_counter() - started
@@ -153,14 +150,24 @@ async def _hand_in(service: Service, body: dict[str, Any]) -> UUID:
     return UUID(json.loads(answer.body)["task_id"])
 
 
+async def _program(service: Service, project: str, steps: Steps) -> dict[str, Any]:
+    """A task for the program, as an agent of the user's own."""
+    command, *args = _PROGRAM
+    program = {"command": command, "args": args, "tools": False, "terminals": False}
+    wanted = {"name": "Program", "program": program, "capabilities": ["coding"]}
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {service.token}"}, timeout=60) as client:
+        answer = await client.post(f"{service.url}/api/v1/agents", json=wanted)
+        answer.raise_for_status()
+    given = {"prompt": json.dumps(steps)}
+    agent = answer.json()["id"]
+    return {"type": "code_change", "input": given, "preferred_target": agent, "project_id": project}
+
+
 async def _own_start() -> float:
     """The program by itself, without us: from its start to its first answer."""
-    root = str(Path(__file__).parents[1])
     started = time.perf_counter()
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *_PROGRAM, stdin=pipe, stdout=pipe, env=os.environ | {"PYTHONPATH": root}
-    )
+    process = await asyncio.create_subprocess_exec(*_PROGRAM, stdin=pipe, stdout=pipe)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json.dumps(_HELLO).encode() + b"\n")

@@ -56,6 +56,7 @@ from orchestrator.services.call_log import CallLog
 from orchestrator.services.claims import Claims
 from orchestrator.services.client_documents import ClientDocuments
 from orchestrator.services.collisions import Collisions
+from orchestrator.services.decisions import Decisions
 from orchestrator.services.disk_watch import DiskWatch
 from orchestrator.services.event_stream import EventStream
 from orchestrator.services.families import Families
@@ -126,6 +127,7 @@ from orchestrator.services.tool_rules import ToolRules
 from orchestrator.services.tool_search import ToolSearch
 from orchestrator.services.tool_trust import ToolTrust
 from orchestrator.services.traced_runs import TracedRuns
+from orchestrator.services.tries import Tries
 from orchestrator.services.usage import UsageReport
 from orchestrator.services.verifier import Verifier
 from orchestrator.services.work_graphs import WorkGraphs
@@ -178,6 +180,8 @@ class Container:
     learning: Learning
     prices: Prices
     budgets: Budgets
+    decisions: Decisions
+    tries: Tries
     usage: UsageReport
     questions: PreparedQuestions
     targets: TargetDirectory
@@ -404,6 +408,8 @@ def build_container(settings: Settings) -> Container:
         briefings=Briefings(database, questions, tokens=settings.context_tokens),
         prices=prices,
         budgets=budgets,
+        decisions=Decisions(database, writer, tasks, budgets),
+        tries=Tries(database, tasks, agents),
         usage=UsageReport(database),
         questions=questions,
         targets=targets,

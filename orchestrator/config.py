@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     question_seconds: float = Field(
         1800.0, gt=0, le=7 * 86_400, description="How long a running agent waits for a person's answer."
     )
+    decision_seconds: float = Field(
+        7 * 86_400.0,
+        gt=0,
+        description="How long a task that rests waits for a person's decision, about a budget or among tries; "
+        "then the budget's task is stopped, or the best try by proof is taken.",
+    )
     pause_seconds: float = Field(
         30.0, ge=0, description="How long an agent that is to pause may take to a safe point before it is stopped."
     )

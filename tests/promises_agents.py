@@ -7,7 +7,7 @@ _QUOTA, _BUDGETS = "agents/test_quota.py::test_", "agents/test_budgets.py::test_
 _OVERLAPS = "agents/test_overlaps.py::test_"
 _PAUSES, _KILLED = "agents/test_pauses.py::test_", "faults/test_killed_agents.py::test_"
 
-_TEAMS = "agents/test_teams.py::test_"
+_TEAMS, _TRIES = "agents/test_teams.py::test_", "agents/test_tries.py::test_"
 _LEASES, _DISK, _LEFT = (f"agents/test_{name}.py::test_" for name in ("machine_leases", "disk_limit", "left_behind"))
 _PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
 
@@ -92,6 +92,7 @@ AGENTS_THAT_CHANGE_CODE = (
         _PARTS + "depth_and_numbers_of_parts_are_limited_and_the_limit_is_named",
         _PARTS + "nobody_waits_in_a_circle",
         _PARTS + "parts_share_the_budget_of_their_task",
+        _PARTS + "what_a_part_did_not_use_comes_back_when_it_ends",
         _PARTS + "stopping_a_task_stops_every_part_below_it",
         _PARTS + "a_failed_task_takes_its_open_parts_along_also_when_nobody_told",
         _OVERLAPS + "sisters_on_the_same_code_run_one_behind_the_other_while_their_task_waits",
@@ -126,6 +127,18 @@ AGENTS_THAT_CHANGE_CODE = (
         _TEAMS + "every_template_of_a_team_makes_one_that_routing_finds",
     ),
     _promise(
+        "agents.tries", _SOURCE + " 5", "Several tries stand side by side; a person chooses, nothing runs meanwhile.",
+        _TRIES + "a_person_sees_all_tries_and_the_one_they_choose_is_the_tasks_change",
+        _TRIES + "who_wants_none_ends_the_task_and_a_retry_asks_again",
+        _TRIES + "nobody_chose_in_time_so_the_proof_does",
+        _TRIES + "through_the_doors_two_agents_try_and_the_choice_goes_on_to_review",
+        _TRIES + "what_cannot_be_tried_is_refused_naming_the_field",
+    ),
+    _promise(
+        "agents.execute", _SOURCE + " 1", "A quick agent's result is the answer; a slow one's task is, to be followed.",
+        "agents/test_agent_doors.py::test_execute_answers_with_the_result_of_a_quick_agent_and_with_the_task_of_a_slow_one",
+    ),
+    _promise(
         "agents.teams.durable", _SOURCE + " 1", "A team goes on after a restart where it was, as it was.",
         _TEAMS + "a_team_goes_on_after_a_restart_with_what_is_done_and_as_it_was",
         _TEAMS + "a_retried_team_tries_its_failed_steps_again_and_keeps_the_others",
@@ -156,6 +169,7 @@ AGENTS_THAT_CHANGE_CODE = (
         "agents.budgets", _SOURCE + " 7", "A used-up budget of a task, project or person pauses the task and asks.",
         _BUDGETS + "a_used_up_budget_pauses_the_task_and_asks_and_the_answer_lets_it_go_on",
         _BUDGETS + "a_person_may_stop_what_costs_too_much",
+        _BUDGETS + "a_question_about_a_budget_has_a_deadline_and_the_task_is_stopped_then",
         _BUDGETS + "a_budget_of_a_project_holds_for_all_its_tasks_until_an_admin_raises_it",
         _BUDGETS + "a_new_period_begins_with_nothing_used",
         _BUDGETS + "tool_calls_of_agents_that_are_no_models_count_too",

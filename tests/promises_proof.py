@@ -83,6 +83,7 @@ PROOF = (
         _MERGES + "what_a_dead_worker_left_is_gone_on_with_and_nothing_is_merged_twice",
         _MERGES + "the_monitor_closes_what_failed_and_gives_the_next_its_turn",
         _MERGES + "a_merge_is_undone_by_a_revert_and_may_be_merged_again",
+        _MERGES + "an_undo_is_proven_by_what_held_before_and_by_what_was_merged_since",
     ),
     _promise(
         "merge.users-repository", ISSUE + " 5",

@@ -195,7 +195,10 @@ class SafePoints(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PartOrder:
-    """A part of a team's task. ``name`` finds it again; ``beside``: it may work on what its sisters work on."""
+    """A part of a team's task. ``name`` finds it again; ``beside``: it may work on what its sisters work on.
+
+    ``among``: how many are made by the same step, which share a budget evenly.
+    """
 
     name: str
     agent: str
@@ -205,6 +208,7 @@ class PartOrder:
     start: str | None = None
     """The commit from which its agent goes on."""
     beside: bool = False
+    among: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,10 @@ class Parts(Protocol):
 
     async def carry_out(self, order: PartOrder) -> PartDone:
         """The part's end, when it was begun before too. Raises an OrchestratorError when it cannot be begun."""
+        ...
+
+    async def picked(self, step: str) -> str | None:
+        """Which try a person chose at a step, or None as long as nobody did."""
         ...
 
     async def unite(self, commits: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from orchestrator.agents.acp.config import AcpConfig, Launch
 from orchestrator.agents.acp.entries import ENTRIES, AcpEntry
 from orchestrator.agents.acp.presence import Presence
 from orchestrator.agents.base import Agent, AgentInfo, AgentKind
+from orchestrator.agents.best_of import BestOfAgent
 from orchestrator.agents.bump_dependency import BumpDependencyAgent
 from orchestrator.agents.graph_analyst import GraphAnalyst
 from orchestrator.agents.graph_translator import GraphTranslator
@@ -73,6 +74,7 @@ class Catalogue:
             GraphAnalyst(),
             *(GraphTranslator(endpoint), _assistant(endpoint)),
             *programs,
+            BestOfAgent(),
             *(_scripted(), _scripted(changes_code=True), self._scripted_program()),
         )
         self.builtins: dict[str, Agent] = {agent.info.id: agent for agent in agents}

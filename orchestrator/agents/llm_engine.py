@@ -7,7 +7,7 @@ streams; limits on requests, tool calls, tokens and time hold for the whole run.
 import asyncio
 import time
 from collections.abc import AsyncIterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,18 +22,20 @@ from pydantic_ai.messages import (
     FunctionToolCallEvent,
     ModelMessage,
     ModelMessagesTypeAdapter,
+    ModelRequest,
     PartDeltaEvent,
     PartEndEvent,
     PartStartEvent,
     TextPart,
     TextPartDelta,
+    UserPromptPart,
 )
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RunUsage, UsageLimits
 
-from orchestrator.agents.base import AgentContext, AgentResult, Meter, SafePoints, Tell
+from orchestrator.agents.base import AgentContext, AgentResult, Meter, Tell
 from orchestrator.agents.llm_config import DEFAULT_INSTRUCTIONS, Endpoint, LlmConfig, LlmInput
 from orchestrator.agents.llm_errors import FOREIGN, translate
 from orchestrator.agents.llm_tools import ContextToolset
@@ -59,7 +61,7 @@ async def converse(
     try:
         async with limit, _client(endpoint, context.limits.seconds, retries) as client:
             notes = f"{context.notes}\n\n{context.feedback}".strip()
-            agent = _agent(client, endpoint, config, toolset, notes, context.safe_points)
+            agent = _agent(client, endpoint, config, toolset, notes, context)
             limits = UsageLimits(request_limit=context.limits.requests)
             listener = _Listener(context.tell, context.limits.tokens, context.meter)
             talk = _Talk(agent, usage, limits, listener, endpoint, toolset)
@@ -141,7 +143,7 @@ def spent(usage: RunUsage) -> Usage:
 
 
 async def _said(context: AgentContext) -> str:
-    """What people told the agent while it answered: its next prompt, in the same conversation."""
+    """What people told the agent: it goes with the next request, or is the next prompt in the same conversation."""
     texts = list(await context.people.said()) if context.people is not None else []
     for text in texts:
         context.tell(EventKind.MESSAGE, role="user", text=text)
@@ -170,12 +172,15 @@ def _agent(
     config: LlmConfig,
     toolset: ContextToolset,
     notes: str,
-    points: SafePoints | None,
+    context: AgentContext,
 ) -> Agent[None, str]:
     async def before_request(messages: list[ModelMessage]) -> list[ModelMessage]:
-        """Between a round of tools and the next request nothing is half done."""
-        if points is not None:
-            await points.reached(ModelMessagesTypeAdapter.dump_python(messages, mode="json"))
+        """Between a round of tools and the next request nothing is half done: people are heard, and it may rest."""
+        last = messages[-1]
+        if isinstance(last, ModelRequest) and (said := await _said(context)):
+            messages = [*messages[:-1], replace(last, parts=[*last.parts, UserPromptPart(said)])]
+        if context.safe_points is not None:
+            await context.safe_points.reached(ModelMessagesTypeAdapter.dump_python(messages, mode="json"))
         return messages
 
     settings = ModelSettings(parallel_tool_calls=True)

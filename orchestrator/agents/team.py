@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from orchestrator.agents.base import AgentContext, AgentInfo, AgentResult, PartDone, PartOrder, Parts
 from orchestrator.agents.team_config import MOST_COPIES, Order, Step, TeamConfig, read_team, references
-from orchestrator.agents.team_words import approves, fill, view_of
+from orchestrator.agents.team_words import approves, fill, needs_choice, view_of
 from orchestrator.core.errors import AgentFailed, InvalidInput, NotConfigured
 from orchestrator.core.events import EventKind
 
@@ -31,9 +31,13 @@ class TeamAgent:
         """Who it is and what it can do."""
         return self._info
 
+    def document(self, given: Mapping[str, Any]) -> TeamConfig:
+        """The steps for this input."""
+        return self.config
+
     def check(self, given: Mapping[str, Any]) -> None:
         """InvalidInput names what the document refers to and the input lacks."""
-        for step in self.config.steps:
+        for step in self.document(given).steps:
             orders = [order for order in (step, step.review, step.repair) if order is not None]
             for reference in references([step.for_each, *(order.given() for order in orders)]):
                 head, _, rest = reference.partition(".")
@@ -71,6 +75,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.ended = {step.id: asyncio.Event() for step in self.team.steps}
         self._before = self.team.before()
+        self._many: dict[str, int] = {}
         self._sources = {step.choose for step in self.team.steps if step.choose}
 
     async def step(self, step: Step) -> None:
@@ -78,7 +83,7 @@ class _Run:
         for name in sorted(self._before[step.id]):
             await self.ended[name].wait()
         self._tell(step.id, "running")
-        self.done[step.id] = self._chosen(step) if step.choose else await self._worked(step)
+        self.done[step.id] = await self._chosen(step) if step.choose else await self._worked(step)
         self.views[step.id] = view_of(self.done[step.id], fanned=step.fans_out)
         self._tell(step.id, "completed")
         self.ended[step.id].set()
@@ -88,17 +93,23 @@ class _Run:
         commits = [one.commit for one in self.done[name] if one.commit]
         return await self.parts.unite(commits) if commits else None
 
-    def _chosen(self, step: Step) -> list[PartDone]:
-        """The smallest change of those that were proved, since what more a larger one does nobody asked for."""
-        best = min(self.done[step.choose], key=lambda one: (one.lines, one.name))
-        self.context.tell(
-            EventKind.PROGRESS, message=f"chose {best.name}: proved, with the fewest changed lines", step=step.id,
-            part=best.task_id,
-        )  # fmt: skip
+    async def _chosen(self, step: Step) -> list[PartDone]:
+        """The smallest change of those that were proved, since what more a larger one does nobody asked for; or the one
+        that a person chooses."""
+        candidates = self.done[step.choose]
+        best, why = min(candidates, key=lambda one: (one.lines, one.name)), "proved, with the fewest changed lines"
+        if step.by == "person":
+            name, why = await self.parts.picked(step.id), "as a person decided"
+            if name is None:
+                raise needs_choice(step.id, candidates, best)
+            best = next((one for one in candidates if one.name == name), best)
+        message = f"chose {best.name}: {why}"
+        self.context.tell(EventKind.PROGRESS, message=message, step=step.id, part=best.task_id)
         return [best]
 
     async def _worked(self, step: Step) -> list[PartDone]:
         items = self._items(step)
+        self._many[step.id] = len(items)
         start = await self.united(step.start) if step.start else None
         runs = [self._one(step, _name(step, number), item, number, start) for number, item in enumerate(items)]
         least = step.least or (1 if step.id in self._sources else len(items))
@@ -115,7 +126,7 @@ class _Run:
     async def _one(self, step: Step, name: str, item: Any, number: int, start: str | None) -> PartDone:
         """A step's work, reviewed and mended until nothing is wanting or the rounds are over."""
         scope = {"input": dict(self.context.input), **self.views, "item": item, "index": number}
-        done = await self._carry_out(step, step, name, scope, start)
+        done = await self._carry_out(step, step, name, scope, start, agent=step.agent_of(number))
         repair = step.repair
         for turn in range((repair.rounds if repair else 0) + 1):
             if not done.ended_well and (repair is None or not done.fell_short):
@@ -126,7 +137,8 @@ class _Run:
             if repair is None or turn == repair.rounds:
                 return replace(done, ended_well=False, error=findings)
             known = {**scope, "findings": findings, "change": view_of([done], fanned=False)}
-            done = await self._carry_out(step, repair, f"{name}.repair.{turn + 1}", known, done.commit or start)
+            mended = f"{name}.repair.{turn + 1}"
+            done = await self._carry_out(step, repair, mended, known, done.commit or start, agent=step.agent_of(number))
         return done
 
     async def _reviewed(self, step: Step, name: str, turn: int, done: PartDone, scope: Mapping[str, Any]) -> str | None:
@@ -147,18 +159,20 @@ class _Run:
         scope: Mapping[str, Any],
         start: str | None,
         *,
+        agent: str = "",
         judges: bool = False,
     ) -> PartDone:
         wanted = [] if judges else [*step.acceptance, *(self.parts.acceptance if step.prove else ())]
         given, beside = fill(order.given(), scope), step.id in self._sources
         attempts = 1 if judges else step.attempts
+        among = 1 if judges or "." in name else self._many.get(step.id, 1)
         return await self.parts.carry_out(
-            PartOrder(name, order.agent or step.agent, given, wanted, attempts, start, beside)
+            PartOrder(name, order.agent or agent, given, wanted, attempts, start, beside, among)
         )
 
     def _items(self, step: Step) -> Sequence[Any]:
         if not step.for_each:
-            return [None] * step.copies
+            return [None] * max(step.copies, len(step.agents))
         items = fill(step.for_each, {"input": dict(self.context.input), **self.views})
         if not isinstance(items, list) or not items or len(items) > MOST_COPIES:
             raise AgentFailed(

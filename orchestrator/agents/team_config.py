@@ -7,7 +7,7 @@ stored: every complaint names its field. Nothing runs here.
 import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -50,7 +50,10 @@ class Step(Order):
 
     id: _StepId = Field(description="Its name, by which others refer to it.")
     needs: list[_StepId] = Field(default_factory=list, max_length=50, description="Steps that come before it.")
-    copies: int = Field(1, ge=1, le=MOST_COPIES, description="How many do the same, each for itself.")
+    agents: list[_AgentId] = Field(
+        default_factory=list, max_length=MOST_COPIES, description="Instead of `agent`: several, each for itself."
+    )
+    copies: int = Field(1, ge=1, le=MOST_COPIES, description="How many do the same; `agents` take turns.")
     for_each: str = Field("", max_length=200, description="A list, as `{{plan.data.items}}`: one for each `{{item}}`.")
     least: int | None = Field(None, ge=1, le=MOST_COPIES, description="How many of them must succeed; default: all.")
     start: str = Field("", max_length=40, description="The step from whose change this one goes on.")
@@ -60,11 +63,18 @@ class Step(Order):
     review: Review | None = Field(None, description="Who looks at it.")
     repair: Repair | None = Field(None, description="Who mends what was found wanting.")
     choose: str = Field("", max_length=40, description="Instead of an agent: the step of which the best is taken.")
+    by: Literal["proof", "person"] = Field(
+        "proof", description="Who chooses: the proof, or a person who sees the tries side by side."
+    )
 
     @property
     def fans_out(self) -> bool:
         """Whether it is done several times."""
-        return self.copies > 1 or bool(self.for_each)
+        return self.copies > 1 or bool(self.for_each) or bool(self.agents)
+
+    def agent_of(self, number: int) -> str:
+        """Who does it for the number-th time, from 0."""
+        return self.agents[number % len(self.agents)] if self.agents else self.agent
 
 
 class TeamConfig(Options):
@@ -105,11 +115,8 @@ def read_team(config: Mapping[str, Any], where: str = "config") -> TeamConfig:
 
 
 def _check_step(step: Step, others: set[str], place: str) -> None:
-    if bool(step.agent) == bool(step.choose):
-        raise InvalidInput("a step has an agent, or a step to choose from", field=f"{place}.agent")
-    if step.choose and (step.fans_out or step.review or step.repair or step.acceptance or step.start):
-        raise InvalidInput("a choice is made once, by what was proved already", field=f"{place}.choose")
-    if step.for_each and step.copies > 1:
+    _check_who(step, place)
+    if step.for_each and (step.copies > 1 or step.agents):
         raise InvalidInput("a step is done for each of a list, or in copies", field=f"{place}.copies")
     if step.review and not step.review.agent:
         raise InvalidInput("say who reviews", field=f"{place}.review.agent")
@@ -125,6 +132,15 @@ def _check_step(step: Step, others: set[str], place: str) -> None:
     for field, order in (("review", step.review), ("repair", step.repair)):
         if order is not None:
             _check_references(order.given(), others | own | {"change", "findings"}, f"{place}.{field}.input")
+
+
+def _check_who(step: Step, place: str) -> None:
+    if [bool(step.agent), bool(step.agents), bool(step.choose)].count(True) != 1:
+        raise InvalidInput("a step has one of agent, agents and choose", field=f"{place}.agent")
+    if step.by == "person" and not step.choose:
+        raise InvalidInput("only a choice is a person's", field=f"{place}.by")
+    if step.choose and (step.fans_out or step.review or step.repair or step.acceptance or step.start):
+        raise InvalidInput("a choice is made once, by what was proved already", field=f"{place}.choose")
 
 
 def _check_criteria(step: Step, place: str) -> None:

@@ -10,7 +10,7 @@ import orjson
 
 from orchestrator.agents.base import PartDone
 from orchestrator.agents.team_config import PLACEHOLDER
-from orchestrator.core.errors import AgentFailed
+from orchestrator.core.errors import AgentFailed, ChoiceNeeded
 
 _MOST_CHARACTERS = 60_000
 
@@ -49,6 +49,21 @@ def view_of(done: Sequence[PartDone], *, fanned: bool) -> dict[str, Any]:
         return views[0]
     joined = {name: "\n\n".join(str(view[name]) for view in views if view[name]) for name in ("summary", "diff")}
     return {**joined, "all": views, "data": [view["data"] for view in views]}
+
+
+NONE_OF_THEM = "none of them"
+"""What a person answers who wants no try; no part can be called so."""
+
+
+def needs_choice(step: str, candidates: Sequence[PartDone], best: PartDone) -> ChoiceNeeded:
+    """The question which try is taken; the best by proof counts when nobody answers."""
+    choices = [
+        {"id": one.name, "name": f"{one.name} of {one.agent}, {one.lines} lines changed", "kind": ""}
+        for one in candidates
+    ]
+    choices.append({"id": NONE_OF_THEM, "name": "None of them: end the task", "kind": ""})
+    details = {"step": step, "choices": choices, "default": best.name}
+    return ChoiceNeeded(f"Which of {len(candidates)} proved tries shall be taken?", details=details)
 
 
 def approves(said: PartDone) -> bool:

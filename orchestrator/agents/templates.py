@@ -167,6 +167,16 @@ _TEAMS = (
         {"id": "choose", "choose": "implement"},
     ),
     _team(
+        "team-side-by-side",
+        "Three side by side",
+        "Three do the same, each for itself; a person chooses among those whose result is proved, side by side.",
+        {
+            "id": "implement", "agent": _CODER, "copies": 3, "prompt": "{{input.prompt}}", "prove": True,
+            "repair": {"prompt": _MEND, "rounds": 1},
+        },
+        {"id": "choose", "choose": "implement", "by": "person"},
+    ),
+    _team(
         "team-in-parallel",
         "Parts in parallel",
         "One for each of `parts`, at the same time; their changes are united, then reviewed as a whole and mended.",

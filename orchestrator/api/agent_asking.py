@@ -5,7 +5,7 @@ Answering is the task's own door, ``POST /tasks/{id}/input``.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -33,13 +33,16 @@ class ChoiceOut(BaseModel):
 
 
 class AgentQuestionOut(BaseModel):
-    """A question of a running agent."""
+    """A question of an agent."""
 
     question_id: UUID = Field(description="The question.")
     task_id: UUID = Field(description="The task whose agent asks.")
     title: str = Field(description="The task's title.")
     project_id: UUID | None = Field(description="The task's project.")
     agent: str = Field(description="Who asks.")
+    about: Literal["", "budget", "choice"] = Field(
+        description="Why its task rests: a `budget` is used up, or a `choice` among tries; empty while it runs."
+    )
     question: str = Field(description="What it asks.")
     choices: list[ChoiceOut] = Field(description="The answers it takes; empty: words of one's own.")
     action: dict[str, Any] = Field(description="What it wants leave for: tool, paths, command; empty for a question.")
@@ -54,7 +57,8 @@ class AgentQuestionOut(BaseModel):
         """From a stored row."""
         same = ("task_id", "title", "project_id", "agent", "question", "choices", "action", "asked_at", "deadline")
         return cls(
-            question_id=row["id"], default=row["default_choice"], outcome=row["outcome"], answer=row["answer"],
+            question_id=row["id"], about=row["about"].partition(":")[0], default=row["default_choice"],
+            outcome=row["outcome"], answer=row["answer"],
             **{name: row[name] for name in same},
         )  # fmt: skip
 
@@ -126,7 +130,7 @@ class AgentRulePage(BaseModel):
 async def list_questions(
     caller: Reader, container: ContainerDep, limit: Limit = 50, offset: Offset = 0
 ) -> AgentQuestionPage:
-    """What running agents wait for, of the caller's tasks and those of their projects."""
+    """What agents wait for, running or at rest, of the caller's tasks and those of their projects."""
     rows, total = await container.questions_asked.page(caller, limit=limit, offset=offset)
     return AgentQuestionPage(items=[AgentQuestionOut.of(row) for row in rows], total=total, limit=limit, offset=offset)
 

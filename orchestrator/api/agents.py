@@ -1,5 +1,6 @@
 """The agent doors: who there is, templates, agents of one's own, and handing a task to one. Keys go in, never out."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,6 +15,7 @@ from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
 from orchestrator.api.task_models import TaskAccepted
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import InvalidInput
+from orchestrator.core.states import TERMINAL
 from orchestrator.services.agent_service import AgentEntry, request_for, start
 
 router = APIRouter(tags=["agents"])
@@ -229,6 +231,21 @@ class RunAgentIn(BaseModel):
     budget: dict[Tag, Annotated[int | float, Field(gt=0, le=1_000_000_000)]] = Field(
         default_factory=dict, max_length=16, description="Limits on money, tokens, tool_calls and requests."
     )
+    wait: float = Field(10.0, ge=0, le=60, description="Seconds to wait for the result; 0: answer with the task.")
+
+
+class RunAgentOut(TaskAccepted):
+    """The task of an agent, with its result once there is one."""
+
+    result: dict[str, Any] | None = Field(None, description="The result, or a preview of a large one.")
+    result_pointer: dict[str, Any] | None = Field(None, description="Where the whole of a large result is.")
+    error: dict[str, Any] | None = Field(None, description="What went wrong: code, message and more.")
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "RunAgentOut":
+        """From a stored row."""
+        ended = {name: row.get(name) for name in ("result", "result_pointer", "error")}
+        return cls(**TaskAccepted.of(row).model_dump(), **ended)
 
 
 def _values(body: AgentIn | AgentChange) -> dict[str, Any]:
@@ -278,12 +295,22 @@ async def create_agent(body: AgentIn, caller: Writer, container: ContainerDep) -
     return AgentOut.of(entry)
 
 
-@router.post("/agents/execute", status_code=202, summary="Hand work to an agent")
-async def execute_agent(body: RunAgentIn, caller: Runner, container: ContainerDep) -> TaskAccepted:
-    """Make a task for this very agent. Refused at once when the agent is not available or the input is wrong."""
-    asked = body.model_dump(exclude={"agent_id"})
+@router.post(
+    "/agents/execute",
+    summary="Hand work to an agent",
+    responses={202: {"model": RunAgentOut, "description": "It has not ended yet, or asks a person: follow the task."}},
+)
+async def execute_agent(body: RunAgentIn, caller: Runner, container: ContainerDep, response: Response) -> RunAgentOut:
+    """Make a task for this very agent and wait a moment for its result: 200 with it, else 202 with the task. Refused at
+    once when the agent is not available or the input is wrong."""
+    asked = body.model_dump(exclude={"agent_id", "wait"})
     request = await request_for(container.agents, caller, body.agent_id, **asked)
-    return TaskAccepted.of(await start(container.agents, container.tasks, caller, body.agent_id, request))
+    row = await start(container.agents, container.tasks, caller, body.agent_id, request)
+    if body.wait:
+        row = await container.room.wait(caller, row["id"], body.wait)
+    if row["state"] not in TERMINAL:
+        response.status_code = 202
+    return RunAgentOut.of(row)
 
 
 @router.get("/agents/{agent_id}", summary="Read an agent")

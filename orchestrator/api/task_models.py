@@ -42,6 +42,20 @@ class ConsentIn(BaseModel):
     )
 
 
+class TriesIn(BaseModel):
+    """Several tries at the same task, among which one is chosen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agents: list[Name] = Field(
+        default_factory=list, max_length=16, description="Who tries; default: whoever would get the task."
+    )
+    count: int = Field(0, ge=0, le=16, description="How many tries; 0: one for each agent, two for one alone.")
+    choose: Literal["person", "proof"] = Field(
+        "person", description="Who chooses: a person, or the proof (of the proved ones the smallest change)."
+    )
+
+
 class TaskIn(BaseModel):
     """A task to carry out."""
 
@@ -72,6 +86,9 @@ class TaskIn(BaseModel):
     )
     timeout_seconds: float | None = Field(None, gt=0, le=86_400, description="Time limit of one attempt, in seconds.")
     max_attempts: int | None = Field(None, ge=1, le=10, description="Attempts before the task fails for good.")
+    tries: TriesIn | None = Field(
+        None, description="Have it tried several times side by side, each in a tree of its own, and one result chosen."
+    )
 
     def as_request(self, idempotency_key: str | None = None) -> TaskRequest:
         """The same as services know it."""

@@ -21,10 +21,11 @@ from orchestrator.api.task_models import (
     TaskTypeOut,
     TaskTypes,
 )
+from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import Conflict
 from orchestrator.core.task_types import TASK_TYPES
-from orchestrator.services.budgets import waits_for_budget
+from orchestrator.services.task_service import TaskRequest
 
 router = APIRouter(tags=["tasks"])
 
@@ -76,13 +77,13 @@ async def get_task(task_id: UUID, caller: Reader, request: Request) -> Response:
 @router.post("/tasks", status_code=202, summary="Hand in a task")
 async def create_task(body: TaskIn, caller: Writer, container: ContainerDep, key: Key = None) -> TaskAccepted:
     """Route the task and store it. It is queued, waits with what for, or has failed at once with what would help."""
-    return TaskAccepted.of(await container.tasks.create(caller, body.as_request(key)))
+    return TaskAccepted.of(await container.tasks.create(caller, await _asked(container, caller, body, key)))
 
 
 @router.post("/tasks/route", summary="Preview a route")
 async def preview_route(body: TaskIn, caller: Reader, container: ContainerDep) -> RouteOut:
     """How this task would be routed right now, with every candidate; nothing is stored."""
-    route = await container.tasks.preview(caller, body.as_request())
+    route = await container.tasks.preview(caller, await _asked(container, caller, body))
     return RouteOut.model_validate(route.as_dict())
 
 
@@ -150,14 +151,20 @@ async def consent_task(task_id: UUID, body: ConsentAnswer, caller: Writer, conta
 @router.post("/tasks/{task_id}/input", summary="Answer a task that asks")
 async def answer_task(task_id: UUID, body: InputAnswer, caller: Writer, container: ContainerDep) -> TaskOut:
     """Answer a task that awaits input, or the question of a running agent; it goes on with the answer."""
-    row = await container.tasks.get(caller, task_id)
-    if waits_for_budget(row):
-        await container.budgets.answered(caller, row, body.choice or body.text or "")
-        return TaskOut.of(await container.tasks.get(caller, task_id))
-    question = await container.questions_asked.open_of(task_id) if row["state"] == "running" else None
+    await container.tasks.get(caller, task_id)
+    question = await container.questions_asked.open_of(task_id)
     if question is None:
         return TaskOut.of(await container.tasks.answer(caller, task_id, body.text or body.choice or ""))
     if body.question_id not in (None, question["id"]):
         raise Conflict("this question is not open any more", field="question_id")
+    if question["about"]:
+        await container.decisions.answered(caller, question, body.choice or body.text or "")
+        return TaskOut.of(await container.tasks.get(caller, task_id))
     await container.questions_asked.answer(caller, question, choice=body.choice, text=body.text, remember=body.remember)
     return TaskOut.of(await container.tasks.get(caller, task_id))
+
+
+async def _asked(container: Container, caller: Caller, body: TaskIn, key: str | None = None) -> TaskRequest:
+    """What the body asks for: the task, or several tries at it."""
+    request = body.as_request(key)
+    return await container.tries.ask_for(caller, request, body.tries.model_dump()) if body.tries else request

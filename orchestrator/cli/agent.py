@@ -59,7 +59,7 @@ def run_agent(
     as_json: Json = False,
 ) -> None:
     """Hand work to one agent, as a task."""
-    body = {"input": json_object(given)}
+    body = {"input": json_object(given), "wait": 0}
 
     async def work(api: Api) -> bool:
         whom = {"agent_id": await agent_id(api, agent), "project_id": await optional_project(api, project)}

@@ -18,6 +18,7 @@ from orchestrator.cli.client_screen import Json, console, print_json, show_one, 
 from orchestrator.cli.task_pause import fork, pause, resume
 from orchestrator.cli.task_proof import Accept, acceptance, attempts, diff, proof, show_proofs
 from orchestrator.cli.task_review import merge, review, undo
+from orchestrator.cli.task_tries import By, Tries, choose, tries, wished
 from orchestrator.cli.together import graph, parts
 from orchestrator.core.states import TaskState
 
@@ -44,6 +45,8 @@ def create(
     title: str = "",
     priority: Annotated[int, typer.Option(min=-100, max=100)] = 0,
     accept: Accept = None,
+    count: Tries = 0,
+    by: By = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Watch it to its end and print the result.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +54,8 @@ def create(
     more = {"title": title, "priority": priority, "acceptance": acceptance(accept or ())}
 
     async def work(api: Api) -> bool:
-        accepted = await api.post("/tasks", await _body(api, kind, given, project, needs, target) | more)
+        asked = await wished(api, count, by or ())
+        accepted = await api.post("/tasks", await _body(api, kind, given, project, needs, target) | more | asked)
         if wait:
             return await watch_task(api, accepted["task_id"], as_json=as_json)
         show_one(accepted, as_json=as_json)
@@ -157,7 +161,7 @@ def retry(task: Id, as_json: Json = False) -> None:
     show_one(run(lambda api: api.post(f"/tasks/{task}/retry")), as_json=as_json)
 
 
-for _more in (pause, resume, fork, proof, attempts, diff, review, merge, undo, parts, graph):
+for _more in (pause, resume, fork, proof, attempts, diff, review, merge, undo, parts, graph, tries, choose):
     app.command()(_more)
 
 

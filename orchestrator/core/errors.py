@@ -23,6 +23,7 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     ├── RateLimited 429 (retry)     too many requests
     │   └── QuotaReached 429 (retry)  a provider's account takes no more for a while
     ├── BudgetReached 402           a budget is used up; a person may raise it
+    ├── ChoiceNeeded 409            a person must choose before the work goes on
     ├── ToolFailed 502              the tool itself reported an error
     ├── AgentFailed 502             the agent could not do its work
     │   ├── DiskLimitReached 502    what it works in takes more of the disk than it may
@@ -185,6 +186,12 @@ class BudgetReached(OrchestratorError):
 
     conversation: Sequence[Any] = ()
     """What was said so far, for whoever goes on with it; never shown."""
+
+
+class ChoiceNeeded(OrchestratorError):
+    """A person must choose before the work goes on; ``details``: the step, its choices, and which counts in the end."""
+
+    code, status = "choice_needed", 409
 
 
 class ToolFailed(OrchestratorError):

@@ -38,10 +38,14 @@ def check_numbers(limits: FamilyLimits, *, still_open: int, in_all: int) -> None
         raise _over("subtask_total", limits.total, "counted over all parts of the task that a person handed in")
 
 
-def share(whole: Mapping[str, Any], wanted: Mapping[str, Any], spent: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The budget of a new part: what it asks for, or half of what is left, of each limit its parent has.
+def share(
+    whole: Mapping[str, Any], wanted: Mapping[str, Any], spent: Sequence[Mapping[str, Any]], among: int = 1
+) -> dict[str, Any]:
+    """The budget of a new part: what it asks for, or a share of what is left, of each limit its parent has.
 
-    ``spent`` are the budgets of its sisters. Conflict names the limit that does not suffice.
+    ``spent`` is what its sisters were given, or used when they have ended. One of ``among`` that are still to be made
+    together gets as much as each of them, and as much is left for later ones. Conflict names the limit that does not
+    suffice.
     """
     shares = dict(wanted)
     for name, limit in whole.items():
@@ -54,10 +58,21 @@ def share(whole: Mapping[str, Any], wanted: Mapping[str, Any], spent: Sequence[M
             raise _over(f"budget.{name}", limit, "all of it was given to other parts", field=f"budget.{name}")
         asked = wanted.get(name)
         if asked is None:
-            shares[name] = max(least, left // 2 if isinstance(limit, int) else left / 2)
+            part = left / (among + 1)
+            shares[name] = max(least, int(part) if isinstance(limit, int) else part)
         elif _number(asked) > left:
             raise _over(f"budget.{name}", limit, f"{left:g} are left to give", field=f"budget.{name}")
     return shares
+
+
+def given_away(part: Mapping[str, Any], used: Mapping[str, Any], *, has_ended: bool) -> dict[str, Any]:
+    """What a part takes of its parent's budget: its share, or what it used of it once it has ended.
+
+    What nobody measured cannot be returned: ``used`` then lacks that limit, and the whole share stays given.
+    """
+    if not has_ended:
+        return dict(part)
+    return {name: min(_number(share), _number(used.get(name, share))) for name, share in part.items()}
 
 
 def check_same_project(parent: Row, project_id: UUID | None) -> None:

@@ -6,6 +6,7 @@ price table, US dollars. A price that is not known is no price: it is told apart
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -74,6 +75,15 @@ def read_caps(given: Mapping[str, Any], *, of_task: bool, field: str = "budget")
             kind = "number" if name == MONEY else "whole number"
             raise InvalidInput(f"a limit is a {kind} above 0", field=f"{field}.{name}")
     return dict(given)
+
+
+def next_period(period: Period, now: datetime) -> datetime | None:
+    """When a budget begins anew; None for one in all."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == Period.MONTH:
+        return (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    days = {Period.DAY: 1, Period.WEEK: 7 - today.weekday()}.get(period)
+    return today + timedelta(days=days) if days else None
 
 
 def used_up(caps: Mapping[str, Any], used: Mapping[str, float]) -> str | None:

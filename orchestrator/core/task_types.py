@@ -209,6 +209,15 @@ _ALL = (
         example='{"prompt": "Add a docstring to every public function."}',
     ),
     TaskType(
+        "best_of",
+        "Best of several tries",
+        "Several agents try the same, each in a tree of its own; a person chooses among the proved results.",
+        ("side_by_side",),
+        heavy=True,
+        changes_code=True,
+        example='{"agents": ["agent:lint-fix", "agent:sort-imports"], "input": {}}',
+    ),
+    TaskType(
         "graph_question",
         "Question about the code",
         "A question answered from the knowledge graph, without a model.",

@@ -45,6 +45,11 @@ async def revert(git_dir: Path, ours: str, merged: str, message: str, author: Au
     return await apply_change(git_dir, ours, merged, f"{check_commit(merged)}^1", message, author)
 
 
+async def before_merge(git_dir: Path, merged: str) -> str:
+    """The commit on which a merge was made."""
+    return (await run_git("rev-parse", "--verify", f"{check_commit(merged)}^1", cwd=git_dir)).text
+
+
 async def apply_change(git_dir: Path, ours: str, old: str, new: str, message: str, author: Author) -> Merged:
     """Bring what differs between two commits to ``ours``, whatever its history: one commit on it.
 

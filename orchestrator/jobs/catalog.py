@@ -77,6 +77,7 @@ register(
     LoopJob("reaper", lambda c: c.settings.reap_seconds, lambda c: c.reaper.sweep(), 30, "take back dead attempts"),
     LoopJob("pending", lambda c: c.settings.reap_seconds, lambda c: c.pending.sweep(), 30, "route waiting tasks again"),
     LoopJob("budgets", lambda _: 5.0, lambda c: c.budgets.sweep(), 30, "let go on whose budget has room again"),
+    LoopJob("decisions", lambda _: 5.0, lambda c: c.decisions.sweep(), 30, "decide as usual where nobody did in time"),
     LoopJob("merges", lambda c: c.settings.reap_seconds, lambda c: c.merges.sweep(), 30, "go on with merge queues"),
     LoopJob("overlaps", lambda c: c.settings.reap_seconds, lambda c: c.overlaps.sweep(), 30, "call tasks in line"),
     LoopJob("parts", lambda c: c.settings.reap_seconds, lambda c: c.families.sweep(), 30, "stop parts of ended tasks"),

@@ -40,6 +40,7 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         inline_bytes=settings.inline_result_bytes,
         prove=container.proofs.prove,
         grounds=container.overlaps if kind != "light" else None,
+        decision_seconds=settings.decision_seconds,
         account_of=container.quota.account_of if kind != "light" else None,
     )
     return runner, leases

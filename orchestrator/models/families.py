@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 Row = Mapping[str, Any]
 
 _DEEPEST = 32
+_MEASURED = ("money", "tokens", "tool_calls", "requests")
 
 
 async def chain(connection: AsyncConnection, task_id: UUID) -> list[Row]:
@@ -46,6 +47,12 @@ async def find_part(connection: AsyncConnection, parent_id: UUID, part: str) -> 
     """The part of this name, if it was made already."""
     statement = text("SELECT id FROM tasks WHERE parent_id = :parent AND part = :part")
     return (await connection.execute(statement, {"parent": parent_id, "part": part})).scalar()
+
+
+async def used_by(connection: AsyncConnection, parent_id: UUID) -> dict[UUID, Row]:
+    """By part of this task, what it and all below it used of each limit; what was not measured is left out."""
+    rows = await _rows(connection, _USED, {"parent": parent_id})
+    return {row["id"]: {name: row[name] for name in _MEASURED if row[name] is not None} for row in rows}
 
 
 async def _rows(connection: AsyncConnection, statement: Any, values: dict[str, Any]) -> list[Row]:
@@ -96,3 +103,26 @@ _LEFT_BEHIND = text(
     AND (p.state IN ('failed', 'cancelled') OR p.cancel_requested_at IS NOT NULL) ORDER BY t.id LIMIT 500
     """
 )
+
+_USED = text(
+    f"""
+    WITH RECURSIVE down AS (
+        SELECT id AS part, id, 0 AS step FROM tasks WHERE parent_id = :parent
+        UNION ALL
+        SELECT down.part, t.id, down.step + 1 FROM down JOIN tasks t ON t.parent_id = down.id
+        WHERE down.step < {_DEEPEST}
+    ), tried AS (
+        SELECT down.part, u.*, coalesce(u.requests, 0) > 0 OR coalesce(u.input_tokens + u.output_tokens, 0) > 0
+            OR a.target_id NOT LIKE 'agent:%' AS counted
+        FROM down JOIN attempts a ON a.task_id = down.id
+        LEFT JOIN attempt_usage u ON u.task_id = a.task_id AND u.generation = a.generation
+    )
+    SELECT part AS id, coalesce(sum(tool_calls), 0)::float8 AS tool_calls,
+        CASE WHEN bool_and(counted) THEN sum(requests)::float8 END AS requests,
+        CASE WHEN bool_and(counted) THEN sum(input_tokens + output_tokens)::float8 END AS tokens,
+        CASE WHEN bool_and(money IS NOT NULL AND counted OR target_id IS NULL AND counted)
+            THEN coalesce(sum(money), 0)::float8 END AS money
+    FROM tried GROUP BY part
+    """
+)
+"""Of an attempt that told of no tokens nobody knows how many it used, unless a tool did the work."""

@@ -2,8 +2,8 @@
 
 Callers open the transaction; ``apply`` locks the rows in id order, decides in Python, and writes a whole batch in one
 statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state, so this is
-where a target's limit is kept: an attempt starts when it has a slot, and else its task stands in line. So it does while
-another task works on the same code (``models.grounds``), or its agent's account takes no more (``models.quota``).
+where limits are kept: a task stands in line while its target has no slot, another one works on the same code
+(``models.grounds``), or its agent's account takes no more (``models.quota``).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ from orchestrator.core.ids import new_id
 from orchestrator.core.overlap import Footprint
 from orchestrator.core.routing import capacity_of
 from orchestrator.core.states import RESUMED_BY_PERSON, TERMINAL, WAITING, Reason, TaskState, check_transition
+from orchestrator.models.agent_asking import Asked
 from orchestrator.models.grounds import Behind, take_grounds
 from orchestrator.models.quota import HeldBack, hold_back
 from orchestrator.models.slots import HAS_LIMIT, Slots, take_slots
@@ -84,16 +85,16 @@ class Transition:
     """The task behind which this one now stands in line."""
     account: str | None = None
     """The provider's account: for a claim the one it would use, else the one that the task waits for."""
-    wakes_at: datetime | None = None
-    """When the pending task is looked at again."""
+    wakes_at: datetime | None = None  # when the pending task is looked at again
+    asked: Asked | None = None
+    """What a person is asked while the task rests; whoever applies the step stores it along."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What a step left: the row as it was locked, its new state and generation, and the numbers of its events.
 
-    A claim of a slot that was not free, or of code that another task works on, leaves the task ``pending``.
-    ``task["has_limit"]``: its target has slots.
+    A claim that was held back leaves the task ``pending``. ``task["has_limit"]``: its target has slots.
     """
 
     task: Mapping[str, Any]
@@ -340,8 +341,7 @@ _WRITE = text(
             first_seq int, finished boolean, starts boolean, ends_attempt boolean, attempt_reason text, worker_id text,
             lease_seconds float8, queue text, delay float8, admitted boolean, target_id text, target_type text,
             request_cancel boolean, request_pause boolean, reopens boolean, more_attempts int, patch jsonb,
-            route_id uuid, route jsonb,
-            events jsonb)
+            route_id uuid, route jsonb, events jsonb)
     ), moved AS (
         UPDATE tasks t SET
             state = x.state,

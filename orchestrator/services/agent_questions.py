@@ -1,7 +1,8 @@
-"""Questions of running agents and their answers, and what people tell an agent meanwhile. The table is the truth.
+"""Questions of agents and their answers, and what people tell a running agent meanwhile. The table is the truth.
 
 Used by the REST doors (asked, answered, told) and by ``agent_people`` (asking, hearing). Redis only wakes who waits. A
-question is open until somebody answers, its deadline passes, or its attempt is over.
+question is open until somebody answers, its deadline passes, or its attempt is over. What is asked while a task rests
+is shown here and answered by ``decisions``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -166,7 +167,11 @@ class AgentQuestions:
 
 
 def _is_open() -> Any:
-    return and_(_Q.c.outcome.is_(None), _T.c.state == TaskState.RUNNING, _T.c.generation == _Q.c.generation)
+    waits = or_(
+        and_(_Q.c.about == "", _T.c.state == TaskState.RUNNING),
+        and_(_Q.c.about != "", _T.c.state == TaskState.AWAITING_INPUT),
+    )
+    return and_(_Q.c.outcome.is_(None), waits, _T.c.generation == _Q.c.generation)
 
 
 def _with_task() -> Select[Any]:

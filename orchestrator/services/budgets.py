@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotFound, OrchestratorError
@@ -19,6 +20,7 @@ from orchestrator.core.ids import new_id
 from orchestrator.core.spending import CAPS, MONEY, Period, read_caps, used_up
 from orchestrator.core.states import Reason, TaskState
 from orchestrator.models import BudgetRow, Role
+from orchestrator.models.agent_asking import close_resting
 from orchestrator.models.database import Database
 from orchestrator.models.task_store import find_task
 from orchestrator.models.transitions import Transition
@@ -27,7 +29,7 @@ from orchestrator.services.agent_service import AgentService
 from orchestrator.services.metering import BUDGETS
 from orchestrator.services.prices import Prices
 from orchestrator.services.task_service import TaskRequest, TaskService
-from orchestrator.services.task_writer import TaskWriter
+from orchestrator.services.task_writer import Along, TaskWriter
 
 log = structlog.get_logger(__name__)
 
@@ -99,18 +101,22 @@ class Budgets:
         if answer not in (RAISE, STOP):
             raise InvalidInput(f"one of {RAISE}, {STOP} is expected", field="choice")
         told = NewEvent(EventKind.ANSWERED, {"by": str(caller.user_id), "answer": answer})
+        along = closing(task["id"], "answered", answer, caller.user_id)
         if answer == STOP:
-            await self._end(task, told)
+            await self._end(task, told, along)
             return
         details = task["error"]["details"]
         if details["level"] == "task":
             await self._raise_task(UUID(details["budget_id"]), str(details["limit"]), details["most"])
-            await self._tasks.go_on(task, (told,))
-            return
-        budget = await self._writable(caller, UUID(details["budget_id"]))
-        name = str(details["limit"])
-        await self._raise(budget, name, float(details["most"]))
-        await self._tasks.go_on(task, (told,))
+        else:
+            budget = await self._writable(caller, UUID(details["budget_id"]))
+            await self._raise(budget, str(details["limit"]), float(details["most"]))
+        await self._tasks.go_on(task, (told,), along)
+
+    async def expired(self, task: Row) -> None:
+        """Nobody answered in time: the task is stopped, and what there is of its work is kept."""
+        told = NewEvent(EventKind.ANSWERED, {"by": None, "answer": STOP, "outcome": "deadline"})
+        await self._end(task, told, closing(task["id"], "deadline", STOP, None))
 
     async def sweep(self) -> int:
         """Let go on whose budget has room again; returns how many."""
@@ -124,7 +130,7 @@ class Budgets:
             if budget is None or _has_room(budget):
                 told = NewEvent(EventKind.ANSWERED, {"by": None, "answer": "the budget has room again"})
                 try:
-                    await self._tasks.go_on(task, (told,))
+                    await self._tasks.go_on(task, (told,), closing(task["id"], "gone", None, None))
                     gone += 1
                 except OrchestratorError as error:
                     log.info("budget_task_stays", task_id=str(task["id"]), why=error.message)
@@ -158,7 +164,7 @@ class Budgets:
             await self._access.require(caller, found["project_id"], Role.ADMIN)
         return dict(found)
 
-    async def _end(self, task: Row, told: NewEvent) -> None:
+    async def _end(self, task: Row, told: NewEvent, along: Along) -> None:
         reason = Reason.BUDGET_EXCEEDED
         failed = NewEvent(EventKind.FAILED, {"reason": reason, "error": task["error"]})
         waiting = frozenset({TaskState.AWAITING_INPUT})
@@ -166,14 +172,18 @@ class Budgets:
             task["id"], TaskState.FAILED, (told, failed), reason=reason, error=task["error"], expect=waiting
         )
         try:
-            await self._writer.apply(step)
+            await self._writer.apply_along(step, along)
         except NotFound as error:
             raise Conflict("the task is gone") from error
 
 
-def waits_for_budget(task: Row) -> bool:
-    """Whether a task awaits a person's word about a budget."""
-    return task["state"] == TaskState.AWAITING_INPUT and (task["error"] or {}).get("code") == "budget_reached"
+def closing(task_id: UUID, outcome: str, answer: str | None, by: UUID | None) -> Along:
+    """Close a resting task's question in the transaction of the step that ends its rest."""
+
+    async def close(connection: AsyncConnection) -> None:
+        await close_resting(connection, task_id, outcome, answer, by)
+
+    return close
 
 
 def _has_room(budget: Row) -> bool:

@@ -23,11 +23,12 @@ from orchestrator.core.families import (
     check_numbers,
     check_same_project,
     check_wait,
+    given_away,
     share,
 )
 from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.models.database import Database
-from orchestrator.models.families import chain, find_part, hold, left_behind, open_parts, parts_below
+from orchestrator.models.families import chain, find_part, hold, left_behind, open_parts, parts_below, used_by
 from orchestrator.models.task_store import NewTask, find_by_key, insert_tasks
 from orchestrator.services.stopping import Stopper
 from orchestrator.services.task_shapes import TaskRequest
@@ -62,7 +63,7 @@ class Families:
             depth=check_depth(self.limits, mine[0]), idempotency_key=key,
         )  # fmt: skip
 
-    async def store(self, task: NewTask) -> bool:
+    async def store(self, task: NewTask, among: int = 1) -> bool:
         """Store a part under its family's lock; False when this very part, or its key, was there before."""
         assert task.parent_id is not None
         async with self._database.transaction() as connection:
@@ -80,7 +81,12 @@ class Families:
             sisters = [row for row in below if row["parent_id"] == task.parent_id]
             still_open = sum(1 for row in sisters if row["state"] not in TERMINAL)
             check_numbers(self.limits, still_open=still_open, in_all=len(below))
-            budget = share(parent["budget"], task.budget, [row["budget"] for row in sisters])
+            used = await used_by(connection, task.parent_id) if parent["budget"] and sisters else {}
+            spent = [
+                given_away(row["budget"], used.get(row["id"], {}), has_ended=row["state"] in TERMINAL)
+                for row in sisters
+            ]
+            budget = share(parent["budget"], task.budget, spent, _to_come(task, sisters, among))
             await insert_tasks(connection, [replace(task, budget=budget)])
         self._writer.announce(task)
         return True
@@ -163,3 +169,10 @@ class Families:
         if not found:
             raise NotFound("the task that this token is lent to is gone")
         return found
+
+
+def _to_come(task: NewTask, sisters: Sequence[Row], among: int) -> int:
+    """How many parts of the same step are still to be made, this one included."""
+    step = str(task.part or "").partition("[")[0]
+    made = sum(1 for row in sisters if str(row["part"] or "").startswith(f"{step}[") and "." not in row["part"])
+    return max(1, among - made)

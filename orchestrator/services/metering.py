@@ -128,6 +128,7 @@ def _reached(level: str, budget: Row, name: str, used: float, most: float) -> Bu
     whose = {"task": own, "project": f"this project {per}", "user": f"its user {per}"}[level]
     message = f"the budget of {whose} is used up: {amount(name, used)} of {amount(name, most)}"
     details = {"level": level, "budget_id": str(budget["id"]), "limit": name, "used": used, "most": most}
+    details |= {"period": budget["period"]} if budget.get("period") else {}
     return BudgetReached(message, details=details)
 
 

@@ -53,12 +53,13 @@ def _ending(row: dict[str, Any]) -> Transition:
     if row["generation"] >= row["max_attempts"]:
         told = (ended, NewEvent(EventKind.FAILED, {"reason": Reason.LOST_WORKER, "error": error}))
         return _step(row, TaskState.FAILED, told, reason=Reason.LOST_WORKER, error=error)
-    delay = backoff_seconds(row["generation"])
+    # A dying worker is seldom the task's doing; only who loses a second one waits.
+    delay = backoff_seconds(row["generation"]) if row["generation"] > 1 else 0.0
     again = NewEvent(EventKind.RETRY, {"after_seconds": delay, "next_attempt": row["generation"] + 1})
     queue = queue_of(row)
     return _step(
         row, TaskState.QUEUED, (ended, again), error=error, delivery=Delivery(queue, delay),
-        waiting_for=f"retry in {delay:g} s",
+        waiting_for=f"retry in {delay:g} s" if delay else "another worker",
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ is found by the entry's id in the merge commit. Each ending is written with the 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from orchestrator.services.project_view import ProjectViews
 from orchestrator.services.proofs import Proofs, teller
 from orchestrator.services.run_task import Outcome, Work
 from orchestrator.services.task_service import TaskRequest, TaskService
+from orchestrator.services.undo_criteria import later_criteria, without_doubles
 from orchestrator.services.verifier import VERIFIER, Subject, Verifier
 
 _ROUNDS = 5
@@ -102,8 +104,7 @@ class MergeExecutor:
             made = await self._made(mirror, entry, base, trailer)
             if made.commit is None:
                 raise _conflicted(made.conflicts, base)
-            if entry["action"] == MergeAction.MERGE:
-                await self._verify(work, entry, base, made.commit)
+            await self._verify(work, entry, base, made.commit)
             try:
                 said = await self._publish(project, mirror, branch, base, made.commit)
             except Conflict:
@@ -129,11 +130,15 @@ class MergeExecutor:
         return made
 
     async def _verify(self, work: Work, entry: Row, base: str, commit: str) -> None:
+        """Prove the result; that of an undo by what held before the change came, and by what came after it."""
         asked = criteria(entry["acceptance"])
-        if not asked:
-            return
         name = f"merge-{entry['id'].hex[-12:]}-{work.generation}"
         subject = Subject(entry["project_id"], name, commit, entry["task_id"])
+        if entry["action"] == MergeAction.UNDO:
+            asked = (*await self._held_before(entry, subject, asked), *await later_criteria(self._database, entry))
+            asked = without_doubles(asked)
+        if not asked:
+            return
         work.report.tell(EventKind.PROOF_STARTED, attempt=entry["generation"], criteria=[one.name for one in asked])
         found = await self._verifier.on_commit(subject, asked, teller(work))
         await self._proofs.store(work, entry["task_id"], entry["generation"], found, merge_id=entry["id"])
@@ -142,6 +147,14 @@ class MergeExecutor:
             raise _EndedError(
                 MergeState.UNPROVEN, f"not proven on {base[:12]}: {'; '.join(short)}"[:2000], base_commit=base
             )
+
+    async def _held_before(self, entry: Row, subject: Subject, asked: Sequence[Criterion]) -> list[Criterion]:
+        """Which criteria of a change held before it was merged: the others are about what is taken back."""
+        if not asked:
+            return []
+        earlier = await merging.before_merge(self._mirrors.require(entry["project_id"]), entry["commit"])
+        found = await self._verifier.on_commit(replace(subject, commit=earlier), asked, lambda _: None)
+        return [one for one, proof in zip(asked, found, strict=True) if proof.verdict == Verdict.PASSED]
 
     async def _publish(self, project: Project, mirror: Path, branch: str, base: str, commit: str) -> str:
         """Move the branch where it lives: in the user's own repository, or in the mirror that is all there is."""

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -17,6 +17,7 @@ import structlog
 from orchestrator.core.errors import (
     BudgetReached,
     Cancelled,
+    ChoiceNeeded,
     Conflict,
     NotFound,
     OrchestratorError,
@@ -28,8 +29,10 @@ from orchestrator.core.errors import (
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.overlap import Footprint
+from orchestrator.core.spending import Period, next_period
 from orchestrator.core.states import RESUMED_BY_PERSON, Reason, TaskState, backoff_seconds, reason_for
 from orchestrator.jobqueue.queues import queue_of
+from orchestrator.models.agent_asking import ABOUT_BUDGET, ABOUT_CHOICE, Asked
 from orchestrator.models.quota import quota_of
 from orchestrator.models.transitions import Delivery, Lease, Transition
 from orchestrator.services.blobs import BlobStore
@@ -141,7 +144,9 @@ class TaskRunner:
         prove: Prove = no_proof,
         grounds: Grounds | None = None,
         account_of: AccountOf | None = None,
+        decision_seconds: float = 7 * 86_400.0,
     ) -> None:
+        self._decision = timedelta(seconds=decision_seconds)
         self._account_of = account_of
         self._grounds = grounds
         self._writer = writer
@@ -230,6 +235,8 @@ class TaskRunner:
             return self._parked(work, error)
         if isinstance(error, BudgetReached):
             return self._asks(work, error)
+        if isinstance(error, ChoiceNeeded):
+            return self._lets_choose(work, error)
         if isinstance(error, OrchestratorError):
             return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
         log.error("attempt_crashed", task_id=str(work.id), exc_info=error)
@@ -293,11 +300,32 @@ class TaskRunner:
         waiting_for = f"{error.message}; raise it?"
         choices = [{"id": "raise", "name": "Raise it by as much again"}, {"id": "stop", "name": "Stop the task"}]
         ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": reason, "error": told})
-        asks = NewEvent(EventKind.WAITING, {"for": waiting_for, "question": waiting_for, "choices": choices})
+        # A budget that begins anew by itself is waited for; nobody is stopped the day before.
+        now, period = datetime.now(UTC), error.details.get("period")
+        deadline = (next_period(Period(period), now) if period else None) or now
+        deadline, agent = deadline + self._decision, str(work.task["target_id"])
+        asked = Asked(ABOUT_BUDGET, waiting_for, choices, "stop", deadline, agent)
+        return self._rests(work, reason, asked, waiting_for, ended, error=told)
+
+    def _lets_choose(self, work: Work, error: ChoiceNeeded) -> Transition:
+        """A person is to choose among what was made: nothing runs meanwhile, and the next attempt goes on with it."""
+        ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": Reason.PAUSED})
+        given, deadline = error.details, datetime.now(UTC) + self._decision
+        about, agent = f"{ABOUT_CHOICE}:{given['step']}", str(work.task["target_id"])
+        asked = Asked(about, error.message, given["choices"], given["default"], deadline, agent)
+        return self._rests(work, Reason.PAUSED, asked, "a person to choose among its tries", ended)
+
+    def _rests(
+        self, work: Work, reason: Reason, asked: Asked, waiting_for: str, ended: NewEvent, **more: Any
+    ) -> Transition:
+        told = {
+            "for": waiting_for, "question": asked.question, "choices": list(asked.choices), "default": asked.default,
+            "deadline": asked.deadline.isoformat(),
+        }  # fmt: skip
+        events = (*work.report.take(), ended, NewEvent(EventKind.WAITING, told))
         return Transition(
-            work.id, TaskState.AWAITING_INPUT, (*work.report.take(), ended, asks), work.generation, error=told,
-            attempt_reason=reason, waiting_for=waiting_for,
-            more_attempts=max(1, work.task["max_attempts"] + 1 - work.generation),
+            work.id, TaskState.AWAITING_INPUT, events, work.generation, attempt_reason=reason, waiting_for=waiting_for,
+            more_attempts=max(1, work.task["max_attempts"] + 1 - work.generation), asked=asked, **more,
         )  # fmt: skip
 
     def _failure(self, work: Work, reason: Reason, error: dict[str, Any], *, retry: bool) -> Transition:

@@ -115,7 +115,7 @@ class TaskService:
         task = await self.prepare(caller, request)
         await self._check_budget(request, caller.user_id, task.target_id)
         if task.parent_id is not None:
-            if await self._families.store(task):
+            if await self._families.store(task, request.among):
                 return await self.get(caller, task.id)
         elif await self._writer.create(task):
             return born(task)
@@ -294,11 +294,9 @@ class TaskService:
         more = self._limits.attempts
         return await self._again(caller, row, row["consent"], told=told, given=given, more_attempts=more)
 
-    async def go_on(self, row: Row, told: tuple[NewEvent, ...]) -> Row:
-        """Go on with a task that waited for room in a budget."""
-        more = self._limits.attempts
-        caller = Caller(row["user_id"])
-        return await self._again(caller, row, row["consent"], told=told, more_attempts=more)
+    async def go_on(self, row: Row, told: tuple[NewEvent, ...], along: Along) -> Row:
+        """Go on with a task that rested; ``along`` is written in the same transaction."""
+        return await self.reopen(Caller(row["user_id"]), row, told, along)
 
     async def reroute(self, row: Row) -> None:
         """Try again to place a task that is pending; for the monitor. Leaves it as it is while nothing changed.

@@ -45,6 +45,8 @@ class TaskRequest:
     """Where its worktree starts, when not at its base."""
     base_commit: str | None = None
     """From which its change is counted, when not from the project's head."""
+    among: int = 1
+    """Of how many parts that share a budget evenly it is one."""
     origin: dict[str, Any] | None = None
     """For a fork: from where it goes on."""
 

@@ -17,6 +17,7 @@ from orchestrator.core.batching import Batcher
 from orchestrator.core.errors import OrchestratorError, Unavailable
 from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.eventlog.wake import Wake
+from orchestrator.models.agent_asking import put_questions
 from orchestrator.models.database import Database
 from orchestrator.models.delivery import Undelivered
 from orchestrator.models.task_store import NewTask, existing_tasks, insert_tasks
@@ -117,6 +118,7 @@ class TaskWriter:
     async def _apply(self, steps: Sequence[Transition], along: Along | None = None) -> Sequence[Applied | Exception]:
         async with self._database.transaction() as connection:
             answers = await apply(connection, steps)
+            await _ask(connection, list(zip(steps, answers, strict=True)))
             if along is not None and isinstance(answers[0], Applied):
                 await along(connection)
         pairs = list(zip(steps, answers, strict=True))
@@ -126,6 +128,17 @@ class TaskWriter:
         self._left([answer.task["id"] for answer in answers if _leaves_ground(answer)])
         self._ended([step.task_id for step, answer in pairs if _takes_parts_along(step, answer)])
         return answers
+
+
+async def _ask(connection: AsyncConnection, pairs: Sequence[tuple[Transition, Applied | OrchestratorError]]) -> None:
+    """Store the questions of tasks that rest from now on."""
+    asked = [
+        (step.task_id, answer.generation, step.asked)
+        for step, answer in pairs
+        if step.asked is not None and isinstance(answer, Applied)
+    ]
+    if asked:
+        await put_questions(connection, asked)
 
 
 def _takes_parts_along(step: Transition, answer: Applied | OrchestratorError) -> bool:

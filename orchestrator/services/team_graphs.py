@@ -24,6 +24,9 @@ from orchestrator.services.task_service import TaskService
 Row = Mapping[str, Any]
 
 
+_GOES_ON = (TaskState.RUNNING, TaskState.AWAITING_INPUT, TaskState.COMPLETED)
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A step. ``state``: waiting, running, completed or failed; empty for a team that is not at work."""
@@ -82,7 +85,10 @@ def draw(team: TeamConfig, parts: Sequence[Row], state: str) -> Drawn:
         mine = [row for row in parts if _step_of(row["part"]) == step.id]
         chosen_from = [row for row in parts if step.choose and _step_of(row["part"]) == step.choose]
         standing = _standing(mine or chosen_from, state) if state else ""
-        nodes.append(Node(step.id, step.agent, _does(step), standing, columns[step.id], tuple(mine)))
+        if step.choose and standing == "completed" and state == TaskState.AWAITING_INPUT:
+            standing = "waiting"  # for a person
+        who = step.agent or ", ".join(step.agents)
+        nodes.append(Node(step.id, who, _does(step), standing, columns[step.id], tuple(mine)))
     edges = [(name, step.id, _why(step, name)) for step in team.steps for name in sorted(before[step.id])]
     return Drawn(nodes, edges, team.outcome)
 
@@ -115,7 +121,7 @@ def _standing(parts: Sequence[Row], state: str) -> str:
     for row in sorted((row for row in parts if ".review." not in row["part"]), key=lambda row: row["created_at"]):
         latest[row["part"].partition(".")[0]] = row
     done = [row["state"] == TaskState.COMPLETED for row in latest.values()]
-    if all(done) or (any(done) and state in (TaskState.RUNNING, TaskState.COMPLETED)):
+    if all(done) or (any(done) and state in _GOES_ON):
         return "completed"
     return "failed" if not any(done) or state in TERMINAL else "running"
 
@@ -123,11 +129,12 @@ def _standing(parts: Sequence[Row], state: str) -> str:
 def _does(step: Step) -> str:
     """The step in a few words."""
     if step.choose:
-        return f"the best of {step.choose}"
+        return f"a person chooses of {step.choose}" if step.by == "person" else f"the best of {step.choose}"
+    who = step.agent or " and ".join(step.agents)
     times = f" × {step.copies}" if step.copies > 1 else f" for each of {step.for_each}" if step.for_each else ""
     looked = f", reviewed by {step.review.agent}" if step.review else ""
     mended = f", mended {step.repair.rounds}× at most" if step.repair else ""
-    return f"{step.agent}{times}{looked}{mended}"
+    return f"{who}{times}{looked}{mended}"
 
 
 def _why(step: Step, earlier: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from orchestrator.agents.base import PartDone, PartOrder
 from orchestrator.agents.team import TeamAgent
+from orchestrator.agents.team_words import NONE_OF_THEM
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import AgentFailed
 from orchestrator.core.events import EventKind
@@ -26,6 +27,7 @@ from orchestrator.git.taking import take_files
 from orchestrator.git.templates import Author
 from orchestrator.git.worktree import Worktree
 from orchestrator.models import TeamRun
+from orchestrator.models.agent_asking import ABOUT_CHOICE
 from orchestrator.models.database import Database
 from orchestrator.services import agent_service
 from orchestrator.services.room import Room
@@ -33,7 +35,7 @@ from orchestrator.services.run_task import Work
 
 Row = Mapping[str, Any]
 _AUTHOR = Author("Team (agent)", "agents@orchestrator.invalid")
-_ADOPTED = frozenset({Reason.LOST_WORKER, Reason.OK, None})
+_ADOPTED = frozenset({Reason.LOST_WORKER, Reason.PAUSED, Reason.OK, None})
 """How an attempt before this one ended, where its failed parts stay failed: it was interrupted, not over."""
 
 _WORKERS_LOST = 2
@@ -50,7 +52,8 @@ class Begun:
 
 async def begin(database: Database, work: Work, agent: TeamAgent, base_commit: str | None) -> Begun:
     """The team's document and base, kept at the first attempt."""
-    document = agent.config.model_dump(mode="json", exclude_defaults=True)
+    steps = agent.document({name: value for name, value in work.task["input"].items() if name != "answers"})
+    document = steps.model_dump(mode="json", exclude_defaults=True)
     made = insert(TeamRun).values(task_id=work.id, document=document, base_commit=base_commit)
     async with database.transaction() as connection:
         await connection.execute(made.on_conflict_do_nothing())
@@ -97,6 +100,12 @@ class TaskParts:
             self._tell(order, row)
         return await self._done(order, row)
 
+    async def picked(self, step: str) -> str | None:
+        """Which try a person chose, or nobody in time; asked anew once an attempt with it came to nothing."""
+        values = {"task": self._work.id, "about": f"{ABOUT_CHOICE}:{step}", "none": NONE_OF_THEM}
+        async with self._database.transaction() as connection:
+            return (await connection.execute(_PICKED, values)).scalar()
+
     async def unite(self, commits: Sequence[str]) -> str:
         """One commit with all these changes."""
         assert self._worktree is not None
@@ -128,7 +137,7 @@ class TaskParts:
         request = replace(
             request, part=order.name, acceptance=[dict(one) for one in order.acceptance], start_commit=order.start,
             base_commit=self._begun.base_commit, max_attempts=order.attempts,
-            consent={"overlap": True} if order.beside else {},
+            consent={"overlap": True} if order.beside else {}, among=order.among,
         )  # fmt: skip
         return await agent_service.start(self._room.agents, self._room.tasks, self._caller, full, request)
 
@@ -182,4 +191,14 @@ _LAST = text("SELECT reason FROM attempts WHERE task_id = :task AND generation =
 
 _CHANGE = text(
     "SELECT commit, added + removed AS lines FROM changes WHERE task_id = :task ORDER BY generation DESC LIMIT 1"
+)
+
+_PICKED = text(
+    """
+    SELECT q.answer FROM agent_questions q
+    WHERE q.task_id = :task AND q.about = :about AND q.answer IS NOT NULL AND q.answer <> :none AND NOT EXISTS (
+        SELECT FROM attempts a WHERE a.task_id = q.task_id AND a.generation > q.generation
+        AND a.reason NOT IN ('lost_worker', 'paused', 'ok'))
+    ORDER BY q.asked_at DESC LIMIT 1
+    """
 )

@@ -50,27 +50,32 @@ async def caller(container: Container) -> Caller:
     return await make_caller(container, "ada@example.org")
 
 
+async def make_project_of(container: Container, caller: Caller, files: Mapping[str, str]) -> UUID:
+    """A project of the caller's whose repository holds these files."""
+    project_id = new_id()
+    info = await container.mirrors.create_from_template(project_id, files, Author("Ada", "ada@example.org"))
+    project = Project(
+        id=project_id,
+        owner_id=caller.user_id,
+        name="p",
+        template="empty",
+        head_commit=info.head,
+        default_branch=info.default_branch,
+        repository_state=RepositoryState.READY,
+    )
+    async with container.database.session() as session:
+        session.add(project)
+        await session.flush()
+        session.add(Membership(project_id=project_id, user_id=caller.user_id, role=Role.ADMIN))
+    return project_id
+
+
 @pytest.fixture
 def make_project(container: Container, caller: Caller) -> MakeProject:
     """Makes a project of the caller's whose repository holds these files."""
 
     async def make(files: Mapping[str, str]) -> UUID:
-        project_id = new_id()
-        info = await container.mirrors.create_from_template(project_id, files, Author("Ada", "ada@example.org"))
-        project = Project(
-            id=project_id,
-            owner_id=caller.user_id,
-            name="p",
-            template="empty",
-            head_commit=info.head,
-            default_branch=info.default_branch,
-            repository_state=RepositoryState.READY,
-        )
-        async with container.database.session() as session:
-            session.add(project)
-            await session.flush()
-            session.add(Membership(project_id=project_id, user_id=caller.user_id, role=Role.ADMIN))
-        return project_id
+        return await make_project_of(container, caller, files)
 
     return make
 

@@ -13,6 +13,7 @@ from orchestrator.main import create_app
 from orchestrator.models import CustomAgent
 from tests.accounts.conftest import another_client
 from tests.accounts.doors import caller, client, container, enter
+from tests.agents.test_parts import working
 
 __all__ = ["caller", "client", "container"]
 
@@ -21,7 +22,7 @@ KEY = "sk-of-a-user-1234567"
 
 OURS = (
     *("lint-fix", "sort-imports", "licence-header", "bump-dependency", "rename-symbol"),
-    *("graph-analyst", "graph-translator", "llm"),
+    *("graph-analyst", "graph-translator", "llm", "best-of"),
     *("scripted", "scripted-editor", "scripted-acp"),
 )
 PROGRAMS = ("claude-code", "codex", "gemini-cli", "goose", "opencode")
@@ -157,11 +158,31 @@ async def test_where_private_addresses_are_forbidden_an_endpoint_must_be_public(
 async def test_execute_makes_a_task_for_this_very_agent(client: httpx.AsyncClient) -> None:
     mine = await made(client, template="security-review")
     for agent_id in ("agent:llm", mine["id"]):
-        answer = await client.post("/agents/execute", json={"agent_id": agent_id, "input": {"prompt": "Hi"}})
+        body = {"agent_id": agent_id, "input": {"prompt": "Hi"}, "wait": 0}
+        answer = await client.post("/agents/execute", json=body)
         assert answer.status_code == 202, answer.text
         assert (answer.json()["state"], answer.json()["target_id"]) == ("queued", agent_id)
         task = (await client.get(f"/tasks/{answer.json()['task_id']}")).json()
         assert (task["type"], task["target_type"], task["is_heavy"]) == ("ask", "agent", True)
+
+
+async def test_execute_answers_with_the_result_of_a_quick_agent_and_with_the_task_of_a_slow_one(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    def body(wait: float, *steps: dict[str, Any]) -> dict[str, Any]:
+        return {"agent_id": "agent:scripted", "input": {"steps": list(steps)}, "wait": wait}
+
+    async with working(container.settings):
+        done = await client.post("/agents/execute", json=body(60, {"do": "say", "text": "hello"}))
+        assert (done.status_code, done.json()["state"]) == (200, "completed"), done.text
+        assert done.json()["result"]["summary"] == "hello"
+        failed = await client.post("/agents/execute", json=body(60, {"do": "fail", "text": "not today"}))
+        assert (failed.status_code, failed.json()["state"]) == (200, "failed")
+        assert "not today" in failed.json()["error"]["message"]
+        slow = await client.post("/agents/execute", json=body(0.2, {"do": "wait", "seconds": 600}))
+        assert (slow.status_code, slow.json()["result"]) == (202, None)
+        assert (await client.post(f"/tasks/{slow.json()['task_id']}/cancel")).status_code == 200
+    assert (await client.post("/agents/execute", json=body(61))).json()["field"] == "wait"
 
 
 @pytest.mark.parametrize(

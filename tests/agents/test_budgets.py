@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from orchestrator.bootstrap import Container
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Forbidden, InvalidInput
-from orchestrator.core.spending import Period, Price, Usage, cost, used_up
+from orchestrator.core.spending import Period, Price, Usage, cost, next_period, used_up
 from orchestrator.jobs.runner import make_runner
 from orchestrator.main import create_app
 from orchestrator.services.task_service import TaskRequest
@@ -77,9 +77,12 @@ async def test_a_used_up_budget_pauses_the_task_and_asks_and_the_answer_lets_it_
         "awaiting_input", "the budget of this task is used up: 20.00 USD of 15.00 USD; raise it?"
     )  # fmt: skip
     assert len(model.asked) == 1, "nothing was spent after that"
+    (question,), _ = await container.questions_asked.page(caller)
+    assert (question["task_id"], question["about"], question["default_choice"]) == (task, "budget", "stop")
     with pytest.raises(InvalidInput, match="raise, stop"):
-        await container.budgets.answered(caller, row, "perhaps")
-    await container.budgets.answered(caller, row, "raise")
+        await container.decisions.answered(caller, question, "perhaps")
+    await container.decisions.answered(caller, question, "raise")
+    assert (await container.questions_asked.page(caller))[1] == 0
     row = await container.tasks.get(caller, task)
     assert (row["state"], row["budget"]) == ("queued", {"money": 30})
     model.call(("diagnostics__none", {}))
@@ -99,6 +102,39 @@ async def test_a_person_may_stop_what_costs_too_much(container: Container, calle
     await container.budgets.answered(caller, row, "stop")
     row = await container.tasks.get(caller, task)
     assert (row["state"], row["reason"]) == ("failed", "budget_exceeded")
+
+
+async def test_a_question_about_a_budget_has_a_deadline_and_the_task_is_stopped_then(
+    container: Container, caller: Caller, model: FakeOpenAI
+) -> None:
+    two_rounds(model)
+    task = await ask(container, caller, budget={"tokens": 12})
+    assert (await attempt(container, caller, task))["state"] == "awaiting_input"
+    (question,), _ = await container.questions_asked.page(caller)
+    left = question["deadline"] - datetime.now(UTC)
+    assert timedelta(days=6, hours=23) < left <= timedelta(days=7)
+    assert await container.decisions.sweep() == 0
+    async with container.database.transaction() as connection:
+        await connection.execute(text("UPDATE agent_questions SET deadline = now() - interval '1 second'"))
+    assert await container.decisions.sweep() == 1
+    row = await container.tasks.get(caller, task)
+    assert (row["state"], row["reason"]) == ("failed", "budget_exceeded")
+    assert (await container.questions_asked.read(question["id"]))["outcome"] == "deadline"
+
+
+@given(st.sampled_from(Period), st.integers(0, 4_000_000_000))
+def test_the_next_period_begins_at_midnight_later_than_now_and_within_its_length(period: Period, second: int) -> None:
+    now = datetime.fromtimestamp(second, UTC)
+    begins = next_period(period, now)
+    longest = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}.get(period)
+    if longest is None:
+        assert begins is None
+        return
+    assert begins is not None
+    assert timedelta(0) < begins - now <= timedelta(days=longest)
+    assert (begins.hour, begins.minute, begins.second, begins.microsecond) == (0, 0, 0, 0)
+    assert period != Period.WEEK or begins.weekday() == 0
+    assert period != Period.MONTH or begins.day == 1
 
 
 async def test_a_limit_on_money_without_a_price_is_refused_naming_model_and_field(

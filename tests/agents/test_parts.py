@@ -8,16 +8,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.bootstrap import Container, build_container
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from orchestrator.core.events import EventKind
+from orchestrator.core.families import share
 from orchestrator.core.states import TERMINAL
 from orchestrator.jobs.light import AgentWorker
 from orchestrator.services.task_service import TaskRequest
 from tests.agents.conftest import MakeProject, make_caller
+from tests.fakes.openai import FakeOpenAI
 
 SAY = [{"do": "say", "text": "hello"}]
 
@@ -200,6 +204,39 @@ async def test_parts_share_the_budget_of_their_task(
         with pytest.raises(Conflict, match=r"budget.tokens of 1000: 150 are left") as over:
             await worker.tasks.create(agent, replace(SCRIPT, budget={"tokens": 151}))
         assert over.value.field == "budget.tokens"
+
+
+async def test_what_a_part_did_not_use_comes_back_when_it_ends(
+    container: Container, caller: Caller, llm_settings: Settings, model: FakeOpenAI
+) -> None:
+    model.say("Hi.")  # fifteen tokens
+    ask = TaskRequest("ask", {"prompt": "Hi"}, preferred_target="agent:llm")
+    calls = replace(SCRIPT, input={"steps": [{"do": "tool", "count": 3}]})
+    async with working(llm_settings) as worker:
+        _, agent = await at_work(worker, caller, budget={"tokens": 1000, "tool_calls": 10})
+        first = await worker.tasks.create(agent, replace(ask, budget={"tokens": 700, "tool_calls": 1}))
+        with pytest.raises(Conflict, match=r"budget.tokens of 1000: 300 are left"):
+            await worker.tasks.create(agent, replace(calls, budget={"tokens": 301}))
+        await ended(worker, caller, first["id"])
+        second = await worker.tasks.create(agent, replace(calls, budget={"tokens": 900, "tool_calls": 9}))
+        await ended(worker, caller, second["id"])
+        # Nobody knows how many tokens a script used: its whole share stays given.
+        with pytest.raises(Conflict, match=r"budget.tokens of 1000: 85 are left"):
+            await worker.tasks.create(agent, replace(SCRIPT, budget={"tokens": 86}))
+        with pytest.raises(Conflict, match=r"budget.tool_calls of 10: 7 are left"):
+            await worker.tasks.create(agent, replace(SCRIPT, budget={"tool_calls": 8}))
+
+
+@given(st.integers(1, 16), st.integers(100, 10**9), st.floats(0.01, 1e6))
+def test_parts_that_are_made_together_share_evenly_and_leave_as_much_for_later(
+    n: int, tokens: int, money: float
+) -> None:
+    made: list[dict[str, Any]] = []
+    for number in range(n):
+        made.append(share({"tokens": tokens, "money": money}, {}, made, n - number))
+    assert max(one["tokens"] for one in made) - min(one["tokens"] for one in made) <= 1
+    assert all(one["money"] == pytest.approx(money / (n + 1)) for one in made)
+    assert sum(one["tokens"] for one in made) <= tokens * n / (n + 1) + 1
 
 
 async def test_the_same_key_makes_the_same_part_and_never_meets_a_persons_keys(

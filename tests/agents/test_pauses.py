@@ -178,15 +178,15 @@ async def test_a_model_goes_on_with_its_conversation_and_hears_what_a_person_say
     assert (await row_of(container, caller, task))["state"] == "awaiting_input"
     assert len(model.asked) == 1, "it rests after its tools and before the next request"
     await container.pauses.resume(caller, task, "and be brief")
-    model.say("1")
     model.say("One.")
     await start(container, task, 2)
     row = await row_of(container, caller, task)
     assert (row["state"], row["result"]["summary"]) == ("completed", "One."), row["error"]
     roles = [message["role"] for message in model.asked[1]["messages"]]
-    assert roles[-3:] == ["user", "assistant", "tool"]
-    assert "x = 1" in str(model.asked[1]["messages"][-1]["content"])
-    assert model.asked[2]["messages"][-1]["content"] == "and be brief"
+    assert roles[-4:] == ["user", "assistant", "tool", "user"]
+    assert "x = 1" in str(model.asked[1]["messages"][-2]["content"])
+    assert model.asked[1]["messages"][-1]["content"] == "and be brief", "it is heard before anything is answered"
+    assert len(model.asked) == 2
 
 
 async def test_what_waits_for_a_worker_rests_at_once_and_only_agents_rest(

@@ -40,7 +40,8 @@ async def test_agents_are_answered_paused_forked_and_reviewed_in_the_console(
     await page.goto(f"{console.url}/projects/{project}")
     await expect(page.locator("[data-state=ready]")).to_be_visible(timeout=60_000)
     await _review_by_lines_and_merge(page, console.url, project)
-    await _see_it_on_a_phone(page, console.url)
+    tries = await _choose_among_tries(page, console.url, project)
+    await _see_it_on_a_phone(page, console.url, tries)
     assert console.problems == []
 
 
@@ -154,19 +155,41 @@ async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None
     await _shoot(page, "merged")
 
 
-async def _see_it_on_a_phone(page: Page, url: str) -> None:
+async def _choose_among_tries(page: Page, url: str, project: str) -> str:
+    """Two tries at the same; their changes stand side by side, and the second one is taken."""
+    change = {"do": "write", "path": "shop/till.py", "text": "TILL = []\n"}
+    wanted = {"agents": ["agent:scripted-editor"], "count": 2}
+    task = await _hand_in(page, change, project_id=project, tries=wanted, title="Buy a till")
+    await page.goto(f"{url}/tasks/{task}")
+    asked = page.get_by_role("region", name="It asks")
+    await asked.get_by_role("link", name="See the tries side by side").click(timeout=90_000)
+    first, second = (page.get_by_role("article", name=f"Try {number}") for number in (1, 2))
+    for column in (first, second):
+        await expect(column).to_contain_text("agent:scripted-editor")
+        await expect(column.get_by_label("Diff")).to_contain_text("TILL = []")
+    await _shoot(page, "tries")
+    await second.get_by_role("button", name="Choose try 2").click()
+    await expect(second.locator("[data-state=chosen]")).to_be_visible()
+    await expect(page.locator("h1 + [data-state=completed], header [data-state=completed]").first).to_be_visible(
+        timeout=90_000
+    )
+    await expect(page.get_by_role("button", name="None of them")).not_to_be_visible()
+    return f"{url}/tasks/{task}/tries"
+
+
+async def _see_it_on_a_phone(page: Page, url: str, tries: str) -> None:
     """At the width of a phone, in the dark: no page is wider than the screen."""
-    task = page.url
+    task = tries.removesuffix("/tries")
     await _hand_in(page, {"do": "ask", "text": "What shall the shop be called?"}, title="Name the shop")
     await page.emulate_media(color_scheme="dark")
     await page.set_viewport_size({"width": 375, "height": 780})
-    for name, address in (("inbox", f"{url}/inbox"), ("rules", f"{url}/inbox/rules"), ("task", task)):
+    for name, address in (("inbox", f"{url}/inbox"), ("rules", f"{url}/inbox/rules"), ("task", task), ("tries", tries)):
         await page.goto(address)
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
         if name == "inbox":
             await expect(page.get_by_role("textbox", name="Answer")).to_be_visible(timeout=60_000)
         if name == "task":
-            await expect(page.get_by_role("tabpanel", name="Diff")).to_contain_text("STOCK = 3")
+            await expect(page.get_by_role("tabpanel", name="Diff")).to_contain_text("TILL = []")
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"the page {name} is {wide} px wider than a phone"
         await _shoot(page, f"phone-{name}")

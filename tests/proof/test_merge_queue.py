@@ -133,6 +133,33 @@ async def test_a_merge_is_undone_by_a_revert_and_may_be_merged_again(
     assert await read(container, project, "b.py") == "y = 9\n"
 
 
+async def test_an_undo_is_proven_by_what_held_before_and_by_what_was_merged_since(
+    container: Container, caller: Caller, make_project: MakeProject, approved: Ready, carry_out: Any
+) -> None:
+    project = await make_project(FILES)
+    own, general = python("import a; assert a.x == 2", name="two"), python("import a, b", name="loads")
+    first = await approved(project, {"a.py": "x = 2\n"}, own, general)
+    await carry_out(await container.merges.merge(caller, first, LOCAL))
+    second = await approved(
+        project, {"b.py": "import a\ny = a.x + 1\n"}, python("import b; assert b.y == 3", name="sum")
+    )
+    await carry_out(await container.merges.merge(caller, second, LOCAL))
+    head = await container.mirrors.head(project)
+    refused = await carry_out(await container.merges.undo(caller, first))
+    assert (refused["action"], refused["state"]) == ("undo", "unproven")
+    assert "sum (of " in refused["message"]
+    assert "two" not in refused["message"], "what is taken back need not hold"
+    assert await container.mirrors.head(project) == head
+    await carry_out(await container.merges.undo(caller, second))
+    entry = await carry_out(await container.merges.undo(caller, first))
+    assert entry["state"] == "merged", entry["message"]
+    proofs = [row for row in await container.task_proofs.proof(caller, first) if row["merge_id"] == entry["id"]]
+    assert [(row["name"], row["verdict"]) for row in proofs] == [("loads", "passed")]
+    assert proofs[0]["commit"] == entry["merged_commit"]
+    assert await read(container, project, "a.py") == "x = 1\n"
+    assert await container.worktrees.list(project) == ()
+
+
 async def test_what_a_dead_worker_left_is_gone_on_with_and_nothing_is_merged_twice(
     container: Container, caller: Caller, make_project: MakeProject, approved: Ready, run_attempt: RunAttempt
 ) -> None:

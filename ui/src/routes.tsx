@@ -41,6 +41,10 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("./pages/TaskPage.tsx")).TaskPage }),
       },
       {
+        path: "tasks/:taskId/tries",
+        lazy: async () => ({ Component: (await import("./pages/TriesPage.tsx")).TriesPage }),
+      },
+      {
         path: "inbox/:tab?",
         lazy: async () => ({ Component: (await import("./pages/InboxPage.tsx")).InboxPage }),
       },

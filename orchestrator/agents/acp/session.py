@@ -133,7 +133,8 @@ class _Session:
         hello = await self._asked(self._hello(), _START_SECONDS)
         await self._asked(self._open(hello), _START_SECONDS)
         resumed = bool(self._context.go_on) and self._id == self._context.earlier_session
-        answer = await self._prompt([self._context.go_on] if resumed else [prompt, self._context.notes])
+        first = [self._context.go_on] if resumed else [prompt, self._context.notes]
+        answer = await self._prompt([*first, *await self._said()])  # words at a resume are heard at once
         turns = 1
         while turns < _MOST_TURNS and (said := await self._said()):
             answer = await self._prompt(list(said))

@@ -8,7 +8,7 @@ const ASK_AGAIN_MS = 5000;
 const QUESTIONS = ["questions"];
 const WAITING: Task["state"][] = ["awaiting_consent", "awaiting_input"];
 
-/** Open questions of all projects, those with the nearest deadline first. */
+/** Open questions in all projects, those with the nearest deadline first. */
 export function useQuestions() {
   return useQuery({
     queryKey: QUESTIONS,
@@ -24,14 +24,20 @@ export function useTaskQuestions(task: Task) {
     queryFn: () =>
       unwrap(api.GET("/api/v1/tasks/{task_id}/questions", { params: { path: { task_id: task.task_id } } })),
     select: (page) => page.items.filter((one) => one.outcome === null),
-    enabled: task.state === "running" && task.waiting_for !== null,
+    enabled: task.waiting_for !== null && (task.state === "running" || rests(task)),
   });
 }
 
-/** Tasks that go on only with a person's word; those that a person paused are not asking. */
+/** Whether it awaits a person's word, and not because one paused it. */
+function rests(task: Task): boolean {
+  return task.state === "awaiting_input" && !isPaused(task);
+}
+
+/** Tasks that go on only with a person's word, beside those that ask a question or that a person paused. */
 export function useWaitingTasks() {
   const tasks = useTasks({ state: WAITING, limit: 100, offset: 0 });
-  const items = (tasks.data?.items ?? []).filter((task) => !isPaused(task));
+  const asking = new Set((useQuestions().data?.items ?? []).map((question) => question.task_id));
+  const items = (tasks.data?.items ?? []).filter((task) => !isPaused(task) && !asking.has(task.task_id));
   return { ...tasks, items };
 }
 

@@ -23,6 +23,8 @@ export type Proof = Schemas["ProofOut"];
 export type Review = Schemas["ReviewOut"];
 export type NewReview = Schemas["ReviewIn"];
 export type Merge = Schemas["MergeOut"];
+export type Choosing = Schemas["ChoiceAmongOut"];
+export type Try = Schemas["TryOut"];
 export type Route = Schemas["RouteOut"];
 export type Candidate = Schemas["CandidateOut"];
 

@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { useMemo } from "react";
 import type { LineComment } from "../api/types.ts";
-import { parseDiff } from "../lib/diff.ts";
+import { type DiffFile, parseDiff } from "../lib/diff.ts";
 import { plural } from "../lib/format.ts";
 import type { ReviewDraft } from "../lib/useReviewDraft.ts";
 import { DiffCounts } from "./DiffCounts.tsx";
@@ -24,9 +24,14 @@ interface Props {
   commenting?: Commenting;
 }
 
-/** A unified diff, file by file. Very long files start closed. */
-export function DiffViewer({ text, truncated = false, commenting }: Props) {
+/** A unified diff, file by file. */
+export function DiffViewer({ text, ...rest }: Props) {
   const files = useMemo(() => parseDiff(text), [text]);
+  return <DiffFiles files={files} {...rest} />;
+}
+
+/** The files of a diff. Very long ones start closed. */
+export function DiffFiles({ files, truncated = false, commenting }: Omit<Props, "text"> & { files: DiffFile[] }) {
   if (files.length === 0) {
     return (
       <Text c="dimmed" size="sm">

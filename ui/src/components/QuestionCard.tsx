@@ -15,7 +15,8 @@ interface Props {
   withTask?: boolean;
 }
 
-/** A question of a running agent, answered in place. Leave that is given or refused can become a rule. */
+/** A question of an agent, answered in place, or where its tries stand side by side. Leave that is given or refused can
+ * become a rule. */
 export function QuestionCard({ question, project, withTask = false }: Props) {
   const answer = useAnswer(question);
   const [remember, setRemember] = useState(false);
@@ -38,7 +39,13 @@ export function QuestionCard({ question, project, withTask = false }: Props) {
       </div>
       <p className={classes.question}>{question.question}</p>
       <Action action={question.action} />
-      {question.choices.length === 0 ? (
+      {question.about === "choice" ? (
+        <div className={classes.choices}>
+          <Button component={Link} to={`/tasks/${question.task_id}/tries`}>
+            See the tries side by side
+          </Button>
+        </div>
+      ) : question.choices.length === 0 ? (
         <Words busy={answer.isPending} onAnswer={(text) => answer.mutate({ text, remember: false })} />
       ) : (
         <div className={classes.choices} role="group" aria-label="Answers">

@@ -23,6 +23,7 @@ const TONES: Record<string, Tone> = {
   awaiting_consent: "warn",
   awaiting_input: "warn",
   passed: "good",
+  chosen: "good",
   approve: "good",
   request_changes: "warn",
   reject: "bad",

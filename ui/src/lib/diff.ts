@@ -24,6 +24,38 @@ export interface DiffFile {
   hunks: DiffHunk[];
 }
 
+interface Told {
+  path: string;
+  old_path: string | null;
+  status: string;
+  binary: boolean;
+  added: number;
+  removed: number;
+  hunks: {
+    header: string;
+    lines: { kind: string; old: number | null; new: number | null; text: string }[];
+  }[];
+}
+
+const KINDS: Record<string, DiffLine["kind"]> = { added: "add", removed: "delete", context: "context" };
+
+/** A file of a diff as the service tells it. */
+export function toDiffFile(file: Told): DiffFile {
+  const known = file.status === "added" || file.status === "deleted" || file.status === "renamed";
+  return {
+    path: file.path,
+    oldPath: file.old_path,
+    status: known ? (file.status as DiffStatus) : "modified",
+    binary: file.binary,
+    added: file.added,
+    removed: file.removed,
+    hunks: file.hunks.map((hunk) => ({
+      header: hunk.header,
+      lines: hunk.lines.map((line) => ({ ...line, kind: KINDS[line.kind] ?? "note" })),
+    })),
+  };
+}
+
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)$/;
 
 /** The files of a unified diff, in order. */

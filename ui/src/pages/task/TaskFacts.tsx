@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { useProjects } from "../../api/projects.ts";
 import { useTargetNames } from "../../api/targets.ts";
@@ -11,6 +12,8 @@ export function TaskFacts({ task }: { task: Task }) {
   const projects = useProjects();
   const nameOfTarget = useTargetNames();
   const project = projects.data?.items.find((each) => each.project_id === task.project_id);
+  const tries: [string, ReactNode][] =
+    task.type === "best_of" ? [["Tries", <TriesLink key="tries" task={task} />]] : [];
   return (
     <Facts
       facts={[
@@ -31,12 +34,21 @@ export function TaskFacts({ task }: { task: Task }) {
           ),
         ],
         ["Target", nameOfTarget(task)],
+        ...tries,
         ["Weight", task.is_heavy ? "heavy" : "light"],
         ["Priority", String(task.priority)],
         ["Created", <TimeAgo key="created" at={task.created_at} />],
         ["Took", took(task)],
       ]}
     />
+  );
+}
+
+function TriesLink({ task }: { task: Task }) {
+  return (
+    <Link to={`/tasks/${task.task_id}/tries`} className="link">
+      side by side
+    </Link>
   );
 }
 

@@ -11,7 +11,7 @@ import { QuestionCard } from "../../components/QuestionCard.tsx";
 export function WaitingPanel({ task }: { task: Task }) {
   const act = useTaskAction(task.task_id);
   const questions = useTaskQuestions(task);
-  const asked = task.state === "running" ? (questions.data ?? []) : [];
+  const asked = isPaused(task) ? [] : (questions.data ?? []);
   if (!task.waiting_for) return null;
   if (asked.length > 0) {
     return (
@@ -65,18 +65,6 @@ function Ways({ task, busy, onAct }: WaysProps) {
         busy={busy}
         onSend={(text) => onAct({ action: "resume", text })}
       />
-    );
-  }
-  if (task.error?.code === "budget_reached") {
-    return (
-      <Group mt="sm" gap={8}>
-        <Button loading={busy} onClick={() => onAct({ action: "input", text: "raise" })}>
-          Raise it by as much again
-        </Button>
-        <Button variant="default" disabled={busy} onClick={() => onAct({ action: "input", text: "stop" })}>
-          Stop the task
-        </Button>
-      </Group>
     );
   }
   return (
