@@ -9,6 +9,7 @@ _PAUSES, _KILLED = "agents/test_pauses.py::test_", "faults/test_killed_agents.py
 
 _TEAMS, _TRIES = "agents/test_teams.py::test_", "agents/test_tries.py::test_"
 _LEASES, _DISK, _LEFT = (f"agents/test_{name}.py::test_" for name in ("machine_leases", "disk_limit", "left_behind"))
+_DOORS, _LEARNED = "agents/test_together_doors.py::test_", "proof/test_learned.py::test_"
 _PARTS, _TOGETHER = "agents/test_parts.py::test_", "agents/test_together.py::test_"
 
 AGENTS_THAT_CHANGE_CODE = (
@@ -110,12 +111,24 @@ AGENTS_THAT_CHANGE_CODE = (
         _TOGETHER + "one_agent_takes_a_thing_to_do_and_another_is_told_who_is_at_it",
         _TOGETHER + "notes_are_for_members_and_bounded",
         _TOGETHER + "an_agent_uses_notes_and_claims_as_tools_and_their_record_names_it",
+        _DOORS + "notes_are_written_found_taken_and_deleted",
+        _DOORS + "a_note_that_cannot_be_kept_is_refused_by_its_field",
+        _DOORS + "a_page_that_is_no_page_is_refused_by_its_field",
+        _DOORS + "only_things_to_do_are_taken_and_only_to_where_they_can_stand",
+        _DOORS + "a_project_keeps_so_many_notes_and_what_is_to_do_goes_last",
+        _DOORS + "strangers_find_no_project_and_viewers_only_read",
+    ),
+    _promise(
+        "agents.together.console", _SOURCE + " 1, 9",
+        "The console shows notes, claims and parts, and a team as a graph that moves as its steps do.",
+        "console/test_together.py::test_notes_claims_and_a_teams_graph_are_seen_and_used_in_the_console",
     ),
     _promise(
         "agents.claims", _SOURCE + " 9", "An agent claims code; others are told who holds it, or wait for it.",
         _TOGETHER + "claimed_code_is_refused_to_others_with_who_holds_it_until_the_attempt_ends",
         _TOGETHER + "a_part_may_claim_what_its_task_holds_and_others_wait_for_claimed_code",
         _TOGETHER + "code_is_claimed_by_agents_at_work_only",
+        _DOORS + "claims_are_shown_with_who_holds_them_while_they_hold",
     ),
     _promise(
         "agents.teams", _SOURCE + " 1", "A team is a document of steps over agents; it ends in one proved change.",
@@ -125,6 +138,7 @@ AGENTS_THAT_CHANGE_CODE = (
         _TEAMS + "of_several_tries_the_smallest_that_is_proved_is_taken",
         _TEAMS + "a_document_that_cannot_work_is_refused_naming_the_field",
         _TEAMS + "every_template_of_a_team_makes_one_that_routing_finds",
+        _DOORS + "a_team_at_work_is_shown_as_a_graph_and_a_tree_to_those_who_may_see_its_task",
     ),
     _promise(
         "agents.tries", _SOURCE + " 5", "Several tries stand side by side; a person chooses, nothing runs meanwhile.",
@@ -144,6 +158,7 @@ AGENTS_THAT_CHANGE_CODE = (
         _TEAMS + "a_retried_team_tries_its_failed_steps_again_and_keeps_the_others",
         _TEAMS + "stopping_a_team_stops_its_steps_and_changes_that_do_not_fit_end_it",
         _TEAMS + "a_team_does_not_ask_itself",
+        "faults/test_killed_teams.py::test_a_team_whose_worker_is_killed_goes_on_and_does_no_step_twice",
     ),
     _promise(
         "agents.collisions", _SOURCE + " 3", "Changes that do not fit together are told to both tasks while they run.",
@@ -164,6 +179,7 @@ AGENTS_THAT_CHANGE_CODE = (
         _QUOTA + "it_goes_on_with_its_conversation_when_the_time_has_passed",
         _QUOTA + "a_program_takes_up_its_session_and_is_told_to_go_on",
         _QUOTA + "a_wait_that_is_too_long_hands_the_task_over_with_what_was_done",
+        "faults/test_killed_teams.py::test_a_task_that_waits_for_quota_outlives_its_worker_and_asks_nothing_twice",
     ),
     _promise(
         "agents.budgets", _SOURCE + " 7", "A used-up budget of a task, project or person pauses the task and asks.",
@@ -195,6 +211,10 @@ AGENTS_THAT_CHANGE_CODE = (
         "routing/test_learning.py::test_the_better_one_is_chosen_and_the_numbers_are_shown",
         "routing/test_learning.py::test_switched_off_it_is_the_same_for_all",
         "agents/test_learning.py::test_success_and_failure_are_evidence_and_a_cancelled_task_is_none",
+        _LEARNED + "a_proof_counts_more_than_a_bare_success_and_a_merge_more_than_a_proof",
+        _LEARNED + "an_undone_merge_counts_against_its_agent_until_it_is_merged_again",
+        _LEARNED + "peoples_minutes_count_against_an_agent_and_those_of_agents_do_not",
+        _LEARNED + "a_change_that_was_sent_back_counts_little_and_a_rejected_one_nothing",
     ),
     _promise(
         "agents.pauses", _SOURCE + " 6", "A person pauses an agent's work and has it go on where it rested.",

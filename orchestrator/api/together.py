@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, Limit, Offset, require
+from orchestrator.core.acceptance import Verdict
 from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.states import TaskState
 from orchestrator.models import NoteState
@@ -22,12 +23,12 @@ router = APIRouter(tags=["working together"])
 
 Reader = Annotated[Caller, require(Scope.TASKS_READ)]
 Writer = Annotated[Caller, require(Scope.TASKS_WRITE)]
-Topic = Annotated[str, Query(max_length=100, description="Only notes of this topic.")]
+# PostgreSQL stores no NUL.
+NO_NUL = r"^[^\x00]*$"
+Topic = Annotated[str, Query(max_length=100, pattern=NO_NUL, description="Only notes of this topic.")]
 States = Annotated[
     list[Literal["note", "todo", "doing", "done"]] | None, Query(description="Only notes, or things to do, so far.")
 ]
-# PostgreSQL stores no NUL.
-NO_NUL = r"^[^\x00]*$"
 
 
 class PartOut(BaseModel):
@@ -44,6 +45,7 @@ class PartOut(BaseModel):
     waiting_for: str | None = Field(description="What it waits for.")
     target_id: str | None = Field(description="Who carries it out.")
     attempt: int = Field(description="Number of the present or last attempt.")
+    proof: Verdict | None = Field(description="How its acceptance criteria came out; null: none was checked.")
     budget: dict[str, Any] = Field(description="Its share of the task's budget.")
     created_at: datetime = Field(description="When it was made.")
     started_at: datetime | None = Field(description="When its first attempt began.")

@@ -85,7 +85,12 @@ _BELOW = text(
         WHERE cardinality(down.way) < {_DEEPEST}
     )
     SELECT id, parent_id, depth, part, type, title, state, reason, waiting_for, target_id, generation, budget, user_id,
-        created_at, started_at, finished_at FROM down ORDER BY way, id LIMIT :limit
+        created_at, started_at, finished_at, (
+            SELECT CASE WHEN bool_and(p.verdict = 'passed') THEN 'passed'
+                WHEN bool_or(p.verdict = 'failed') THEN 'failed' WHEN count(*) > 0 THEN 'unknown' END
+            FROM proofs p WHERE p.task_id = down.id AND p.generation = down.generation AND p.merge_id IS NULL
+        ) AS proof
+    FROM down ORDER BY way, id LIMIT :limit
     """
 )
 

@@ -60,6 +60,8 @@ _EVIDENCE = text(
     WITH tried AS (
         SELECT a.task_id, a.generation, a.target_id, a.reason, t.type, t.required_capabilities AS needs,
             t.reason AS task_reason, t.generation AS latest,
+            (SELECT m.action FROM merges m WHERE m.task_id = a.task_id AND m.generation = a.generation
+                AND m.state = 'merged' ORDER BY m.finished_at DESC LIMIT 1) AS last_merge,
             power(0.5, extract(epoch FROM clock_timestamp() - a.ended_at)::float8 / 86400 / {HALF_LIFE_DAYS}) AS weight
         FROM attempts a JOIN tasks t ON t.id = a.task_id
         WHERE a.ended_at > clock_timestamp() - interval '90 days' AND a.target_id IS NOT NULL AND a.reason NOT IN (
@@ -68,10 +70,8 @@ _EVIDENCE = text(
     ), valued AS (
         SELECT x.*, CASE
             WHEN x.reason <> 'ok' OR (x.task_reason = 'rejected' AND x.generation = x.latest) THEN 0.0
-            WHEN EXISTS (SELECT FROM merges m WHERE m.task_id = x.task_id AND m.generation = x.generation
-                AND m.action = 'undo' AND m.state = 'merged') THEN 0.0
-            WHEN EXISTS (SELECT FROM merges m WHERE m.task_id = x.task_id AND m.generation = x.generation
-                AND m.action = 'merge' AND m.state = 'merged') THEN 1.0
+            WHEN x.last_merge = 'undo' THEN 0.0
+            WHEN x.last_merge = 'merge' THEN 1.0
             WHEN EXISTS (SELECT FROM reviews r WHERE r.task_id = x.task_id AND r.generation = x.generation
                 AND r.verdict = 'request_changes') THEN 0.3
             WHEN EXISTS (SELECT FROM proofs p WHERE p.task_id = x.task_id AND p.generation = x.generation

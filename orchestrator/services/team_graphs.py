@@ -83,10 +83,7 @@ def draw(team: TeamConfig, parts: Sequence[Row], state: str) -> Drawn:
     nodes = []
     for step in team.steps:
         mine = [row for row in parts if _step_of(row["part"]) == step.id]
-        chosen_from = [row for row in parts if step.choose and _step_of(row["part"]) == step.choose]
-        standing = _standing(mine or chosen_from, state) if state else ""
-        if step.choose and standing == "completed" and state == TaskState.AWAITING_INPUT:
-            standing = "waiting"  # for a person
+        standing = _chosen(step, parts, state) if step.choose else _standing(mine, state)
         who = step.agent or ", ".join(step.agents)
         nodes.append(Node(step.id, who, _does(step), standing, columns[step.id], tuple(mine)))
     edges = [(name, step.id, _why(step, name)) for step in team.steps for name in sorted(before[step.id])]
@@ -111,8 +108,16 @@ def _step_of(part: str) -> str:
     return part.partition(".")[0].partition("[")[0]
 
 
+def _chosen(step: Step, parts: Sequence[Row], state: str) -> str:
+    """Of a choice: what it chooses from is what runs or fails, and a person may take their time."""
+    source = _standing([row for row in parts if _step_of(row["part"]) == step.choose], state)
+    return source if source == "completed" and state != TaskState.AWAITING_INPUT else _standing([], state)
+
+
 def _standing(parts: Sequence[Row], state: str) -> str:
     """Of a step by its parts: a later round counts more than an earlier one."""
+    if not state:
+        return ""
     if not parts:
         return "waiting" if state not in TERMINAL else "skipped"
     if any(row["state"] not in TERMINAL for row in parts):

@@ -51,6 +51,16 @@ export function useTask(id: string) {
   });
 }
 
+/** The task of which this one is a part, if it is one. */
+export function useParent(task: Task): Task | undefined {
+  const id = task.parent_id ?? "";
+  return useQuery({
+    queryKey: ["tasks", id],
+    queryFn: () => unwrap(api.GET("/api/v1/tasks/{task_id}", { params: { path: { task_id: id } } })),
+    enabled: id !== "",
+  }).data;
+}
+
 /** The stored routing decision in force. */
 export function useTaskRoute(id: string) {
   return useQuery({

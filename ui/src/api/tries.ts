@@ -20,8 +20,7 @@ export function useTries(task: Task) {
 export function useTryDiff(taskId: string, commit: string | null) {
   return useQuery({
     queryKey: ["tasks", taskId, "diff", commit],
-    queryFn: () =>
-      unwrap(api.GET("/api/v1/tasks/{task_id}/diff", { params: { path: { task_id: taskId } } })),
+    queryFn: () => unwrap(api.GET("/api/v1/tasks/{task_id}/diff", { params: { path: { task_id: taskId } } })),
     select: (diff) => ({ files: diff.changed.map(toDiffFile), truncated: diff.truncated }),
     enabled: commit !== null,
     staleTime: Infinity,

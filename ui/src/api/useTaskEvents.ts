@@ -40,7 +40,9 @@ export function useTaskEvents(taskId: string | null, run: string | number = 0): 
       onMessage: (message) => {
         const event = JSON.parse(message.data) as TaskEvent;
         setFollowed((now) => ({ ...now, events: withEvent(now.events, event) }));
-        if (!QUIET_KINDS.has(event.kind)) void cache.invalidateQueries({ queryKey: ["tasks", taskId] });
+        for (const stale of staleAfter(event)) {
+          void cache.invalidateQueries({ queryKey: ["tasks", taskId, ...stale] });
+        }
         lastKind = event.kind;
       },
     }).catch((error: unknown) =>
@@ -49,6 +51,12 @@ export function useTaskEvents(taskId: string | null, run: string | number = 0): 
     return () => stop.abort();
   }, [taskId, run, cache]);
   return followed;
+}
+
+/** What of a task is to be read again after an event: all of it, its parts, or nothing. */
+function staleAfter({ kind, data }: TaskEvent): string[][] {
+  if (!QUIET_KINDS.has(kind)) return [[]];
+  return "part" in data || "step" in data ? [["graph"], ["parts"]] : [];
 }
 
 function withEvent(events: TaskEvent[], event: TaskEvent): TaskEvent[] {

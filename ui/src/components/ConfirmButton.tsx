@@ -7,16 +7,17 @@ interface Props {
   question: ReactNode;
   confirm: string;
   busy?: boolean;
+  size?: "xs" | "sm";
   onConfirm: () => void;
 }
 
 /** A button for what cannot be undone: asks once more before it acts. */
-export function ConfirmButton({ label, question, confirm, busy, onConfirm }: Props) {
+export function ConfirmButton({ label, question, confirm, busy, size = "sm", onConfirm }: Props) {
   const [opened, { toggle, close }] = useDisclosure();
   return (
     <Popover opened={opened} onClose={close} position="bottom-end" shadow="md" width={300} trapFocus>
       <Popover.Target>
-        <Button variant="default" color="red" onClick={toggle} loading={busy}>
+        <Button variant="default" color="red" size={size} onClick={toggle} loading={busy}>
           {label}
         </Button>
       </Popover.Target>

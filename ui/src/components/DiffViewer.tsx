@@ -31,7 +31,11 @@ export function DiffViewer({ text, ...rest }: Props) {
 }
 
 /** The files of a diff. Very long ones start closed. */
-export function DiffFiles({ files, truncated = false, commenting }: Omit<Props, "text"> & { files: DiffFile[] }) {
+export function DiffFiles({
+  files,
+  truncated = false,
+  commenting,
+}: Omit<Props, "text"> & { files: DiffFile[] }) {
   if (files.length === 0) {
     return (
       <Text c="dimmed" size="sm">

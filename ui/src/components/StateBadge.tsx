@@ -22,6 +22,11 @@ const TONES: Record<string, Tone> = {
   degraded: "warn",
   awaiting_consent: "warn",
   awaiting_input: "warn",
+  waiting: "quiet",
+  skipped: "quiet",
+  todo: "warn",
+  doing: "busy",
+  done: "good",
   passed: "good",
   chosen: "good",
   approve: "good",
@@ -48,6 +53,8 @@ const TONES: Record<string, Tone> = {
   misbehaved: "bad",
 };
 
+const LABELS: Record<string, string> = { todo: "to do" };
+
 interface Props {
   state: string;
   /** Why, when it says more than the state: "timeout", "no_target". */
@@ -60,7 +67,7 @@ export function StateBadge({ state, reason }: Props) {
   return (
     <span className={classes.badge} data-tone={tone} data-state={state}>
       <span className={classes.dot} aria-hidden />
-      {words(state)}
+      {LABELS[state] ?? words(state)}
       {reason && reason !== "ok" && reason !== state && (
         <span className={classes.reason}>{words(reason)}</span>
       )}

@@ -2,13 +2,16 @@ import { Button, Skeleton } from "@mantine/core";
 import { IconSettings, IconUserCode } from "@tabler/icons-react";
 import { Link } from "react-router";
 import { useAgents } from "../api/agents.ts";
+import { useAgentGraph } from "../api/together.ts";
 import type { Agent } from "../api/types.ts";
 import { CapabilityTags } from "../components/CapabilityTags.tsx";
 import { EmptyState } from "../components/EmptyState.tsx";
+import { Fold } from "../components/Fold.tsx";
 import { PageHeader } from "../components/PageHeader.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
+import { TeamGraph } from "../components/TeamGraph.tsx";
 import classes from "./AgentsPage.module.css";
 
 /** Every agent: who can work, and what is missing for those who cannot. */
@@ -63,6 +66,23 @@ function AgentRow({ agent }: { agent: Agent }) {
         </p>
       )}
       <CapabilityTags capabilities={agent.capabilities} />
+      {agent.kind === "team" && !agent.built_in && (
+        <div className={classes.steps}>
+          <Fold label="Its steps">
+            <Steps agentId={agent.id} />
+          </Fold>
+        </div>
+      )}
     </article>
+  );
+}
+
+function Steps({ agentId }: { agentId: string }) {
+  const graph = useAgentGraph(agentId);
+  return (
+    <>
+      <ProblemAlert error={graph.error} />
+      {graph.data && <TeamGraph graph={graph.data} />}
+    </>
   );
 }

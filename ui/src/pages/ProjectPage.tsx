@@ -8,10 +8,11 @@ import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { ProjectFacts } from "../components/ProjectFacts.tsx";
 import { GraphTab } from "./project/GraphTab.tsx";
 import { MembersTab } from "./project/MembersTab.tsx";
+import { NotesTab } from "./project/NotesTab.tsx";
 import { ProjectSettingsTab } from "./project/ProjectSettingsTab.tsx";
 import { TasksTab } from "./project/TasksTab.tsx";
 
-/** One project: how its repository stands, and its tasks, graph, members and settings. */
+/** One project: how its repository stands, and its tasks, graph, notes, members and settings. */
 export function ProjectPage() {
   const { projectId = "", tab = "tasks" } = useParams();
   const navigate = useNavigate();
@@ -52,6 +53,7 @@ export function ProjectPage() {
         <Tabs.List mb="md">
           <Tabs.Tab value="tasks">Tasks</Tabs.Tab>
           <Tabs.Tab value="graph">Graph</Tabs.Tab>
+          <Tabs.Tab value="notes">Notes</Tabs.Tab>
           <Tabs.Tab value="members">Members</Tabs.Tab>
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
         </Tabs.List>
@@ -60,6 +62,9 @@ export function ProjectPage() {
         </Tabs.Panel>
         <Tabs.Panel value="graph">
           <GraphTab project={data} />
+        </Tabs.Panel>
+        <Tabs.Panel value="notes">
+          <NotesTab project={data} />
         </Tabs.Panel>
         <Tabs.Panel value="members">
           <MembersTab project={data} />

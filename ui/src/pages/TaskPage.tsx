@@ -1,6 +1,6 @@
 import { Skeleton, Stack } from "@mantine/core";
 import { useParams } from "react-router";
-import { isOver, useTask } from "../api/tasks.ts";
+import { isOver, useParent, useTask } from "../api/tasks.ts";
 import type { Task } from "../api/types.ts";
 import { useTaskEvents } from "../api/useTaskEvents.ts";
 import { PageHeader } from "../components/PageHeader.tsx";
@@ -16,6 +16,7 @@ import { ReviewPanel } from "./task/ReviewPanel.tsx";
 import { RoutePanel } from "./task/RoutePanel.tsx";
 import { TaskActions } from "./task/TaskActions.tsx";
 import { TaskFacts } from "./task/TaskFacts.tsx";
+import { TogetherPanel } from "./task/TogetherPanel.tsx";
 import { WaitingPanel } from "./task/WaitingPanel.tsx";
 import classes from "./TaskPage.module.css";
 
@@ -33,11 +34,15 @@ export function TaskPage() {
 function Shown({ task }: { task: Task }) {
   const followed = useTaskEvents(task.task_id, isOver(task.state) ? "over" : "going");
   const draft = useReviewDraft(task.task_id, task.attempt);
+  const parent = useParent(task);
   return (
     <>
       <PageHeader
         title={task.title || task.type}
-        trail={[{ label: "Tasks", to: "/tasks" }]}
+        trail={[
+          { label: "Tasks", to: "/tasks" },
+          ...(parent ? [{ label: parent.title || parent.type, to: `/tasks/${parent.task_id}` }] : []),
+        ]}
         badge={<StateBadge state={task.state} reason={task.reason} />}
         actions={<TaskActions task={task} />}
       />
@@ -45,6 +50,7 @@ function Shown({ task }: { task: Task }) {
         <TaskFacts task={task} />
         <ForkNote task={task} />
         <WaitingPanel task={task} />
+        <TogetherPanel task={task} />
         <OutcomePanel task={task} events={followed.events} draft={draft} />
         <ProofPanel task={task} />
         <ReviewPanel task={task} draft={draft} />

@@ -1,11 +1,13 @@
 import { Skeleton } from "@mantine/core";
 import { useTaskRoute } from "../../api/tasks.ts";
+import { Fold } from "../../components/Fold.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 import { RouteTable } from "../../components/RouteTable.tsx";
 import { RouteVerdict } from "../../components/RouteVerdict.tsx";
+import { plural } from "../../lib/format.ts";
 
-/** The stored route of a task. */
+/** The stored route of a task: its outcome, and every candidate for those who ask why. */
 export function RoutePanel({ taskId }: { taskId: string }) {
   const route = useTaskRoute(taskId);
   return (
@@ -15,7 +17,9 @@ export function RoutePanel({ taskId }: { taskId: string }) {
       {route.data && (
         <>
           <RouteVerdict route={route.data} />
-          <RouteTable route={route.data} />
+          <Fold label={`${plural(route.data.candidates.length, "candidate")}: scores and reasons`}>
+            <RouteTable route={route.data} />
+          </Fold>
         </>
       )}
     </Panel>
