@@ -27,6 +27,9 @@ from mcp_types import methods as wire_methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, RootModel, ValidationError
 
+from orchestrator.core.errors import InvalidInput
+from orchestrator.mcp.answers import check_answer
+
 Context = ServerRequestContext[Any, Any]
 Run = Callable[["Round"], Coroutine[Any, Any, dict[str, Any]]]
 
@@ -167,6 +170,17 @@ class Round(Told):
             if not answer.done()
         }
 
+    async def check(self, answers: Mapping[str, Any]) -> None:
+        """MCPError for a form that is not filled in as it asks; it can be answered once more."""
+        for key, (method, params, future) in list(self._questions.items()):
+            answer = answers.get(key)
+            if not isinstance(answer, Mapping) or future.done():
+                continue
+            try:
+                await check_answer(method, params, answer, f"inputResponses.{key}")
+            except InvalidInput as error:
+                raise MCPError(INVALID_PARAMS, error.message, error.as_dict()) from error
+
     def take(self, ctx: Context, answers: Mapping[str, Any]) -> None:
         """Answers of a later request. Raises MCPError for one that is none."""
         self._ctx = ctx
@@ -211,6 +225,9 @@ class Rounds:
         if waiting is None or waiting[0] != owner:
             raise MCPError(INVALID_PARAMS, "This requestState is unknown or has expired: call again from the start.")
         _, one, timer = waiting
+        await one.check(answers)
+        if self._waiting.get(state) is not waiting:
+            raise MCPError(INVALID_PARAMS, "This requestState is unknown or has expired: call again from the start.")
         one.take(ctx, answers)
         timer.cancel()
         del self._waiting[state]

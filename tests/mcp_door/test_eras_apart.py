@@ -151,3 +151,23 @@ async def test_what_the_older_era_did_not_have_is_an_unknown_method_there(
         answer = await post(service, body, token=token, Mcp_Session_Id=session)
     assert '"code":-32601' in answer.text.replace(" ", "")
     assert "Method not found" in answer.text
+
+
+async def test_a_form_that_is_filled_in_wrongly_can_be_filled_in_again(
+    connect: Connect, container: Container, ada: Caller, era: str
+) -> None:
+    """Where answers come with a later request; in the older era the server that asked judges them."""
+    if era == "legacy":
+        pytest.skip("a client of the older era answers on the stream of its call")
+    await register(container, ada, **local_server("eras", str(ERAS), "legacy", "stdio"))
+    answers: list[Any] = [5, "Ada"]
+
+    async def named(_: Any, __: types.ElicitRequestParams) -> types.ElicitResult:
+        return types.ElicitResult(action="accept", content={"name": answers.pop(0)})
+
+    async with connect(elicitation_callback=named) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.call_tool("eras__ask", {})
+        assert refused.value.data["field"] == "inputResponses.1.content.name"
+        assert "content.name: 5 is not of type 'string'" in str(refused.value)
+        assert _text(await client.call_tool("eras__ask", {})) == "accept {'name': 'Ada'}"
