@@ -184,6 +184,11 @@ class ToolOut(BaseModel):
     output_schema: dict[str, Any] | None = Field(None, description="JSON Schema of its structured result.")
     annotations: dict[str, Any] | None = Field(None, description="Hints: read-only, destructive, …")
     policy: Effect | None = Field(None, description="What the rules say of a call by you: allow, ask or deny.")
+    shown_to: str | None = Field(
+        None,
+        description="Only clients that declare this are shown it by its server, so it stands in no list of tools and "
+        "only they can call it, such as `elicitation.form`. Null: everybody is.",
+    )
 
 
 class CapabilityOut(BaseModel):

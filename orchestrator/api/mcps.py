@@ -120,9 +120,9 @@ async def server_capabilities(server_id: UUID, caller: Reader, container: Contai
     whole = await container.registry.get(caller, server_id)
     entry = await _shown(container, caller, whole)
     declared = {parse_capability(raw).name for raw in entry.declared}
-    effects = {
-        tool.name: await container.policy.decide(caller, whole, tool.name, caller.project_id) for tool in entry.tools
-    }
+    apart = await container.tool_trust.apart(whole)
+    tools = [*entry.tools, *await container.gate.shown(caller, whole, tuple(tool for tool, _ in apart.values()))]
+    effects = {tool.name: await container.policy.decide(caller, whole, tool.name, caller.project_id) for tool in tools}
     return ServerCapabilities(
         id=entry.id,
         capabilities=[
@@ -138,8 +138,9 @@ async def server_capabilities(server_id: UUID, caller: Reader, container: Contai
                 output_schema=dict(tool.output_schema) if tool.output_schema else None,
                 annotations=dict(tool.annotations) if tool.annotations else None,
                 policy=effects[tool.name].effect,
+                shown_to=apart[tool.name][1] if tool.name in apart else None,
             )
-            for tool in entry.tools
+            for tool in tools
         ],
     )
 

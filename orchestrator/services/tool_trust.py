@@ -17,6 +17,7 @@ from orchestrator.core.errors import Conflict, InvalidInput, NotFound, Orchestra
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.policy import Effect
 from orchestrator.mcp.definition_diff import FieldChange, changes, hidden_characters
+from orchestrator.mcp.pins import is_approved
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.models.database import Database
@@ -93,6 +94,14 @@ class ToolTrust:
         if not self._registry.may_write(caller, entry):
             items = [one for one in items if not await self._is_denied(caller, entry, one.name, tools.get(one.name))]
         return Definitions(entry, items, _seen(tools.values()), error is None, error)
+
+    async def apart(self, entry: ServerEntry) -> dict[str, tuple[ToolInfo, str]]:
+        """Approved tools that stand in no list, since the server shows them only to clients that declare something:
+        by name, with what that is."""
+        async with self._database.transaction() as connection:
+            found = await shown_tools.of_server(connection, entry.id, entry.viewer, [tool.name for tool in entry.seen])
+        pins = entry.pins or {}
+        return {name: (tool, declared) for name, (tool, declared) in found.items() if is_approved(tool, pins)}
 
     async def _is_denied(self, caller: Caller, entry: ServerEntry, name: str, info: ToolInfo | None) -> bool:
         """Whether a rule keeps the tool from the caller, who is then not told of it: that is for who may decide."""

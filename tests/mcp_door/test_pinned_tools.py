@@ -213,6 +213,10 @@ async def test_a_tool_shown_only_to_clients_that_can_be_asked_is_approved_like_a
     assert (await rug.decide("approve", tools={NEW["name"]: found["live_hash"]})).status_code == 200
     assert (await rug.states())[NEW["name"]] == "approved"
     assert await _text(connect, "rug__" + NEW["name"], elicitation_callback=_declines) == f"{NEW['name']} ran"
+    told = (await rug.api.get(f"/mcps/{rug.id}/capabilities")).json()["tools"]
+    assert {tool["name"]: tool["shown_to"] for tool in told} == {
+        "add": None, "tell": None, NEW["name"]: found["shown_to"],
+    }  # fmt: skip
     rug.shows(ADD, TELL, asked=[ADD, TELL, {**NEW, "description": "Something else."}])
     assert await _text(connect, "rug__tell", elicitation_callback=_declines) == "tell ran"
     said = await _text(connect, "rug__" + NEW["name"], elicitation_callback=_declines)

@@ -49,7 +49,10 @@ function ToolRow({ serverId, tool, open, onToggle }: RowProps) {
       <UnstyledButton className={classes.head} onClick={onToggle} aria-expanded={open}>
         <IconChevronRight size={15} className={classes.chevron} data-open={open || undefined} aria-hidden />
         <span className={classes.name}>{tool.name}</span>
-        <span className={classes.description}>{tool.description}</span>
+        <span className={classes.description}>
+          {tool.shown_to && `Only for clients that can be asked (${tool.shown_to}). `}
+          {tool.description}
+        </span>
       </UnstyledButton>
       {open && (
         <div className={classes.body}>
