@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.awake import cores_awake
 from benchmarks.mcp_calls import CONNECTIONS, META, calls_to
 from benchmarks.mcp_compare import Measured, compared
-from benchmarks.mcp_gateway import GOALS, SERVER, made_known
+from benchmarks.mcp_gateway import SERVER, made_known
 from benchmarks.report import Row, percentile
 from benchmarks.service import running_service
 
@@ -107,7 +107,7 @@ async def stdio(folder: Path) -> list[Row]:
         async with _pipe("legacy") as base, _pipe("modern") as newer:
             for era, direct in (("legacy", base), ("modern", newer)):
                 through = await calls_to(era, service.port, "/mcp/plain", headers)
-                ours = Measured("stdio", "through /mcp to a stdio server", through, goals=GOALS)
+                ours = Measured("stdio", "through /mcp to a stdio server", through)
                 with cores_awake():
                     rows += await compared(era, base, direct, [ours], called="direct over stdio")
     return rows

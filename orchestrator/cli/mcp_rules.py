@@ -3,6 +3,7 @@
 What rules mean and in which order they are taken is told in docs/decisions/tool-policy.md.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -21,19 +22,31 @@ Level = Annotated[str, typer.Option(help="service, project or user.")]
 @app.command("list")
 def list_rules(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) -> None:
     """The rules that may speak of your calls."""
-    page = run(lambda api: api.get("/mcps/policies", limit=limit, offset=offset))
-    columns = (
-        ("Effect", "effect"),
-        ("Level", "level"),
-        ("Tool", "tool"),
-        ("Server", "server_id"),
-        ("Annotations", lambda row: ", ".join(f"{name}={value}" for name, value in row["annotations"].items())),
-        ("Roles", "roles"),
-        ("Project", "project_id"),
-        ("Why", "reason"),
-        ("Id", "id"),
-    )
+
+    async def work(api: Api) -> tuple[dict[str, Any], dict[str, str]]:
+        page: dict[str, Any] = await api.get("/mcps/policies", limit=limit, offset=offset)
+        names: dict[str, str] = {}
+        for kind, path in (("server_id", "/mcps"), ("project_id", "/projects")):
+            if not as_json and any(row[kind] for row in page["items"]):
+                names |= {row["id"]: row["name"] async for row in api.every(path)}
+        return page, names
+
+    page, names = run(work)
+    columns = (("Effect", "effect"), ("Calls", lambda row: _calls(row, names)), ("Id", "id"))
     show_page(page, columns, as_json=as_json, nothing="No rules: every call is allowed.")
+
+
+def _calls(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """Of which calls a rule speaks, of whose, and why; a line each."""
+
+    def named(kind: str) -> str:
+        return names.get(row[kind], row[kind]) if row[kind] else ""
+
+    hints = ", ".join(f"{name}={value}" for name, value in row["annotations"].items())
+    server, project, roles = named("server_id"), named("project_id"), ", ".join(row["roles"] or ())
+    what = row["tool"] + (f" of {server}" if server else "") + (f", where {hints}" if hints else "")
+    whose = f"level {row['level']}" + (f" {project}" if project else "") + (f", for {roles}" if roles else "")
+    return "\n".join(line for line in (what, whose, row["reason"]) if line)
 
 
 @app.command()

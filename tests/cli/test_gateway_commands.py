@@ -76,7 +76,10 @@ def test_a_rule_is_written_explained_and_removed_and_the_record_tells_of_the_ref
     made = _json(logged_in, "mcp", "rules", "add", "deny", *why)
     assert (made["effect"], made["level"], made["tool"]) == ("deny", "user", "ech*")
     code, out, _ = logged_in("mcp", "rules", "list")
-    assert (code, "ech*" in out, "deny" in out) == (0, True, True)
+    lines = [line.strip() for line in out.splitlines()]
+    assert (code, any(line.startswith("deny") for line in lines)) == (0, True)
+    assert any("ech* of diagnostics" in line and made["id"] in line for line in lines)
+    assert "it talks too much" in lines
     code, out, _ = logged_in("mcp", "rules", "explain", "diagnostics", "echo")
     assert (code, out.startswith("deny: ")) == (0, True)
     assert _json(logged_in, "mcp", "rules", "explain", "diagnostics", "wait")["effect"] == "allow"

@@ -1,7 +1,7 @@
 /** The gateway's own things: rules about tool calls, the record of calls, counts, and MCP endpoints. */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client.ts";
-import type { ExplainedCall, NewEndpoint, NewRule, Outcome, Window } from "./types.ts";
+import type { EndpointChange, ExplainedCall, NewEndpoint, NewRule, Outcome, Window } from "./types.ts";
 
 const RULES = ["gateway", "rules"];
 const APPROVALS = ["gateway", "approvals"];
@@ -92,6 +92,15 @@ export function useCreateEndpoint() {
   const cache = useQueryClient();
   return useMutation({
     mutationFn: (body: NewEndpoint) => unwrap(api.POST("/api/v1/mcps/endpoints", { body })),
+    onSuccess: () => cache.invalidateQueries({ queryKey: ENDPOINTS }),
+  });
+}
+
+export function useChangeEndpoint(name: string) {
+  const cache = useQueryClient();
+  return useMutation({
+    mutationFn: (body: EndpointChange) =>
+      unwrap(api.PATCH("/api/v1/mcps/endpoints/{name}", { params: { path: { name } }, body })),
     onSuccess: () => cache.invalidateQueries({ queryKey: ENDPOINTS }),
   });
 }

@@ -62,6 +62,9 @@ export type Endpoint = Schemas["EndpointOut"];
 export type NewEndpoint =
   paths["/api/v1/mcps/endpoints"]["post"]["requestBody"]["content"]["application/json"];
 
+export type EndpointChange =
+  paths["/api/v1/mcps/endpoints/{name}"]["patch"]["requestBody"]["content"]["application/json"];
+
 export type Agent = Schemas["AgentOut"];
 
 export type Profile = Schemas["ProfileOut"];

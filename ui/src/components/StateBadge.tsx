@@ -17,6 +17,7 @@ const TONES: Record<string, Tone> = {
   building: "busy",
   syncing: "busy",
   connecting: "busy",
+  starting: "busy",
   queued: "warn",
   pending: "warn",
   degraded: "warn",

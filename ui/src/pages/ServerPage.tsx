@@ -13,6 +13,7 @@ import { StateBadge } from "../components/StateBadge.tsx";
 import { TimeAgo } from "../components/TimeAgo.tsx";
 import { Connection } from "./server/Connection.tsx";
 import { HeldBack } from "./server/HeldBack.tsx";
+import { stateOf } from "./server/state.ts";
 import { ToolList } from "./server/ToolList.tsx";
 
 /** One MCP server: how it is, what it offers, and its tools to try. */
@@ -36,7 +37,7 @@ function Shown({ server }: { server: McpServer }) {
         title={server.name}
         description={server.description}
         trail={[{ label: "MCP servers", to: "/servers" }]}
-        badge={<StateBadge state={server.enabled ? server.health : "disabled"} />}
+        badge={<StateBadge state={stateOf(server)} />}
         actions={
           <Group gap={8}>
             {server.transport !== "builtin" && (

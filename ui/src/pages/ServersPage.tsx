@@ -12,6 +12,7 @@ import { Panel } from "../components/Panel.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
 import { TimeAgo } from "../components/TimeAgo.tsx";
+import { stateOf } from "./server/state.ts";
 import { ImportServers } from "./server/ImportServers.tsx";
 import classes from "./ServersPage.module.css";
 
@@ -96,7 +97,7 @@ function ServerTable({ servers }: { servers: McpServer[] }) {
               <div className={classes.transport}>{server.transport.replace("_", " ")}</div>
             </Table.Td>
             <Table.Td className={classes.health}>
-              <StateBadge state={server.enabled ? server.health : "disabled"} />
+              <StateBadge state={stateOf(server)} />
             </Table.Td>
             <Table.Td>
               <CapabilityTags capabilities={server.capabilities} limit={6} />

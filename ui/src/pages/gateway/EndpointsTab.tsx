@@ -1,4 +1,5 @@
-import { Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Group, Skeleton, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import { IconRouteAltLeft } from "@tabler/icons-react";
 import { useDeleteEndpoint, useEndpoints } from "../../api/gateway.ts";
 import { useServers } from "../../api/servers.ts";
@@ -10,6 +11,7 @@ import { EmptyState } from "../../components/EmptyState.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 import { plural } from "../../lib/format.ts";
+import { ChangeEndpointForm } from "./ChangeEndpointForm.tsx";
 import classes from "./Gateway.module.css";
 import { NewEndpointForm } from "./NewEndpointForm.tsx";
 
@@ -42,6 +44,7 @@ export function EndpointsTab() {
 function Shown({ endpoint }: { endpoint: Endpoint }) {
   const servers = useServers();
   const remove = useDeleteEndpoint();
+  const [changing, change] = useDisclosure();
   const chosen = endpoint.servers ?? [];
   const names = (servers.data?.items ?? []).filter((one) => chosen.includes(one.id)).map((one) => one.name);
   const kinds = [
@@ -57,13 +60,18 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
       <div className={classes.head}>
         <span className={classes.name}>{endpoint.name}</span>
         <CapabilityTags capabilities={chosen.length ? names : ["all servers"]} />
-        <ConfirmButton
-          label="Delete"
-          question={`Take ${endpoint.name} away? Its clients lose their address; the servers stay.`}
-          confirm="Delete it"
-          busy={remove.isPending}
-          onConfirm={() => remove.mutate(endpoint.name)}
-        />
+        <Group gap={8}>
+          <Button variant="default" aria-expanded={changing} onClick={change.toggle}>
+            Change
+          </Button>
+          <ConfirmButton
+            label="Delete"
+            question={`Take ${endpoint.name} away? Its clients lose their address; the servers stay.`}
+            confirm="Delete it"
+            busy={remove.isPending}
+            onConfirm={() => remove.mutate(endpoint.name)}
+          />
+        </Group>
       </div>
       {endpoint.description && <Text size="sm">{endpoint.description}</Text>}
       <Text size="xs" c="dimmed">
@@ -71,6 +79,7 @@ function Shown({ endpoint }: { endpoint: Endpoint }) {
         {endpoint.tools && endpoint.tools.length > 0 && ` · only ${endpoint.tools.join(", ")}`}
       </Text>
       <ProblemAlert error={remove.error} />
+      {changing && <ChangeEndpointForm endpoint={endpoint} onDone={change.close} />}
       <CodeBlock label={`address of ${endpoint.name}`} text={endpoint.url} />
     </article>
   );
