@@ -29,15 +29,15 @@ from orchestrator.core.errors import (
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.overlap import Footprint
-from orchestrator.core.spending import Period, next_period
 from orchestrator.core.states import RESUMED_BY_PERSON, Reason, TaskState, backoff_seconds, reason_for
 from orchestrator.jobqueue.queues import queue_of
-from orchestrator.models.agent_asking import ABOUT_BUDGET, ABOUT_CHOICE, Asked
+from orchestrator.models.agent_asking import Asked
 from orchestrator.models.quota import quota_of
 from orchestrator.models.transitions import Delivery, Lease, Transition
 from orchestrator.services.blobs import BlobStore
 from orchestrator.services.leases import Held, Leases
 from orchestrator.services.reporter import Reporter
+from orchestrator.services.resting import about_budget, about_choice
 from orchestrator.services.task_writer import TaskWriter
 
 log = structlog.get_logger(__name__)
@@ -169,7 +169,10 @@ class TaskRunner:
                 await self._store(replace(ending, events=(*await report.rest(), *ending.events)))
 
     async def _claim(self, task_id: UUID, generation: int) -> Mapping[str, Any] | None:
-        touches = await self._grounds.of(task_id) if self._grounds else None
+        touches, account = await asyncio.gather(
+            self._grounds.of(task_id) if self._grounds else _nothing(),
+            self._account_of(task_id) if self._account_of else _nothing(),
+        )
         started = NewEvent(EventKind.STARTED, {"attempt": generation, "worker": self._leases.worker_id})
         step = Transition(
             task_id,
@@ -178,7 +181,7 @@ class TaskRunner:
             generation=generation,
             lease=Lease(self._leases.worker_id, self._leases.seconds),
             touches=touches,
-            account=await self._account_of(task_id) if self._account_of else None,
+            account=account,
         )
         try:
             claimed = await self._writer.apply(step)
@@ -297,22 +300,14 @@ class TaskRunner:
     def _asks(self, work: Work, error: BudgetReached) -> Transition:
         """A budget is used up: the task awaits a person's word, nothing runs, and the attempt does not count."""
         told, reason = storable(error.as_dict()), Reason.BUDGET_EXCEEDED
-        waiting_for = f"{error.message}; raise it?"
-        choices = [{"id": "raise", "name": "Raise it by as much again"}, {"id": "stop", "name": "Stop the task"}]
         ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": reason, "error": told})
-        # A budget that begins anew by itself is waited for; nobody is stopped the day before.
-        now, period = datetime.now(UTC), error.details.get("period")
-        deadline = (next_period(Period(period), now) if period else None) or now
-        deadline, agent = deadline + self._decision, str(work.task["target_id"])
-        asked = Asked(ABOUT_BUDGET, waiting_for, choices, "stop", deadline, agent)
-        return self._rests(work, reason, asked, waiting_for, ended, error=told)
+        asked = about_budget(error, str(work.task["target_id"]), self._decision)
+        return self._rests(work, reason, asked, asked.question, ended, error=told)
 
     def _lets_choose(self, work: Work, error: ChoiceNeeded) -> Transition:
         """A person is to choose among what was made: nothing runs meanwhile, and the next attempt goes on with it."""
         ended = NewEvent(EventKind.ENDED, {"attempt": work.generation, "reason": Reason.PAUSED})
-        given, deadline = error.details, datetime.now(UTC) + self._decision
-        about, agent = f"{ABOUT_CHOICE}:{given['step']}", str(work.task["target_id"])
-        asked = Asked(about, error.message, given["choices"], given["default"], deadline, agent)
+        asked = about_choice(error, str(work.task["target_id"]), self._decision)
         return self._rests(work, Reason.PAUSED, asked, "a person to choose among its tries", ended)
 
     def _rests(
@@ -371,6 +366,10 @@ class TaskRunner:
             await self._write_once(_cancelled_instead(ending))
         except (Conflict, NotFound) as error:
             log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
+
+
+async def _nothing() -> None:
+    """For a worker that knows no such thing."""
 
 
 def _cancelled_instead(ending: Transition) -> Transition:
