@@ -68,7 +68,7 @@ console: setup-run ## build the console into ui/dist
 
 bench: setup ## the service's own figures; writes benchmarks/results/bench.json
 bench-mcp: setup ## the MCP gateway against other gateways
-bench-kg: setup ## the knowledge graph against its goals
+bench-kg: setup ## the knowledge graph against its goals; BENCH_SETS=a folder of the public sets (pycg, swarm-cg, rdf-tests, django, click)
 bench-orchestrator: setup ## many agents on one repository
 bench bench-mcp bench-kg bench-orchestrator:
 	$(PY) -m benchmarks $@ $(ARGS)

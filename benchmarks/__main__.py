@@ -32,7 +32,7 @@ from benchmarks import (
     start,
 )
 from benchmarks.readme import write_readme
-from benchmarks.report import Row, publish
+from benchmarks.report import NotMeasuredError, Row, not_measured, publish
 
 Measurement = Callable[[Path], Awaitable[list[Row]]]
 
@@ -78,13 +78,16 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
 
 async def _run(target: str, only: str | None) -> list[Row]:
     rows: list[Row] = []
-    for measure in TARGETS[target]:
-        if only and measure.__name__ != only:
-            continue
-        print(f"measuring: {measure.__name__} …", flush=True)
+    measures = [measure for measure in TARGETS[target] if only in (None, measure.__name__)]
+    for number, measure in enumerate(measures, 1):
+        print(f"measuring, {number} of {len(measures)}: {measure.__name__} …", flush=True)
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="orchestrator-bench-") as folder:
-            rows += await measure(Path(folder))
+            try:
+                rows += await measure(Path(folder))
+            except NotMeasuredError as error:
+                print(f"not measured: {error}", flush=True)
+                rows.append(not_measured(measure.__name__, measure.__name__.replace("_", " "), str(error)))
         print(f"measured: {measure.__name__}, {time.monotonic() - began:.0f} s", flush=True)
     return rows
 

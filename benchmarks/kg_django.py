@@ -1,23 +1,20 @@
-"""Django's unpacked source as a folder that may be edited. Used by the benchmarks of building and updating."""
+"""Django's unpacked source, as it is or as a folder that may be edited. Used by the benchmarks of the graph."""
 
-import os
 import shutil
-import subprocess
-import sys
-import tarfile
 from pathlib import Path
 
-_VERSION = "5.2.19"
+from benchmarks.kg_sets import sdist
+
+VERSION = "5.2.19"
+
+
+def source(folder: Path) -> Path:
+    """What DJANGO names, or the sdist; not to be written to."""
+    return sdist("django", "DJANGO", VERSION, folder)
 
 
 def django(folder: Path) -> Path:
-    """A copy of what the folder DJANGO holds, or else of the sdist, downloaded with pip."""
-    given = os.environ.get("DJANGO")
-    if given:
-        shutil.copytree(given, folder / "django", symlinks=True)
-        return folder / "django"
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps", f"django=={_VERSION}"]
-    subprocess.run([*pip, "-d", str(folder)], check=True, timeout=600)
-    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / f"django-{_VERSION}"
+    """A copy of it."""
+    found = source(folder / "sdist")
+    shutil.copytree(found, folder / "django", symlinks=True)
+    return folder / "django"

@@ -7,13 +7,12 @@ after the variable that its expression initialises; either name is taken.
 """
 
 import json
-import os
 import re
-import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.kg_sets import checkout
 from benchmarks.report import Row, row
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.javascript.links import Linker, module_name
@@ -56,19 +55,11 @@ async def javascript_accuracy(folder: Path) -> list[Row]:
 
 def cases(folder: Path) -> list[Path]:
     """The folders of all cases. Raises RuntimeError where the set is not what it should be."""
-    given = os.environ.get("SWARM_CG")
-    root = Path(given) if given else _fetch(folder / "swarm-cg")
+    root = checkout("swarm-cg", "SWARM_CG", _SOURCE, _COMMIT, folder)
     found = sorted(path.parent for path in (root / _SET).rglob("callgraph.json"))
     if not found:
         raise RuntimeError(f"{root} holds no {_SET}; set SWARM_CG to a checkout of {_SOURCE}")
     return found
-
-
-def _fetch(target: Path) -> Path:
-    target.mkdir(parents=True)
-    for command in (("init", "-q"), ("fetch", "-q", "--depth=1", _SOURCE, _COMMIT), ("checkout", "-q", "FETCH_HEAD")):
-        subprocess.run(["git", "-C", str(target), *command], check=True, timeout=600)
-    return target
 
 
 def score(case: Path) -> Score:

@@ -6,11 +6,10 @@ baseline: a call of a class without ``__init__`` runs nothing that the case defi
 """
 
 import json
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.kg_sets import checkout
 from benchmarks.report import Row, row
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.python.extract import extract
@@ -24,6 +23,7 @@ class _Set:
     name: str
     title: str
     variable: str
+    folder: str
     source: str
     commit: str
     part: str
@@ -33,12 +33,12 @@ class _Set:
 
 _SETS = (
     _Set(
-        "pycg", "PyCG micro-benchmark", "PYCG", "https://github.com/vitsalis/PyCG",
+        "pycg", "PyCG micro-benchmark", "PYCG", "pycg", "https://github.com/vitsalis/PyCG",
         "8d5dc40837803beef1d8d379fbf2cdad6cd94641", "micro-benchmark/snippets",
         ("PyCG: 107", "PyCG: .979", "PyCG: .942"), (110, 0.979, 0.95),
     ),
     _Set(
-        "swarm_python", "SWARM-CG Python extended", "SWARM_CG",
+        "swarm_python", "SWARM-CG Python extended", "SWARM_CG", "swarm-cg",
         "https://github.com/secure-software-engineering/SWARM-CG", "5929c0a36a9c8e8c6c7539dc412336cdf6c09e58",
         "benchmarks/python/pycg_extended", ("", "PyCG: .934", "PyCG: .948"), (None, 0.934, 0.948),
     ),
@@ -78,21 +78,11 @@ def _rows(one: _Set, folder: Path) -> list[Row]:
 
 
 def _cases(one: _Set, folder: Path) -> list[Path]:
-    given = os.environ.get(one.variable)
-    root = Path(given) if given else _fetch(one, folder / one.name)
+    root = checkout(one.folder, one.variable, one.source, one.commit, folder)
     found = sorted(path.parent for path in (root / one.part).rglob("callgraph.json"))
     if not found:
         raise RuntimeError(f"{root} holds no {one.part}; set {one.variable} to a checkout of {one.source}")
     return found
-
-
-def _fetch(one: _Set, target: Path) -> Path:
-    target.mkdir(parents=True)
-    for command in (
-        ("init", "-q"), ("fetch", "-q", "--depth=1", one.source, one.commit), ("checkout", "-q", "FETCH_HEAD"),
-    ):  # fmt: skip
-        subprocess.run(["git", "-C", str(target), *command], check=True, timeout=600)
-    return target
 
 
 def score(case: Path) -> Score:

@@ -9,16 +9,16 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.kg_django import source
+from benchmarks.kg_sets import wheels
 from benchmarks.report import Row, row
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.python.extract import extract
 from orchestrator.kg.python.links import Linker
 
-_VERSION = "5.2.19"
 _LABELS = ("basic", "forms_tests", "queries", "template_tests", "urlpatterns", "utils_tests")
 _NEEDED = ("asgiref", "sqlparse", "tblib")
 
@@ -27,7 +27,7 @@ Edge = tuple[str, str, str, str]
 
 async def python_traced(folder: Path) -> list[Row]:
     """The share of traced calls that the graph holds."""
-    root = _django(folder)
+    root = source(folder)
     traced = _traced(root, folder)
     calls, candidates = _linked(root)
     what = f"{len(traced)} calls traced from Django's tests: "
@@ -43,23 +43,9 @@ async def python_traced(folder: Path) -> list[Row]:
     ]  # fmt: skip
 
 
-def _django(folder: Path) -> Path:
-    given = os.environ.get("DJANGO")
-    if given:
-        return Path(given).resolve()
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps", f"django=={_VERSION}"]
-    subprocess.run([*pip, "-d", str(folder)], check=True, timeout=600)
-    archive = next(folder.glob("*jango-*.tar.gz"))
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
-    return (folder / archive.name.removesuffix(".tar.gz")).resolve()
-
-
 def _traced(root: Path, folder: Path) -> set[Edge]:
     """Edges seen while the tests ran, without special methods as callees."""
-    needed, out = folder / "needed", folder / "traced.json"
-    install = [sys.executable, "-m", "pip", "install", "-q", "--target", str(needed), *_NEEDED]
-    subprocess.run(install, check=True, timeout=600)
+    needed, out = wheels(folder / "needed", *_NEEDED), folder / "traced.json"
     tracer = Path(__file__).with_name("kg_python_accuracy_tracer.py")
     subprocess.run(
         [

@@ -10,11 +10,12 @@ import resource
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
 from benchmarks import kg_python_accuracy_traced as django
+from benchmarks.kg_django import source
+from benchmarks.kg_sets import sdist, wheels
 from benchmarks.report import Row, row
 from orchestrator.kg.facts import FileFacts
 from orchestrator.kg.python.extract import extract
@@ -31,9 +32,9 @@ Edge = tuple[str, str, str, str]
 
 async def tracing_cost(folder: Path) -> list[Row]:
     """CPU seconds of a traced test run over those of a plain one, in this Python and in one with sys.monitoring."""
-    root = _click(folder)
+    root = sdist("click", "CLICK", _CLICK, folder)
     plain = {"PATH": os.environ["PATH"], "HOME": str(root)}
-    plain["PYTHONPATH"] = f"{root / 'src'}{os.pathsep}{_metadata(root, folder)}"
+    plain["PYTHONPATH"] = f"{root / 'src'}{os.pathsep}{_metadata(folder)}"
     rows = [_cost("tracing_profile", "sys.setprofile", sys.executable, root, plain)]
     newer = _newer(folder)
     if newer is None:
@@ -45,7 +46,7 @@ async def tracing_cost(folder: Path) -> list[Row]:
 
 async def traced_recall(folder: Path) -> list[Row]:
     """The share of Django's real calls that the graph holds once the run was traced."""
-    root = django._django(folder)
+    root = source(folder)
     classes = _classes(root)
     wanted = {edge for edge in django._traced(root, folder) if edge[2:] not in classes}
     observed = _observed(root, folder)
@@ -84,24 +85,9 @@ def _seconds(python: str, root: Path, environment: dict[str, str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _click(folder: Path) -> Path:
-    given = os.environ.get("CLICK")
-    if given:
-        return Path(given).resolve()
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps", f"click=={_CLICK}"]
-    subprocess.run([*pip, "-d", str(folder)], check=True, timeout=600)
-    with tarfile.open(next(folder.glob("click-*.tar.gz"))) as packed:
-        packed.extractall(folder, filter="data")
-    return (folder / f"click-{_CLICK}").resolve()
-
-
-def _metadata(root: Path, folder: Path) -> Path:
+def _metadata(folder: Path) -> Path:
     """Click asks for its own version, which only an installed copy knows; the tests import the source all the same."""
-    needed = folder / "needed"
-    version = root.name.partition("-")[2]
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(needed), f"click=={version}"]
-    subprocess.run(pip, check=True, timeout=600)
-    return needed
+    return wheels(folder / "needed", f"click=={_CLICK}")
 
 
 def _newer(folder: Path) -> str | None:

@@ -54,6 +54,10 @@ def say(text: str) -> None:
     print(f"  {text}", flush=True)
 
 
+class NotMeasuredError(Exception):
+    """Why a measurement cannot be made here; the others go on."""
+
+
 def not_measured(name: str, what: str, reason: str) -> Row:
     """A row that says why there is no figure."""
     return Row(name, f"{what}: not measured, {reason}", 0.0, "", "", "", False, 0, "")

@@ -1,7 +1,5 @@
 """The W3C's rdf-tests: a folder named by RDF_TESTS, or fetched at a fixed commit; and their manifests, read."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,8 @@ import rdflib
 from rdflib import RDF
 from rdflib.collection import Collection
 from rdflib.term import Node
+
+from benchmarks.kg_sets import checkout
 
 MF = rdflib.Namespace("http://www.w3.org/2001/sw/DataAccess/tests/test-manifest#")
 _SOURCE = "https://github.com/w3c/rdf-tests"
@@ -37,19 +37,11 @@ class Case:
 
 def w3c_tests(folder: Path) -> Path:
     """Where the SPARQL 1.1 tests lie; fetched below ``folder`` where RDF_TESTS names none."""
-    given = os.environ.get("RDF_TESTS")
-    root = Path(given) if given else _fetch(folder / "rdf-tests")
+    root = checkout("rdf-tests", "RDF_TESTS", _SOURCE, _COMMIT, folder)
     found = root / "sparql" / "sparql11"
     if not (found / "manifest.ttl").exists():
         raise RuntimeError(f"{root} holds no rdf-tests; set RDF_TESTS to a checkout of {_SOURCE}")
     return found.resolve()
-
-
-def _fetch(target: Path) -> Path:
-    target.mkdir(parents=True)
-    for command in (("init", "-q"), ("fetch", "-q", "--depth=1", _SOURCE, _COMMIT), ("checkout", "-q", "FETCH_HEAD")):
-        subprocess.run(["git", "-C", str(target), *command], check=True, timeout=600)
-    return target
 
 
 def cases(root: Path, group: str) -> Iterator[Case]:

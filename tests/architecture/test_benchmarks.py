@@ -1,0 +1,44 @@
+"""A benchmark whose public set is not to be had says so, and the others are measured."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as benchmarks
+from benchmarks.kg_sets import checkout
+from benchmarks.readme import render
+from benchmarks.report import Row, row
+
+
+async def _unreachable(folder: Path) -> list[Row]:
+    checkout("rdf-tests", "RDF_TESTS", (folder / "nowhere").as_uri(), "c0ffee", folder)
+    return []
+
+
+async def _measured(folder: Path) -> list[Row]:
+    return [row("one", "one figure", [1.0], "s", at_most=2)]
+
+
+async def test_a_set_that_is_not_to_be_had_is_told_and_the_rest_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RDF_TESTS", raising=False)
+    monkeypatch.setenv("BENCH_SETS", str(tmp_path))
+    monkeypatch.setitem(benchmarks.TARGETS, "bench-kg", (_unreachable, _measured))
+    first, second = await benchmarks._run("bench-kg", None)
+    assert "set RDF_TESTS, or BENCH_SETS to a folder with rdf-tests in it" in first.what
+    assert (first.runs, second.value) == (0, 1.0)
+
+
+async def test_one_folder_holds_all_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rdf-tests").mkdir()
+    monkeypatch.delenv("RDF_TESTS", raising=False)
+    monkeypatch.setenv("BENCH_SETS", str(tmp_path))
+    assert checkout("rdf-tests", "RDF_TESTS", "nowhere", "c0ffee", tmp_path) == tmp_path / "rdf-tests"
+
+
+def test_what_was_not_measured_stands_in_the_readme(tmp_path: Path) -> None:
+    told = '{"name": "x", "what": "x: not measured, no", "value": 0, "unit": "", "baseline": "", "goal": "", "holds": false, "runs": 0, "spread": ""}'  # noqa: E501 - one row as it is stored
+    machine = '{"cores": 2, "cpu": "a", "python": "3.11"}'
+    (tmp_path / "bench-kg.json").write_text(f'{{"machine": {machine}, "at": "2026-11-30", "rows": [{told}]}}')
+    assert "| x: not measured, no | – |" in render(tmp_path)
