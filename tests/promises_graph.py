@@ -88,4 +88,16 @@ GRAPH = (
         _KG + "build.py::test_bad_files_are_listed_with_a_reason_and_the_rest_is_right",
         _KG + "build.py::test_paths_out_of_the_tree_are_not_read",
     ),
+    _promise(
+        "kg.moving-files", OURS, "Files that change while they are read hold nothing up; one update makes all right.",
+        _KG + "moving_files.py::test_a_file_that_becomes_something_else_is_skipped_and_holds_nothing_up",
+        _KG + "moving_files.py::test_a_file_that_grows_without_end_is_read_to_a_limit",
+        _KG + "moving_files.py::test_files_saved_during_a_build_are_right_after_one_update",
+    ),
+    _promise(
+        "kg.bounded", OURS, "A build needs no network, tells the time it still takes, and cuts a long history aloud.",
+        _KG + "moving_files.py::test_a_build_needs_no_network",
+        _KG + "moving_files.py::test_the_time_that_is_left_is_told_once_there_is_something_to_tell_it_from",
+        "git/test_history.py::test_fifty_thousand_commits_are_read_to_a_limit_and_the_cut_is_told",
+    ),
 )  # fmt: skip

@@ -1,5 +1,7 @@
 """History as git tells it: commits, renames, changed lines, limits, and hostile names."""
 
+import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,34 @@ def test_a_diff_with_context_gives_only_the_changed_lines() -> None:
 @pytest.mark.parametrize("text", ["", "@@ -1 +1 @@", "@@ -1,99999999999 +1 @@\n-x", "--- a/x", "+++ \n@@ nonsense"])
 def test_broken_diffs_end(text: str) -> None:
     assert all(isinstance(file, FilePatch) for file in read_patch(text))
+
+
+async def test_fifty_thousand_commits_are_read_to_a_limit_and_the_cut_is_told(tmp_path: Path) -> None:
+    head = await asyncio.to_thread(_long_history, tmp_path)
+    told: list[tuple[str, int]] = []
+    limits = HistoryLimits(commits=3_000, patches=200)
+    history = await read_history(tmp_path, head, limits, lambda what, count: told.append((what, count)))
+    assert (len(history.commits), history.cut) == (3_000, "commits")
+    assert (len(history.patches), history.patches_cut) == (200, "commits")
+    assert told[-1] == ("patches", 200)
+    hurried = await read_history(tmp_path, head, HistoryLimits(seconds=0.001))
+    assert (hurried.cut, hurried.patches_cut) == ("seconds", "seconds")
+
+
+def _long_history(root: Path) -> str:
+    """A bare repository of fifty thousand commits; its head."""
+    told = ["feature done"]
+    for number in range(1, 50_001):
+        text = f"{number}\n"
+        who = f"committer Ann <ann@example.org> {1_600_000_000 + number} +0000"
+        told += ["commit refs/heads/main", f"mark :{number}", who]
+        told += ["data 1", "x", *([f"from :{number - 1}"] if number > 1 else [])]
+        told += [f"M 100644 inline f{number % 97}.py", f"data {len(text)}", text]
+    git = ("git", "-C", str(root))
+    subprocess.run([*git, "init", "-q", "--bare"], check=True, timeout=60)
+    commits = "\n".join([*told, "done\n"]).encode()
+    subprocess.run([*git, "fast-import", "--quiet"], input=commits, check=True, timeout=120)
+    done = subprocess.run(
+        [*git, "rev-parse", "refs/heads/main"], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.strip()

@@ -187,7 +187,7 @@ async def test_a_build_in_a_process_tells_progress_and_reports(tmp_path: Path, f
     told: list[dict[str, object]] = []
     report = await build_in_process(BuildRequest(tmp_path / "tree", folder, PROJECT, "c"), on_progress=told.append)
     assert report["modules"] == 5
-    assert told[-1] == {"phase": "resolve", "done": 7, "total": 7}
+    assert told[-1] == {"phase": "resolve", "done": 7, "total": 7, "seconds_left": 0.0}
 
 
 async def test_a_cancelled_build_leaves_the_old_graph_and_no_process(

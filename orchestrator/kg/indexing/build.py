@@ -30,15 +30,21 @@ from orchestrator.kg.traces.observed import ObservedGraphs
 
 _SKIPPED_SHOWN = 1000
 _PROGRESS_EVERY = 0.2
+# Seconds of a phase before its speed says anything; and a twentieth of its files.
+_GUESSED_FROM = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a build is. ``done`` of ``total`` files in this phase."""
+    """How far a build is: ``done`` of ``total`` files in this phase, and how long the rest of it may take.
+
+    ``seconds_left`` is for this phase, at its speed so far; None while too little was seen to say.
+    """
 
     phase: Literal["read", "resolve"]
     done: int
     total: int
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,21 @@ class _Ticker:
     def __init__(self, progress: Callable[[Progress], None] | None) -> None:
         self._progress = progress
         self._last = 0.0
+        self._phase, self._began = "", 0.0
 
     def tell(self, phase: Literal["read", "resolve"], done: int, total: int) -> None:
         now = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._began = phase, now
         if self._progress is not None and (done == total or now - self._last > _PROGRESS_EVERY):
             self._last = now
-            self._progress(Progress(phase, done, total))
+            self._progress(Progress(phase, done, total, _seconds_left(now - self._began, done, total)))
+
+
+def _seconds_left(spent: float, done: int, total: int) -> float | None:
+    if done < total and (spent < _GUESSED_FROM or done * 20 < total):
+        return None
+    return round(spent * (total - done) / done, 1) if done else 0.0
 
 
 def build_graph(

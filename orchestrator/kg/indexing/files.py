@@ -3,7 +3,9 @@
 Used by the build. Never follows a symlink, never reads outside the root, never trusts a size or an encoding.
 """
 
+import errno
 import hashlib
+import io
 import os
 import re
 import stat
@@ -81,7 +83,7 @@ def _read(root: Path, path: str, inside: dict[str, bool]) -> Read | Skipped:
             inside[folder] = _inside(root, folder)
         if not inside[folder]:
             return Skipped(path, "symlink", "a folder on the way leads out of the tree")
-        return _read_regular(full, path, found.st_size)
+        return _read_regular(full, path)
     except RuntimeError:  # so says resolve
         return Skipped(path, "symlink", "leads round in a circle")
     except OSError as error:
@@ -92,11 +94,22 @@ def _inside(root: Path, full: str) -> bool:
     return Path(full).resolve().is_relative_to(root)
 
 
-def _read_regular(full: str, path: str, size: int) -> Read | Skipped:
+def _read_regular(full: str, path: str) -> Read | Skipped:
+    """The file as it is now: since it was looked at, it may have become a link, a pipe, or larger than it said."""
+    try:
+        handle = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return Skipped(path, "symlink", "became one while it was read")
+    with open(handle, "rb", buffering=0) as stream:  # a path object costs as much as reading
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            return Skipped(path, "not a regular file")
+        data = b"" if found.st_size > MAX_HASHED else _all_of(stream, found.st_size)
+        size = max(found.st_size, len(data))
     if size > MAX_HASHED:
         return Skipped(path, "too large", f"{size} bytes; files over {MAX_HASHED} are not even hashed")
-    with open(full, "rb", buffering=0) as stream:  # a path object costs as much as reading
-        data = stream.read()
     blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
     language = language_of(path, data[:_HEAD])
     file = SourceFile(path, blob, len(data), language.name if language else "")
@@ -107,6 +120,14 @@ def _read_regular(full: str, path: str, size: int) -> Read | Skipped:
         return Read(file, None, refused)
     text, skipped = language.text(path, data)
     return Read(file, text, skipped)
+
+
+def _all_of(stream: io.FileIO, size: int) -> bytes:
+    """Everything up to the end, or more than may be hashed: one that is written to meanwhile might have no end."""
+    data = stream.read(size + 1)
+    while data and len(data) <= MAX_HASHED and (more := stream.read(MAX_HASHED + 1 - len(data))):
+        data += more
+    return data or b""
 
 
 def _refused(path: str, data: bytes, largest: int) -> Skipped | None:
