@@ -4,8 +4,11 @@ import asyncio
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+import httpx
 
 from benchmarks import (
     execute,
@@ -33,6 +36,7 @@ from benchmarks import (
 )
 from benchmarks.readme import write_readme
 from benchmarks.report import NotMeasuredError, Row, not_measured, publish
+from orchestrator.core.errors import OrchestratorError
 
 Measurement = Callable[[Path], Awaitable[list[Row]]]
 
@@ -76,6 +80,9 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
 }
 
 
+_FAILURES = (RuntimeError, OSError, EOFError, httpx.HTTPError, OrchestratorError)
+
+
 async def _run(target: str, only: str | None) -> list[Row]:
     rows: list[Row] = []
     measures = [measure for measure in TARGETS[target] if only in (None, measure.__name__)]
@@ -88,6 +95,11 @@ async def _run(target: str, only: str | None) -> list[Row]:
             except NotMeasuredError as error:
                 print(f"not measured: {error}", flush=True)
                 rows.append(not_measured(measure.__name__, measure.__name__.replace("_", " "), str(error)))
+            except _FAILURES as error:
+                # What was measured before and comes after is worth having; the row tells of this one.
+                traceback.print_exc()
+                why = f"{type(error).__name__}: {error}"[:200]
+                rows.append(not_measured(measure.__name__, measure.__name__.replace("_", " "), why))
         print(f"measured: {measure.__name__}, {time.monotonic() - began:.0f} s", flush=True)
     return rows
 

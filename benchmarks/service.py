@@ -18,6 +18,7 @@ from orchestrator.cli.migrate import upgrade
 from orchestrator.embedded.pair import start_embedded
 
 ROOT = Path(__file__).parents[1]
+_READY_SECONDS = 120
 
 
 @dataclass(slots=True)
@@ -95,14 +96,14 @@ async def running_service(
 
 
 async def _ready(service: Service) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _READY_SECONDS
     async with httpx.AsyncClient() as client:
         while time.monotonic() < deadline:
             with suppress(httpx.TransportError):
                 if (await client.get(f"{service.url}/ready")).status_code == 200:
                     return
             await asyncio.sleep(0.1)
-    raise RuntimeError("the service did not become ready within 60 s")
+    raise RuntimeError(f"the service did not become ready within {_READY_SECONDS} s")
 
 
 async def _register(service: Service) -> str:
