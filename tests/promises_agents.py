@@ -147,6 +147,7 @@ AGENTS_THAT_CHANGE_CODE = (
         _TRIES + "nobody_chose_in_time_so_the_proof_does",
         _TRIES + "through_the_doors_two_agents_try_and_the_choice_goes_on_to_review",
         _TRIES + "what_cannot_be_tried_is_refused_naming_the_field",
+        _TRIES + "what_reviewers_ask_of_the_chosen_try_goes_to_the_agent_that_made_it",
     ),
     _promise(
         "agents.execute", _SOURCE + " 1", "A quick agent's result is the answer; a slow one's task is, to be followed.",

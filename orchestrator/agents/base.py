@@ -225,6 +225,8 @@ class PartDone:
     diff: str = ""
     commit: str | None = None
     lines: int = 0
+    revised: bool = False
+    """Reviewers of the team's change had it sent back once."""
     error: str = ""
 
     def told(self) -> dict[str, Any]:
@@ -254,6 +256,14 @@ class Parts(Protocol):
 
     async def picked(self, step: str) -> str | None:
         """Which try a person chose at a step, or None as long as nobody did."""
+        ...
+
+    async def asked_about(self) -> Sequence[str] | None:
+        """The files that reviewers spoke of who sent the team's change back; None when nobody did."""
+        ...
+
+    async def send_back(self, done: PartDone) -> PartDone:
+        """The part's end with what these reviewers asked for; as it was when it has done so already."""
         ...
 
     async def unite(self, commits: Sequence[str]) -> str:

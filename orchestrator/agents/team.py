@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from orchestrator.agents.base import AgentContext, AgentInfo, AgentResult, PartDone, PartOrder, Parts
 from orchestrator.agents.team_config import MOST_COPIES, Order, Step, TeamConfig, read_team, references
-from orchestrator.agents.team_words import approves, fill, needs_choice, view_of
+from orchestrator.agents.team_words import approves, fill, needs_choice, touches, view_of
 from orchestrator.core.errors import AgentFailed, InvalidInput, NotConfigured
 from orchestrator.core.events import EventKind
 
@@ -52,6 +52,8 @@ class TeamAgent:
         team = read_team(context.parts.document)
         run = _Run(team, context, context.parts)
         await _together([run.step(step) for step in team.steps])
+        if team.changes_code:
+            await run.revise(team.outcome)
         outcome = run.done[team.outcome]
         if team.changes_code and (commit := await run.united(team.outcome)):
             await context.parts.take(commit)
@@ -88,6 +90,23 @@ class _Run:
         self._tell(step.id, "completed")
         self.ended[step.id].set()
 
+    async def revise(self, name: str) -> None:
+        """Have the parts of a step go on with what reviewers of the team's change asked for, if they did."""
+        paths = await self.parts.asked_about()
+        changed = [one for one in self.done[name] if one.commit]
+        if paths is None or not changed:
+            return
+        meant = [one for one in changed if touches(one.diff, paths)] or changed
+        ends = {one.name: one for one in await _together([self.parts.send_back(one) for one in meant])}
+        for one in ends.values():
+            if not one.ended_well:
+                raise AgentFailed(
+                    f"step {name}: what reviewers asked for was not done: {one.error[:_SHOWN]}",
+                    details={"step": name, "task_id": one.task_id},
+                )
+        self.done[name] = [ends.get(one.name, one) for one in self.done[name]]
+        self.views[name] = view_of(self.done[name], fanned=len(self.done[name]) > 1)
+
     async def united(self, name: str) -> str | None:
         """One commit with the changes of all that a step did; None when it changed nothing."""
         commits = [one.commit for one in self.done[name] if one.commit]
@@ -97,7 +116,9 @@ class _Run:
         """The smallest change of those that were proved, since what more a larger one does nobody asked for; or the one
         that a person chooses."""
         candidates = self.done[step.choose]
-        best, why = min(candidates, key=lambda one: (one.lines, one.name)), "proved, with the fewest changed lines"
+        # One that reviewers sent back was chosen before.
+        best = min(candidates, key=lambda one: (not one.revised, one.lines, one.name))
+        why = "proved, with the fewest changed lines"
         if step.by == "person":
             name, why = await self.parts.picked(step.id), "as a person decided"
             if name is None:

@@ -3,7 +3,8 @@
 Used by ``team`` only. What other agents wrote is put in as it is, bounded: whoever is told it must judge it. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from orchestrator.agents.team_config import PLACEHOLDER
 from orchestrator.core.errors import AgentFailed, ChoiceNeeded
 
 _MOST_CHARACTERS = 60_000
+_CHANGED = re.compile(r"^(?:\+\+\+ b|--- a)/(.*?)\t?$", re.MULTILINE)
 
 
 def fill(value: Any, scope: Mapping[str, Any]) -> Any:
@@ -72,6 +74,12 @@ def approves(said: PartDone) -> bool:
     if isinstance(verdict, bool):
         return verdict
     return said.summary.strip().lstrip("*_#> ").lower().startswith("approved")
+
+
+def touches(diff: str, paths: Collection[str]) -> bool:
+    """Whether a diff changes one of these files; any diff does when no file is named."""
+    changed = {match[1] for match in _CHANGED.finditer(diff)}
+    return not paths or not changed.isdisjoint(paths)
 
 
 def _as_text(value: Any) -> str:

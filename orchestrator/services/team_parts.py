@@ -32,6 +32,7 @@ from orchestrator.models.database import Database
 from orchestrator.services import agent_service
 from orchestrator.services.room import Room
 from orchestrator.services.run_task import Work
+from orchestrator.services.team_reviews import asked_of, send_back
 
 Row = Mapping[str, Any]
 _AUTHOR = Author("Team (agent)", "agents@orchestrator.invalid")
@@ -106,6 +107,25 @@ class TaskParts:
         async with self._database.transaction() as connection:
             return (await connection.execute(_PICKED, values)).scalar()
 
+    async def asked_about(self) -> Sequence[str] | None:
+        """The files that reviewers spoke of who sent the team's change back; None when nobody did."""
+        reviews = await asked_of(self._database, self._work.id, self._work.generation)
+        return sorted({one["path"] for review in reviews for one in review["comments"]}) if reviews else None
+
+    async def send_back(self, done: PartDone) -> PartDone:
+        """The part's end with what the reviewers asked for."""
+        reviews = await asked_of(self._database, self._work.id, self._work.generation)
+        row = await self._room.tasks.get(self._caller, UUID(done.task_id))
+        person = Caller(self._work.task["user_id"])
+        order = PartOrder(done.name, done.agent, {})
+        async with self._places:
+            again = await send_back(self._database, self._room.tasks, person, row, reviews)
+            if again is not None:
+                self._tell(order, again)
+                row = await self._ended(again)
+                self._tell(order, row)
+        return await self._done(order, row)
+
     async def unite(self, commits: Sequence[str]) -> str:
         """One commit with all these changes."""
         assert self._worktree is not None
@@ -166,12 +186,13 @@ class TaskParts:
     async def _done(self, order: PartOrder, row: Row) -> PartDone:
         async with self._database.transaction() as connection:
             found = (await connection.execute(_CHANGE, {"task": row["id"]})).mappings().first()
-        change: dict[str, Any] = dict(found) if found else {"commit": None, "lines": 0}
+        change: dict[str, Any] = dict(found) if found else {"commit": None, "lines": 0, "revised": False}
         if row["state"] != TaskState.COMPLETED:
             error = row["error"] or {}
             return PartDone(
                 order.name, str(row["id"]), order.agent, False, row["reason"] == Reason.CRITERIA_UNMET,
-                commit=change["commit"], lines=change["lines"], error=str(error.get("message") or row["reason"]),
+                commit=change["commit"], lines=change["lines"], revised=change["revised"],
+                error=str(error.get("message") or row["reason"]),
             )  # fmt: skip
         whole = await self._room.tasks.result_of(self._caller, row["id"])
         result: Mapping[str, Any] = orjson.loads(whole) if isinstance(whole, bytes) else whole
@@ -179,7 +200,7 @@ class TaskParts:
         return PartDone(
             order.name, str(row["id"]), order.agent, True, summary=str(result.get("summary") or ""),
             data=data if isinstance(data, Mapping) else {}, diff=str((result.get("diff") or {}).get("text") or ""),
-            commit=change["commit"], lines=change["lines"],
+            commit=change["commit"], lines=change["lines"], revised=change["revised"],
         )  # fmt: skip
 
     def _tell(self, order: PartOrder, row: Row) -> None:
@@ -190,7 +211,11 @@ class TaskParts:
 _LAST = text("SELECT reason FROM attempts WHERE task_id = :task AND generation = :generation")
 
 _CHANGE = text(
-    "SELECT commit, added + removed AS lines FROM changes WHERE task_id = :task ORDER BY generation DESC LIMIT 1"
+    """
+    SELECT commit, added + removed AS lines,
+        EXISTS (SELECT FROM reviews r WHERE r.task_id = :task AND r.verdict = 'request_changes') AS revised
+    FROM changes WHERE task_id = :task ORDER BY generation DESC LIMIT 1
+    """
 )
 
 _PICKED = text(

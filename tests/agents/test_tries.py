@@ -15,7 +15,9 @@ from orchestrator.bootstrap import Container
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import InvalidInput
+from orchestrator.core.merging import ReviewVerdict
 from orchestrator.main import create_app
+from orchestrator.services.reviews import Comment, Review
 from tests.accounts.conftest import another_client, bearer, log_in, register
 from tests.agents.conftest import MakeProject, make_caller, make_project_of
 from tests.agents.test_parts import ended, working
@@ -78,6 +80,29 @@ async def test_a_person_sees_all_tries_and_the_one_they_choose_is_the_tasks_chan
     parts = await container.families.below(task)
     assert sorted((part["part"], part["generation"]) for part in parts) == [(f"tries[{n}]", 1) for n in range(3)]
     assert await container.worktrees.list(project) == ()
+
+
+async def test_what_reviewers_ask_of_the_chosen_try_goes_to_the_agent_that_made_it(
+    container: Container, caller: Caller, llm_settings: Settings, make_project: MakeProject
+) -> None:
+    project = await make_project({"a.py": "x = 1\n"})
+    tries = {"id": "tries", "agent": EDITOR, "for_each": "{{input.texts}}", "input": {"steps": "{{item}}"}}
+    team = await make_team(container, caller, tries, {"id": "pick", "choose": "tries"})
+    short, long = [[{"do": "write", "path": "b.txt", "text": f"{text}{{{{feedback}}}}"}] for text in ("1\n", "1\n2\n")]
+    task = await hand_in(container, caller, team, project, texts=[long, short])
+    read, texts = container.mirrors.read_file, []
+    async with working(llm_settings):
+        row = await ended(container, caller, task, 60)
+        for words in ("say why", "and when"):
+            comment = Comment("b.txt", "new", 1, "one what?")
+            await container.reviews.create(caller, task, Review(ReviewVerdict.REQUEST_CHANGES, words, (comment,)))
+            row = await ended(container, caller, task, 60)
+            assert row["state"] == "completed", row["error"]
+            texts.append((await read(project, row["result"]["commit"], "b.txt")).decode())
+    assert "say why\n\nb.txt:1: one what?" in texts[0]
+    assert "and when\n\nb.txt:1: one what?" in texts[1]
+    parts = await container.families.below(task)
+    assert sorted((part["part"], part["generation"]) for part in parts) == [("tries[0]", 1), ("tries[1]", 3)]
 
 
 async def test_who_wants_none_ends_the_task_and_a_retry_asks_again(

@@ -119,7 +119,9 @@ class _Run:
 
     async def _write(self, step: Step) -> bool:
         root = self._context.require_workspace()
-        await asyncio.to_thread(write_text, root.resolve(), step.path, step.text)
+        # ``{{feedback}}`` stands for what was found wanting in the attempt before.
+        text = step.text.replace("{{feedback}}", self._context.feedback)
+        await asyncio.to_thread(write_text, root.resolve(), step.path, text)
         return True
 
     async def _replace(self, step: Step) -> bool:
