@@ -44,9 +44,9 @@ def tree(tmp_path: Path) -> Path:
 
 
 class Somebody:
-    """A person who always says the same, and remembers what they were asked."""
+    """A person who always answers the same, and remembers what they were asked; ``said``: whenever somebody listens."""
 
-    def __init__(self, answer: str | None, forbidden: str = "", said: Sequence[str] = ()) -> None:
+    def __init__(self, answer: str | None, forbidden: str = "", said: Sequence[Sequence[str]] = ()) -> None:
         self.asked: list[Action] = []
         self._answer = answer
         self._forbidden = forbidden
@@ -63,8 +63,7 @@ class Somebody:
         return self._answer
 
     async def said(self) -> Sequence[str]:
-        texts, self._said = self._said, []
-        return texts
+        return self._said.pop(0) if self._said else []
 
 
 async def test_an_agents_work_is_told_while_it_happens_and_its_answer_is_the_result(tree: Path) -> None:
@@ -160,12 +159,18 @@ async def test_what_a_rule_forbids_is_forbidden_also_when_the_agent_does_not_ask
 
 async def test_what_a_person_says_meanwhile_is_the_next_prompt(tree: Path) -> None:
     told = Told()
-    person = Somebody(None, said=["and now?"])
+    person = Somebody(None, said=[[], ["and now?"]])
     given = context(tree, tell=told, steps=[{"do": "say", "text": "first"}])
     result = await scripted().run(replace(given, people=person))
     assert result.data["turns"] == 2
     assert "You said: and now?" in result.summary
     assert {"role": "user", "text": "and now?"} in told.of(EventKind.MESSAGE)
+
+
+async def test_what_was_said_before_it_began_is_in_the_first_prompt(tree: Path) -> None:
+    given = context(tree, steps=[{"do": "say", "text": "first"}])
+    result = await scripted().run(replace(given, people=Somebody(None, said=[["and hurry"]])))
+    assert result.data["turns"] == 1
 
 
 async def test_an_earlier_session_is_taken_up_and_its_replay_is_not_told_again(tree: Path) -> None:
