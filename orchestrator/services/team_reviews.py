@@ -34,7 +34,7 @@ async def send_back(
     """The part, reopened with those reviews that it has not had; None when it has had them all."""
     async with database.transaction() as connection:
         had = set((await connection.execute(_HAD, {"part": part["id"]})).scalars())
-        change = (await connection.execute(_CHANGE, {"part": part["id"]})).mappings().one()
+        change = dict((await connection.execute(_CHANGE, {"part": part["id"]})).mappings().one())
     copies = [_copy(review, part, change) for review in reviews if review["created_at"] not in had]
     if not copies:
         return None
