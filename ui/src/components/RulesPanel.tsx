@@ -57,9 +57,15 @@ export function RulesPanel({ rules, rows, heads, without, remove }: Props) {
                   <StateBadge state={row.effect} />
                 </Table.Td>
                 <Table.Td className={classes.what}>{row.what}</Table.Td>
-                <Table.Td className={classes.dim}>{row.whose}</Table.Td>
-                <Table.Td className={classes.dim}>{row.where}</Table.Td>
-                <Table.Td className={classes.words}>{row.reason || "–"}</Table.Td>
+                <Table.Td className={classes.dim} data-head={heads[1]}>
+                  {row.whose}
+                </Table.Td>
+                <Table.Td className={classes.dim} data-head={heads[2]}>
+                  {row.where}
+                </Table.Td>
+                <Table.Td className={classes.words} data-head="Why">
+                  {row.reason || "–"}
+                </Table.Td>
                 <Table.Td ta="right">
                   <Button
                     size="xs"
