@@ -1,6 +1,7 @@
 """``python -m benchmarks TARGET``: runs one target's measurements and publishes its rows."""
 
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
+import structlog
 
 from benchmarks import (
     execute,
@@ -83,8 +85,10 @@ TARGETS: dict[str, tuple[Measurement, ...]] = {
 _FAILURES = (RuntimeError, OSError, EOFError, httpx.HTTPError, OrchestratorError)
 
 
-async def _run(target: str, only: str | None) -> list[Row]:
+async def _run(target: str, only: str | None) -> tuple[list[Row], list[str]]:
+    """All rows, and the measurements that failed."""
     rows: list[Row] = []
+    failed: list[str] = []
     measures = [measure for measure in TARGETS[target] if only in (None, measure.__name__)]
     for number, measure in enumerate(measures, 1):
         print(f"measuring, {number} of {len(measures)}: {measure.__name__} …", flush=True)
@@ -98,21 +102,31 @@ async def _run(target: str, only: str | None) -> list[Row]:
             except _FAILURES as error:
                 # What was measured before and comes after is worth having; the row tells of this one.
                 traceback.print_exc()
+                failed.append(measure.__name__)
                 why = f"{type(error).__name__}: {error}"[:200]
                 rows.append(not_measured(measure.__name__, measure.__name__.replace("_", " "), why))
         print(f"measured: {measure.__name__}, {time.monotonic() - began:.0f} s", flush=True)
-    return rows
+    return rows, failed
+
+
+def _quiet() -> None:
+    """What the services and the SDK note while servers are killed on purpose is no news here."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("mcp.client.streamable_http").setLevel(logging.ERROR)
 
 
 def main() -> None:
-    """Run what the command line names."""
+    """Run what the command line names; ends with 1 when a measurement failed."""
+    _quiet()
     target = sys.argv[1] if len(sys.argv) > 1 else "bench"
     if target not in TARGETS:
         sys.exit(f"no benchmark named {target}; there are: {', '.join(TARGETS)}")
     only = sys.argv[2] if len(sys.argv) > 2 else None
-    rows = asyncio.run(_run(target, only))
+    rows, failed = asyncio.run(_run(target, only))
     publish(target if not only else f"{target}-{only}", rows)
     write_readme()
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
