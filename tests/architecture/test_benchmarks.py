@@ -25,9 +25,21 @@ async def test_a_set_that_is_not_to_be_had_is_told_and_the_rest_is_measured(
     monkeypatch.delenv("RDF_TESTS", raising=False)
     monkeypatch.setenv("BENCH_SETS", str(tmp_path))
     monkeypatch.setitem(benchmarks.TARGETS, "bench-kg", (_unreachable, _measured))
-    first, second = await benchmarks._run("bench-kg", None)
+    (first, second), failed = await benchmarks._run("bench-kg", None)
     assert "set RDF_TESTS, or BENCH_SETS to a folder with rdf-tests in it" in first.what
-    assert (first.runs, second.value) == (0, 1.0)
+    assert (first.runs, second.value, failed) == (0, 1.0, [])
+
+
+async def _broken(folder: Path) -> list[Row]:
+    raise ConnectionResetError(str(folder))
+
+
+async def test_a_measurement_that_fails_is_told_and_named_and_the_rest_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(benchmarks.TARGETS, "bench-kg", (_broken, _measured))
+    (first, second), failed = await benchmarks._run("bench-kg", None)
+    assert (first.runs, second.value, failed) == (0, 1.0, ["_broken"])
 
 
 async def test_one_folder_holds_all_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
