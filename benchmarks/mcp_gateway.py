@@ -17,8 +17,8 @@ import httpx
 from benchmarks.awake import cores_awake
 from benchmarks.mcp_calls import calls_to
 from benchmarks.mcp_compare import Measured, compared
-from benchmarks.mcp_rivals import RIVALS, NotMeasuredError, Rival, Running, running
-from benchmarks.report import Row, not_measured, say
+from benchmarks.mcp_rivals import RIVALS, Rival, Running, running
+from benchmarks.report import NotMeasuredError, Row, not_measured, say
 from benchmarks.service import Service, free_port, running_service
 
 SERVER = str(Path(__file__).parent / "echo_server.py")

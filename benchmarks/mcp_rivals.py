@@ -18,15 +18,12 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.report import NotMeasuredError
 from benchmarks.service import ROOT, free_port
 
 _PROGRAMS = Path(__file__).parent / "rivals"
 _CACHE = ROOT / ".bench"
 _INSTALL_SECONDS, _START_SECONDS, _STOP_SECONDS = 400, 120, 10
-
-
-class NotMeasuredError(Exception):
-    """A rival that could not be installed, started or asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from orchestrator.bootstrap import Container, build_container
@@ -12,7 +13,9 @@ from orchestrator.core.caller import Caller
 from orchestrator.core.ids import new_id
 from orchestrator.git.templates import Author
 from orchestrator.jobs.runner import make_runner
+from orchestrator.main import create_app
 from orchestrator.models import Membership, Project, RepositoryState, Role, User
+from tests.accounts.conftest import another_client, bearer, log_in, register
 from tests.fakes.openai import FakeOpenAI
 
 MakeProject = Callable[[Mapping[str, str]], Awaitable[UUID]]
@@ -90,3 +93,16 @@ def run_task(container: Container, caller: Caller) -> RunTask:
         return await container.tasks.get(caller, task_id)
 
     return run
+
+
+@pytest.fixture
+async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Grace at the doors, with her token; ``client.app`` is the application."""
+    app = create_app(llm_settings)
+    async with app.router.lifespan_context(app), another_client(app) as made:
+        await register(made, "grace@example.org")
+        tokens = await log_in(made, "grace@example.org")
+        made.cookies.clear()
+        made.headers.update(bearer(tokens["access_token"]))
+        made.app = app  # type: ignore[attr-defined]
+        yield made

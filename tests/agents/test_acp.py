@@ -168,9 +168,11 @@ async def test_what_a_person_says_meanwhile_is_the_next_prompt(tree: Path) -> No
 
 
 async def test_what_was_said_before_it_began_is_in_the_first_prompt(tree: Path) -> None:
-    given = context(tree, steps=[{"do": "say", "text": "first"}])
+    told = Told()
+    given = context(tree, tell=told, steps=[{"do": "say", "text": "first"}])
     result = await scripted().run(replace(given, people=Somebody(None, said=[["and hurry"]])))
     assert result.data["turns"] == 1
+    assert {"role": "user", "text": "and hurry"} in told.of(EventKind.MESSAGE)
 
 
 async def test_an_earlier_session_is_taken_up_and_its_replay_is_not_told_again(tree: Path) -> None:

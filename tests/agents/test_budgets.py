@@ -1,7 +1,7 @@
 """What agents use is counted; a used-up budget pauses the task and asks; money without a price is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from orchestrator.bootstrap import Container
-from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Forbidden, InvalidInput
 from orchestrator.core.spending import Period, Price, Usage, cost, next_period, used_up
 from orchestrator.jobs.runner import make_runner
-from orchestrator.main import create_app
 from orchestrator.services.task_service import TaskRequest
-from tests.accounts.conftest import another_client, bearer, log_in, register
 from tests.agents.conftest import MakeProject, make_caller
 from tests.fakes.openai import FakeOpenAI
 
@@ -206,18 +203,6 @@ def test_what_is_cached_never_costs_more_than_what_is_not(a: int, b: int, c: int
     assert 0 <= cheap.of(usage) <= plain.of(usage) + 1e-6
     assert cost(usage, None) == (0.0 if not a and not c else None)
     assert used_up({"tokens": 10}, {"tokens": a}) == ("tokens" if a >= 10 else None)
-
-
-@pytest.fixture
-async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(llm_settings)
-    async with app.router.lifespan_context(app), another_client(app) as made:
-        await register(made, "grace@example.org")
-        tokens = await log_in(made, "grace@example.org")
-        made.cookies.clear()
-        made.headers.update(bearer(tokens["access_token"]))
-        made.app = app  # type: ignore[attr-defined]
-        yield made
 
 
 async def test_the_doors_of_money_set_show_and_refuse(client: httpx.AsyncClient, model: FakeOpenAI) -> None:

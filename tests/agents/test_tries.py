@@ -1,7 +1,6 @@
 """Several tries at one task stand side by side; a person chooses, and the task goes on with that one."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +15,7 @@ from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import InvalidInput
 from orchestrator.core.merging import ReviewVerdict
-from orchestrator.main import create_app
 from orchestrator.services.reviews import Comment, Review
-from tests.accounts.conftest import another_client, bearer, log_in, register
 from tests.agents.conftest import MakeProject, make_caller, make_project_of
 from tests.agents.test_parts import ended, working
 from tests.agents.test_teams import EDITOR, hand_in, holds, loose, make_team
@@ -166,18 +163,6 @@ def test_a_team_that_cannot_choose_is_refused(steps: list[dict[str, Any]], field
     with pytest.raises(InvalidInput) as wrong:
         read_team({"steps": steps})
     assert wrong.value.field == field
-
-
-@pytest.fixture
-async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(llm_settings)
-    async with app.router.lifespan_context(app), another_client(app) as made:
-        await register(made, "grace@example.org")
-        tokens = await log_in(made, "grace@example.org")
-        made.cookies.clear()
-        made.headers.update(bearer(tokens["access_token"]))
-        made.app = app  # type: ignore[attr-defined]
-        yield made
 
 
 async def test_through_the_doors_two_agents_try_and_the_choice_goes_on_to_review(
