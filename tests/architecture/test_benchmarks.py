@@ -1,5 +1,8 @@
-"""A benchmark whose public set is not to be had says so, and the others are measured."""
+"""A benchmark whose public set is not to be had says so, and the others are measured: themselves, not the benchmark."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,12 @@ def test_what_was_not_measured_stands_in_the_readme(tmp_path: Path) -> None:
     machine = '{"cores": 2, "cpu": "a", "python": "3.11"}'
     (tmp_path / "bench-kg.json").write_text(f'{{"machine": {machine}, "at": "2026-11-30", "rows": [{told}]}}')
     assert "| x: not measured, no | – |" in render(tmp_path)
+
+
+def test_what_is_measured_is_the_program_and_not_the_benchmark_that_starts_it() -> None:
+    large = bytearray(b"x") * (150 * 1024 * 1024)
+    alone = [sys.executable, "-m", "benchmarks.lone", "0", sys.executable, "-S", "-c", "print(1)"]
+    done = subprocess.run(alone, cwd=Path(__file__).parents[2], capture_output=True, check=True, timeout=60)
+    cost = json.loads(done.stdout)
+    assert 0 < cost["megabytes"] < len(large) / 1024 / 1024
+    assert 0 < cost["cpu"] < 30
