@@ -36,9 +36,9 @@ GRAPH = (
         _KG + "javascript_updates.py::test_what_a_hub_gives_its_readers_decides_whether_they_run_again",
     ),
     _promise(
-        "kg.two-readers", OURS, "Two processes read a tree as one does; when one dies the other does its part.",
-        _KG + "two_readers.py::test_two_processes_find_what_one_finds",
-        _KG + "two_readers.py::test_what_a_dead_reader_had_taken_is_read_all_the_same",
+        "kg.side-by-side", OURS, "Several processes build a graph as one does; when one dies the first does its part.",
+        _KG + "side_by_side.py::test_three_processes_build_what_one_builds",
+        _KG + "side_by_side.py::test_what_dead_processes_had_taken_is_done_by_the_first_one",
     ),
     _promise(
         "kg.limits", ISSUE + " 8", "Time, memory and size limits of SPARQL hold, and other queries do not notice.",

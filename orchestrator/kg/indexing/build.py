@@ -4,13 +4,12 @@ Synchronous and CPU-bound: run it in a process that may be killed (``build_proce
 graph. Files whose content was seen by the previous build are not parsed again. Asks no network.
 """
 
-import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -21,14 +20,16 @@ from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import FileFacts, Skipped
 from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
 from orchestrator.kg.indexing.files import list_files
-from orchestrator.kg.indexing.reading import facts_by_key, read_contents
-from orchestrator.kg.indexing.tree_state import Content, TreeState
-from orchestrator.kg.indexing.two_readers import read_in_two
+from orchestrator.kg.indexing.reading import Reading, facts_by_key, reading
+from orchestrator.kg.indexing.side_by_side import processors, side_by_side
+from orchestrator.kg.indexing.tree_state import Content, Spread, TreeState
 from orchestrator.kg.rdf.graphs import NamedGraph
 from orchestrator.kg.snapshot import FACTS, GRAPH, NAMES, REPORT, current_snapshot, new_snapshot, snapshot_folder
 from orchestrator.kg.traces.observed import ObservedGraphs
 
 _SKIPPED_SHOWN = 1000
+# Fewer files are done before other processes have begun.
+_LEAST = 200
 _PROGRESS_EVERY = 0.2
 # Seconds of a phase before its speed says anything; and a twentieth of its files.
 _GUESSED_FROM = 0.5
@@ -112,8 +113,8 @@ def build_graph(
 ) -> BuildReport:
     """Build the graph of the tree at ``root`` into a new current snapshot below ``out``.
 
-    ``files`` are paths relative to the root (all below it if None). ``may_fork``: a second process may read along; the
-    caller has one thread only. Raises InvalidInput for a root that is no folder or a bad IRI, Conflict while another
+    ``files`` are paths relative to the root (all below it if None). ``may_fork``: other processes may help; the caller
+    has one thread only. Raises InvalidInput for a root that is no folder or a bad IRI, Conflict while another
     build of the same folder runs.
     """
     if not root.is_dir():
@@ -123,13 +124,15 @@ def build_graph(
     out.mkdir(parents=True, exist_ok=True)
     with new_snapshot(out, commit) as (snapshot, folder):
         paths = sorted(set(files)) if files is not None else list_files(root)
-        contents, parsed = _read(root, paths, _previous_facts(out), ticker, may_fork=may_fork)
+        processes = processors() if may_fork and len(paths) >= _LEAST else 1
+        spread = partial(side_by_side, processes=processes, folder=folder)
+        contents, parsed = _read(reading(root, paths, _previous_facts(out)), paths, spread, ticker)
         read_at = time.perf_counter()
         save_facts(folder / FACTS, facts_by_key(contents))
         saved_at = time.perf_counter()
         state = TreeState(project_iri, contents, recording=False)
         del contents  # the state lets facts go, file by file
-        triples = _write(state, folder, commit, ticker) + _write_observed(state, out, folder, project_iri)
+        triples = _write(state, folder, commit, spread, ticker) + _write_observed(state, out, folder, project_iri)
         ended = time.perf_counter()
         phases = {"read": read_at - began, "resolve_and_write": ended - saved_at, "save": saved_at - read_at}
         report = report_of(
@@ -144,28 +147,25 @@ def _previous_facts(out: Path) -> dict[str, FileFacts]:
     return load_facts(snapshot_folder(out, snapshot) / FACTS) if snapshot is not None else {}
 
 
-def _read(
-    root: Path, paths: Sequence[str], known: Mapping[str, FileFacts], ticker: _Ticker, *, may_fork: bool
-) -> tuple[dict[str, Content], int]:
+def _read(work: Reading, paths: Sequence[str], spread: partial[Any], ticker: _Ticker) -> tuple[dict[str, Content], int]:
     """Every path's content, and how many files had to be parsed."""
     contents: dict[str, Content] = {}
     parsed = 0
-    two = may_fork and sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
-    read = read_in_two if two else read_contents
-    for position, (path, content, fresh) in enumerate(read(root, paths, known), start=1):
-        ticker.tell("read", position, len(paths))
-        contents[path] = content
-        parsed += fresh
+    for _, found in spread(work):
+        for path, content, fresh in found:
+            contents[path] = content
+            parsed += fresh
+        ticker.tell("read", len(contents), len(paths))
     return {path: contents[path] for path in paths}, parsed
 
 
-def _write(state: TreeState, folder: Path, commit: str, ticker: _Ticker) -> int:
+def _write(state: TreeState, folder: Path, commit: str, spread: Spread, ticker: _Ticker) -> int:
     """Link and write file by file, so that only facts stay in memory, never triples. Returns the number of triples."""
     triples = 0
     total = sum(one.file is not None for one in state.contents.values())
     with (folder / GRAPH).open("w", encoding="utf-8") as stream, (folder / NAMES).open("w", encoding="utf-8") as names:
         index = index_graph(state, commit)
-        for position, graph in enumerate(chain(state.link_all(), (index,)), start=1):
+        for position, graph in enumerate(chain(state.link_all(spread), (index,)), start=1):
             stream.write(graph.quads)
             names.write(graph.name + "\n")
             triples += graph.size

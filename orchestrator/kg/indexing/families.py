@@ -15,7 +15,7 @@ from orchestrator.kg.readers import Readers
 class Families:
     """Links files of any language we read. ``recording``: remember what each link read, as ``update`` needs it.
 
-    Without it each file is linked once: a linker is made when its first file is linked, and goes after the last.
+    Without it each file is linked once: a linker is made when its first file is linked, and goes when all are ``done``.
     """
 
     def __init__(
@@ -39,17 +39,22 @@ class Families:
 
     def link(self, path: str) -> FileLinks:
         """The links that start in one file."""
-        if self._recording:
-            return self._of[path].link(path, recording=True)
+        return self._of[path].link(path, recording=self._recording)
+
+    def begin(self, path: str) -> None:
+        """Make the linker of a file, so that processes forked from now on have it."""
+        self._of[path].begin()
+
+    def done(self, path: str) -> None:
+        """A file was linked, here or by another process, and will not be again."""
         family = self._of.pop(path)
-        links = family.link(path, recording=False)
+        family.done(path)
         if family.is_done and self._of:
             _collect()
-        return links
 
-    def order(self) -> list[str]:
-        """All files, small families first and each as a whole: so the fewest linkers are in memory with the largest."""
-        return list(self._of)
+    def groups(self) -> list[list[str]]:
+        """The files of each family, small ones first: so the fewest linkers are in memory with the largest."""
+        return [family.paths() for family in self._families.values()]
 
     def prepare(self) -> None:
         """Do now what linkers put off until the first update, so that nobody who saved a file waits for it."""
@@ -106,18 +111,26 @@ class _Family:
         """Whether no file is left to be linked by it."""
         return not self._facts
 
-    def link(self, path: str, *, recording: bool) -> FileLinks:
+    def paths(self) -> list[str]:
+        return sorted(self._facts)
+
+    def begin(self) -> Linker:
         if self._linker is None:
             _spare_collector()
             self._linker = for_one_build(self.make)(dict(self._facts), self._everything)
-        links = self._linker.link(path)
-        if not recording:
-            self._facts.pop(path)
-            if not self._facts:
-                self._linker = None
-        if recording and isinstance(self._linker, UpdatableLinker):
-            self._readers.record(path, self._linker.consulted)
+        return self._linker
+
+    def link(self, path: str, *, recording: bool) -> FileLinks:
+        linker = self.begin()
+        links = linker.link(path)
+        if recording and isinstance(linker, UpdatableLinker):
+            self._readers.record(path, linker.consulted)
         return links
+
+    def done(self, path: str) -> None:
+        del self._facts[path]
+        if not self._facts:
+            self._linker = None
 
     def update(self, changed: Mapping[str, FileFacts | None], everything: Collection[str]) -> set[str]:
         for path, one in changed.items():

@@ -3,10 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from orchestrator.kg.facts import FileFacts, NotExtractedError, Skipped, SourceFile
 from orchestrator.kg.indexing.files import Read, read_files
 from orchestrator.kg.indexing.languages import BY_NAME
+from orchestrator.kg.indexing.side_by_side import Work
 from orchestrator.kg.indexing.tree_state import Content
+
+Found = tuple[str, Content, bool]
+Reading = Work[Sequence[str], list[Found]]
+_PIECE = 16
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[Found])
 
 
 def facts_key(file: SourceFile) -> str:
@@ -21,9 +30,13 @@ def facts_by_key(contents: Mapping[str, Content]) -> dict[str, FileFacts]:
     }
 
 
-def read_contents(
-    root: Path, paths: Sequence[str], known: Mapping[str, FileFacts]
-) -> Iterator[tuple[str, Content, bool]]:
+def reading(root: Path, paths: Sequence[str], known: Mapping[str, FileFacts]) -> Reading:
+    """``read_contents`` as pieces of work."""
+    pieces = [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
+    return Work(pieces, lambda piece: list(read_contents(root, piece, known)), _ENCODER.encode, _DECODER.decode)
+
+
+def read_contents(root: Path, paths: Sequence[str], known: Mapping[str, FileFacts]) -> Iterator[Found]:
     """Each path with its content, and whether it had to be parsed: its facts were not among those known."""
     for path, read in zip(paths, read_files(root, paths), strict=True):
         yield path, *_content(read, known)

@@ -4,12 +4,15 @@ Used by the build, and by the indexer for the project and every view of it. Afte
 those of a clean build, name by name. It reads no disk and writes none.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import msgspec
+
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped, SourceFile
 from orchestrator.kg.indexing.families import Families
+from orchestrator.kg.indexing.side_by_side import Work
 from orchestrator.kg.rdf.graphs import GraphWriter, NamedGraph
 
 
@@ -41,6 +44,20 @@ class Written:
     counts: Counts
 
 
+_Made = tuple[NamedGraph, Written]
+Spread = Callable[[Work[Sequence[str], list[_Made]]], Iterator[tuple[Sequence[str], list[_Made]]]]
+# So many files are linked by one process at a time.
+_PIECE = 16
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[_Made])
+
+
+def _alone(
+    work: Work[Sequence[str], list[_Made]],
+) -> Iterator[tuple[Sequence[str], list[_Made]]]:
+    return ((piece, work.do(piece)) for piece in work.pieces)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """From one set of graphs to another: names that go, and graphs that come."""
@@ -62,17 +79,29 @@ class TreeState:
         self._paths = self._all_paths()
         self._families = Families(self.facts, _languages(contents), self._paths, recording=recording)
 
-    def link_all(self) -> Iterator[NamedGraph]:
-        """The graph of every file, family by family, then those of what is outside."""
-        families = self._families.order()
-        for path in [*sorted(self.contents.keys() - set(families)), *families]:
+    def link_all(self, spread: Spread = _alone) -> Iterator[NamedGraph]:
+        """The graph of every file, family by family, then those of what is outside. ``spread`` does the pieces."""
+        for path in sorted(self.contents.keys() - self.facts.keys()):
             graph = self._write(path)
             if graph is not None:
                 yield graph
+        for group in self._families.groups():
+            yield from self._link_group(group, spread)
         for name in sorted(self._outside):
             yield self.writer.external(name)
         if self._recording:
             self._families.prepare()
+
+    def _link_group(self, paths: Sequence[str], spread: Spread) -> Iterator[NamedGraph]:
+        """The graphs of one family's files."""
+        self._families.begin(paths[0])
+        pieces = [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
+        for piece, made in spread(Work(pieces, self._made, _ENCODER.encode, _DECODER.decode)):
+            for path, one in zip(piece, made, strict=True):
+                yield self._take(path, one)
+
+    def _made(self, paths: Sequence[str]) -> list[_Made]:
+        return [self._make(path, file) for path in paths if (file := self.contents[path].file) is not None]
 
     def change(self, changed: Mapping[str, Content | None]) -> Change:
         """Take new contents; None: the path is gone."""
@@ -130,16 +159,25 @@ class TreeState:
         content = self.contents.get(path)
         if content is None or content.file is None:
             return None
-        graph, links = self._linked(content.file)
+        return self._take(path, self._make(path, content.file))
+
+    def _make(self, path: str, file: SourceFile) -> _Made:
+        """A file's graph, and what is remembered of it. Another process may do this."""
+        graph, links = self._linked(file)
         externals = tuple(self.writer.external_names(links)) if links is not None else ()
-        self._count_outside(externals, 1)
-        self.written[path] = Written(graph.name, externals, _counts(content.facts, links, graph))
+        return graph, Written(graph.name, externals, _counts(self.contents[path].facts, links, graph))
+
+    def _take(self, path: str, made: _Made) -> NamedGraph:
+        graph, self.written[path] = made
+        self._count_outside(made[1].externals, 1)
+        content = self.contents[path]
         if not self._recording and content.facts is not None:
             self._let_go(path, content, content.facts)
         return graph
 
     def _let_go(self, path: str, content: Content, facts: FileFacts) -> None:
         """Nobody will link the file again: keep what others say of it and no more."""
+        self._families.done(path)
         self.facts[path] = replace(
             facts, bindings=(), attributes=(), calls=(), references=(), imports=(), compounds=(), stores=(), program=""
         )
