@@ -198,8 +198,8 @@ def commands_page() -> str:
         command = root.get_command(context, name)
         if command.hidden:
             continue
-        below = getattr(command, "commands", None)
-        found = [(f"{name} {sub}", each) for sub, each in below.items()] if below else [(name, command)]
+        below = command.list_commands(context) if hasattr(command, "list_commands") else ()
+        found = [(f"{name} {sub}", command.get_command(context, sub)) for sub in below] or [(name, command)]
         rows += [(f"`{path}`", (each.help or "").strip().split("\n\n")[0]) for path, each in found]
     words = "`python -m orchestrator <command>`; `--help` after any of them says more."
     return _page("Commands", words, _table(("command", "what it does"), rows))

@@ -18,6 +18,17 @@ GATEWAY = (
         _DOOR + "eras_apart.py::test_what_the_older_era_did_not_have_is_an_unknown_method_there",
     ),
     _promise(
+        "door.stdio", _SOURCE + " 1", "Clients that only start programs get all of it over stdio, in both eras.",
+        _DOOR + "eras.py::test_every_feature_works_or_says_why_it_cannot",
+        _DOOR + "stdio_door.py::test_what_passes_is_byte_for_byte_what_passes_over_http",
+        _DOOR + "stdio_door.py::test_it_ends_with_its_client_and_leaves_no_session_and_no_call",
+        _DOOR + "stdio_door.py::test_a_service_that_was_restarted_is_found_again_and_the_session_with_all_that_was_set",
+        _DOOR + "stdio_door.py::test_who_is_not_let_in_is_told_why_and_what_to_do",
+        _DOOR + "stdio_door.py::test_arguments_that_a_tool_wants_in_headers_are_put_there",
+        _DOOR + "stdio_door.py::test_a_client_that_does_not_read_is_waited_for",
+        "counterparts/test_counterparts.py::test_fastmcps_client_and_the_inspector_use_every_server_over_stdio",
+    ),
+    _promise(
         "door.lossless", _SOURCE + " 2", "What a server and a client say to each other passes as it is on the wire.",
         _DOOR + "lossless.py::test_a_tool_is_listed_as_its_server_describes_it",
         _DOOR + "lossless.py::test_what_a_tool_is_given_and_answers_passes_unchanged",

@@ -17,13 +17,11 @@ from typer.main import get_command
 
 from orchestrator.cli.loading import quick_loading
 from orchestrator.cli.parent import leave_with_parent
-from orchestrator.cli.settings import read_settings
-from orchestrator.cli.up import up as run_up
 from orchestrator.core.errors import OrchestratorError
 
 _CLIENT = {
-    "login": "login.app", "logout": "login.logout_app", "project": "project.app", "task": "task.app", "mcp": "mcp.app",
-    "kg": "kg.app", "agent": "agent.app", "usage": "usage.app", "token": "token.app",
+    "login": "login.app", "logout": "login.logout_app", "project": "project.app", "task": "task.app",
+    "mcp": "mcp_commands.app", "kg": "kg.app", "agent": "agent.app", "usage": "usage.app", "token": "token.app",
 }  # fmt: skip
 """Client commands over HTTP: module and name of each in this folder."""
 
@@ -75,10 +73,18 @@ def main() -> None:
         sys.exit(1)
 
 
+def _settings() -> Any:
+    from orchestrator.cli.settings import read_settings  # noqa: PLC0415  heavy: clients of a service read none
+
+    return read_settings()
+
+
 @app.command()
 def up() -> None:
     """Start everything: databases (embedded, unless URLs are set), API, workers and monitor."""
-    asyncio.run(run_up(read_settings()))
+    from orchestrator.cli.up import up as run_up  # noqa: PLC0415  heavy: the supervisor of all processes
+
+    asyncio.run(run_up(_settings()))
 
 
 @app.command()
@@ -91,14 +97,14 @@ def demo(
     """Do the main job on a repository, start to end, and show it."""
     from orchestrator.cli.demo import run_demo  # noqa: PLC0415  heavy: loads the HTTP client and the terminal library
 
-    sys.exit(asyncio.run(run_demo(read_settings(), repo, stop=stop)))
+    sys.exit(asyncio.run(run_demo(_settings(), repo, stop=stop)))
 
 
 @app.command()
 def api() -> None:
     """Serve the HTTP API and the console alone; DATABASE_URL and REDIS_URL must be set."""
     leave_with_parent()
-    settings = read_settings()
+    settings = _settings()
     with quick_loading():
         from orchestrator.cli.serving import serve  # noqa: PLC0415  heavy: only this command serves
         from orchestrator.main import create_app  # noqa: PLC0415  heavy, as above
@@ -115,7 +121,7 @@ def worker(kind: WorkerKind) -> None:
         from orchestrator import worker as workers  # noqa: PLC0415  heavy: only workers need all the parts
 
     runs = {"light": workers.run_light, "agents": workers.run_agents, "heavy": workers.run_heavy}
-    runs[kind](read_settings())
+    runs[kind](_settings())
 
 
 @app.command()
@@ -125,7 +131,7 @@ def monitor() -> None:
     with quick_loading():
         from orchestrator.worker import run_monitor  # noqa: PLC0415  heavy, as above
 
-    run_monitor(read_settings())
+    run_monitor(_settings())
 
 
 @app.command()
@@ -133,7 +139,7 @@ def migrate() -> None:
     """Bring the database of DATABASE_URL to the newest migration."""
     from orchestrator.cli.migrate import upgrade  # noqa: PLC0415  heavy: loads alembic and every table
 
-    upgrade(read_settings().database_url)
+    upgrade(_settings().database_url)
 
 
 @app.command("rotate-keys")
@@ -141,7 +147,7 @@ def rotate_keys() -> None:
     """Seal every stored secret with the first of ENCRYPTION_KEYS, so that the others can be dropped."""
     from orchestrator.cli.keys import rotate  # noqa: PLC0415  heavy: loads the database and every table
 
-    asyncio.run(rotate(read_settings()))
+    asyncio.run(rotate(_settings()))
 
 
 @app.command(hidden=True)

@@ -5,22 +5,15 @@ where they broke off. It keeps no log-in: ``client_login`` does.
 """
 
 import asyncio
-import ipaddress
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from orchestrator import __version__
-from orchestrator.core.errors import (
-    InvalidInput,
-    NotAuthenticated,
-    OrchestratorError,
-    TimedOut,
-    Unavailable,
-)
+from orchestrator.cli.client_problem import START_HINT, is_here, problem_told
+from orchestrator.core.errors import OrchestratorError, TimedOut, Unavailable
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 PREFIX = "/api/v1"
@@ -43,7 +36,7 @@ class Api:
             base_url=self.url,
             timeout=httpx.Timeout(_SECONDS, connect=10.0),
             headers={"User-Agent": f"orchestrator-cli/{__version__}"},
-            trust_env=not _is_here(self.url),  # a proxy cannot reach this machine's own services
+            trust_env=not is_here(self.url),  # a proxy cannot reach this machine's own services
         )
 
     async def __aenter__(self) -> "Api":
@@ -106,7 +99,7 @@ class Api:
                 break
             await self._get_new_token()
         if not answer.is_success:
-            raise _problem(answer.status_code, answer.content)
+            raise problem_told(answer.status_code, answer.content)
         return answer
 
     async def follow(self, task_id: str, after: int = 0) -> AsyncIterator[Event]:
@@ -137,7 +130,7 @@ class Api:
                 await self._get_new_token()
                 return
             if not answer.is_success:
-                raise _problem(answer.status_code, await answer.aread())
+                raise problem_told(answer.status_code, await answer.aread())
             async for line in answer.aiter_lines():
                 if line.startswith("data:"):
                     yield json.loads(line[5:])
@@ -163,38 +156,4 @@ def _json(answer: httpx.Response) -> Any:
 def _unreachable(error: httpx.HTTPError, url: str) -> OrchestratorError:
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return TimedOut(f"{url} did not answer in time.")
-    hint = "Start one with `make run`, or name another with ORCHESTRATOR_URL."
-    return Unavailable(f"No orchestrator answers at {url} ({type(error).__name__}).", hint=hint)
-
-
-def _problem(status: int, body: bytes) -> OrchestratorError:
-    """The error a problem document tells of; by its status alone where it is none."""
-    try:
-        told = json.loads(body)
-        code, detail = str(told["code"]), str(told["detail"])
-    except (ValueError, KeyError, TypeError):
-        told, code, detail = {}, "", f"The answer was HTTP {status} without an explanation."
-    kind = _BY_CODE.get(code) or (NotAuthenticated if status == 401 else InvalidInput if status < 500 else Unavailable)
-    hint = told.get("hint") or (_LOG_IN if status == 401 else None)
-    details = told.get("details")
-    return kind(detail, field=told.get("field"), hint=hint, details=details if isinstance(details, dict) else None)
-
-
-_LOG_IN = "Log in with `orchestrator login`, or set ORCHESTRATOR_TOKEN to a personal API token."
-
-
-def _leaves(kind: type[OrchestratorError]) -> Iterator[type[OrchestratorError]]:
-    for below in kind.__subclasses__():
-        yield below
-        yield from _leaves(below)
-
-
-_BY_CODE = {kind.code: kind for kind in _leaves(OrchestratorError)}
-
-
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return Unavailable(f"No orchestrator answers at {url} ({type(error).__name__}).", hint=START_HINT)

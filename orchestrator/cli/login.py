@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestrator.cli.client import Api
-from orchestrator.cli.client_login import URL, forget_login, service_url, store_login
+from orchestrator.cli.login_file import URL, forget_login, service_url, store_login
 
 app = typer.Typer(add_completion=False)
 logout_app = typer.Typer(add_completion=False)

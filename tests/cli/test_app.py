@@ -26,9 +26,10 @@ def test_help_lists_the_commands() -> None:
     assert all(name in output for name in ("up", "api", "worker", "monitor", "migrate"))
 
 
-def test_help_loads_no_heavy_library() -> None:
+@pytest.mark.parametrize("module", ["app", "mcp_stdio"])
+def test_help_and_the_door_over_stdio_load_no_heavy_library(module: str) -> None:
     heavy = ["fastapi", "sqlalchemy", "alembic", "uvicorn", "mcp", "pydantic_ai", "rdflib", "psycopg", "httpx"]
-    code = f"import sys, orchestrator.cli.app; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, orchestrator.cli.{module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True, timeout=60, check=True
     )

@@ -11,13 +11,14 @@ import httpx2
 import mcp_types as types
 import orjson
 import pytest
-from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.exceptions import MCPError, ToolError
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.console.conftest import node
 from tests.counterparts.conftest import PACKAGES, House
+from tests.mcp_door.conftest import stdio_door
 
 pytestmark = [pytest.mark.xdist_group("counterparts"), pytest.mark.timeout(300)]
 
@@ -95,6 +96,22 @@ async def _approved_and_asked(house: House, client: Client) -> None:
 async def test_fastmcps_client_and_the_inspector_use_every_server_over_stdio(over_stdio: House) -> None:
     await _fastmcp(over_stdio)
     await _inspector(over_stdio)
+    await _through_the_door_over_stdio(over_stdio)
+
+
+async def _through_the_door_over_stdio(house: House) -> None:
+    """Both start a program of ours in place of opening our address."""
+    door = stdio_door(house.url, house.token)
+    transport = StdioTransport(door.command, door.args, {**os.environ, **(door.env or {})}, keep_alive=False)
+    async with fastmcp.Client(transport) as client:
+        await uses_every_server(client, house, prefixed=True)
+    tool, arguments, told = house.calls["everything"]
+    given = [part for key, value in arguments.items() for part in ("--tool-arg", f"{key}={_argument(value)}")]
+    call = ("--tool-name", f"everything__{tool}", *given)
+    for era in ERAS:
+        code, said = await _run(house, STDIO, era, "tools/call", *call)
+        assert code == 0, said[-2000:]
+        assert told in said
 
 
 async def _fastmcp(house: House) -> None:
@@ -168,12 +185,29 @@ async def _inspect(house: House, url: str, era: str, method: str, *more: str) ->
     return told.get("result", told)
 
 
+STDIO = "stdio"
+"""In the place of an address: the door over stdio."""
+
+
 async def _run(house: House, url: str, era: str, method: str, *more: str) -> tuple[int, str]:
     """Its code, and its output; what it complains of where it fails."""
+    door = stdio_door(house.url, house.token)
+    given = [part for name, value in (door.env or {}).items() for part in ("-e", f"{name}={value}")]
+    program = ["--format", "json", *more, *given, "--transport", "stdio", "--", door.command, *door.args]
+    address = [
+        url,
+        "--transport",
+        "http",
+        "--header",
+        f"Authorization: Bearer {house.token}",
+        "--format",
+        "json",
+        *more,
+    ]
     command = [
         str(node()), str(PACKAGES / "inspector" / "clients" / "launcher" / "build" / "index.js"),
-        "--cli", url, "--transport", "http", "--protocol-era", era, "--method", method,
-        "--header", f"Authorization: Bearer {house.token}", "--format", "json", *more,
+        "--cli", "--protocol-era", era, "--method", method,
+        *(program if url == STDIO else address),
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from orchestrator.bootstrap import Container, build_container
@@ -23,7 +23,8 @@ from orchestrator.jobs.light import LightWorker
 from orchestrator.main import create_app
 from orchestrator.models import User
 
-HOSTILE = Path(__file__).parents[1] / "mcp" / "servers" / "hostile.py"
+ROOT = Path(__file__).parents[2]
+HOSTILE = ROOT / "tests" / "mcp" / "servers" / "hostile.py"
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -37,20 +38,27 @@ class Service:
     url: str
 
 
-@pytest.fixture
-async def service(settings: Settings) -> AsyncIterator[Service]:
+@asynccontextmanager
+async def serving(settings: Settings, port: int = 0) -> AsyncIterator[Service]:
+    """The application on a loopback port, until it has stopped."""
     app = create_app(settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
+        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
     )
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
         while not server.started:  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield Service(app, app.state.container, f"http://127.0.0.1:{port}")
     server.should_exit = True
-    await asyncio.wait_for(serving, 20)
+    await asyncio.wait_for(running, 20)
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    async with serving(settings) as found:
+        yield found
 
 
 @pytest.fixture
@@ -88,11 +96,30 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def connect(service: Service, token: str, era: str) -> Connect:
+def door(request: pytest.FixtureRequest) -> str:
+    """How clients come in: over HTTP, or over stdio where the matrix of eras says so."""
+    params: dict[str, Any] = getattr(getattr(request.node, "callspec", None), "params", {})
+    return str(params.get("behind", ("", "", "http"))[2])
+
+
+def stdio_door(url: str, bearer: str, path: str = "/mcp") -> StdioServerParameters:
+    """What a client starts to reach the service over stdio."""
+    _, _, endpoint = path.removeprefix("/").partition("/")
+    more = ["--endpoint", endpoint] if endpoint else []
+    env = {"ORCHESTRATOR_URL": url, "ORCHESTRATOR_TOKEN": bearer, "PYTHONPATH": str(ROOT)}
+    return StdioServerParameters(command=sys.executable, args=["-m", "orchestrator", "mcp", "stdio", *more], env=env)
+
+
+@pytest.fixture
+def connect(service: Service, token: str, era: str, door: str) -> Connect:
     """Connects the official client: ``async with connect() as client``."""
 
     @asynccontextmanager
     async def opened(bearer: str = token, mode: str = era, path: str = "/mcp", **more: Any) -> AsyncIterator[Client]:
+        if door == "stdio":
+            async with Client(stdio_door(service.url, bearer, path), mode=mode, **more) as client:
+                yield client
+            return
         headers = {"Authorization": f"Bearer {bearer}"}
         async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
             transport = streamable_http_client(f"{service.url}{path}", http_client=http)

@@ -18,13 +18,17 @@ from tests.mcp_door.conftest import Connect, approve_all, local_server, register
 from tests.serving import free_port, listens
 
 ERAS = Path(__file__).parents[1] / "mcp" / "servers" / "eras.py"
-BEHIND = [("modern", "stdio"), ("legacy", "stdio"), ("modern", "http"), ("legacy", "http"), ("legacy", "sse")]
+BEHIND = [
+    ("modern", "stdio", "http"), ("legacy", "stdio", "http"), ("modern", "http", "http"), ("legacy", "http", "http"),
+    ("legacy", "sse", "http"), ("modern", "stdio", "stdio"), ("legacy", "stdio", "stdio"),
+]  # fmt: skip
+"""Era and transport of the server, and the door its clients come through."""
 
 
 @pytest.fixture(params=BEHIND, ids="-".join)
 async def behind(request: pytest.FixtureRequest, container: Container, ada: Caller) -> AsyncIterator[tuple[str, str]]:
     """A server of an era behind the gateway, on a transport."""
-    era, transport = request.param
+    era, transport, _ = request.param
     if transport == "stdio":
         await register(container, ada, **local_server("eras", str(ERAS), era, "stdio"))
         yield era, transport
