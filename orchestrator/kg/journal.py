@@ -9,7 +9,7 @@ and overwritten by the next. It knows nothing of RDF beyond names and text.
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -38,8 +38,11 @@ class Delta:
     ended: bool = False
 
 
-def append(snapshot: Path, delta: Delta) -> int:
-    """Make a change durable; returns the length of the journal, which is where the next record begins."""
+def append(snapshot: Path, delta: Delta, written: Callable[[], None] | None = None) -> int:
+    """Make a change durable; returns the length of the journal, which is where the next record begins.
+
+    ``written`` is called when others can read the record, while the disk is still to be waited for.
+    """
     body = orjson.dumps([delta.view, list(delta.removed), dict(delta.added), delta.ended])
     if len(body) > _LARGEST:
         raise TooLarge("a change of the graph is too large for its journal", details={"bytes": len(body)})
@@ -47,6 +50,8 @@ def append(snapshot: Path, delta: Delta) -> int:
         file.truncate(_whole_length(file))
         file.write(_HEAD.pack(len(body), zlib.crc32(body)) + body)
         file.flush()
+        if written is not None:
+            written()
         os.fsync(file.fileno())
         return file.tell()
 

@@ -8,9 +8,11 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.core.errors import NotFound
+from orchestrator.kg.indexing.news import QueryServerNews
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.kg.query.export import export_graph
@@ -20,6 +22,7 @@ from orchestrator.kg.snapshot import view_folder
 from tests.kg.conftest import PROJECT, Build
 from tests.kg.sample import SAMPLE, write_tree
 from tests.kg.test_live import rebuilt, stored
+from tests.kg.test_queries import server_pid, until_gone
 
 _MORE = "def total(prices):\n    return fresh(prices)\n\n\ndef fresh(prices): ...\n"
 
@@ -61,6 +64,30 @@ async def test_a_saved_file_is_seen_by_queries_when_the_update_returns(
         told = await updates.update(folder, root, project_iri=PROJECT, paths=["src/shop/util.py"])
         assert await callers(queries, folder, f"shop.util.fresh_{number}") == {"shop.util.total"}
     assert told["changed"] == 1
+
+
+async def test_a_server_makes_room_for_a_change_that_is_coming_and_answers_meanwhile(
+    build: Build, folder: Path, queries: GraphQueries
+) -> None:
+    build()
+    await queries.warm(folder)
+    waiting = {child.pid for child in psutil.Process(server_pid(folder)).children()}
+    news = QueryServerNews(folder)
+    await asyncio.to_thread(news.coming)
+    assert await callers(queries, folder, "shop.util.total") == {"shop.cart.Cart.check", "tests.test_cart.test_total"}
+    for pid in waiting:
+        await until_gone(pid)
+    await asyncio.to_thread(news.written)
+    await asyncio.to_thread(news.wait)
+    assert await callers(queries, folder, "shop.util.total")
+
+
+async def test_news_for_a_server_that_does_not_run_are_no_trouble(build: Build, folder: Path) -> None:
+    news = QueryServerNews(folder)
+    news.coming()
+    build()
+    news.written()
+    news.wait()
 
 
 async def test_agents_in_two_worktrees_get_different_right_answers_from_one_server(

@@ -17,15 +17,14 @@ from typing import Any
 
 from orchestrator.core.errors import Conflict, InvalidInput, OrchestratorError, Unavailable
 from orchestrator.kg.indexing.live import LiveGraph
+from orchestrator.kg.indexing.news import QueryServerNews
 from orchestrator.kg.query.runtime_dir import INDEXER, socket_path
 from orchestrator.kg.query.stay import leave_behind
 from orchestrator.kg.query.wire import pack, unpack
-from orchestrator.kg.snapshot import current_snapshot
 from orchestrator.kg.traces.ledger import Run
 
 _REQUEST_SECONDS = 10.0
 _LARGEST_REQUEST = 64 * 1024 * 1024  # all paths of a large tree
-_REFRESH_SECONDS = 10.0
 _QUIET_SECONDS = 1.0
 
 
@@ -36,7 +35,8 @@ class Indexer:
         self._folder = folder
         self._listener = listener
         self._idle_seconds = idle_seconds
-        self._graph = LiveGraph(folder, project_iri)
+        self._readers = QueryServerNews(folder)
+        self._graph = LiveGraph(folder, project_iri, self._readers)
         self._tidy = True
         self._stopping = False
 
@@ -94,21 +94,8 @@ class Indexer:
             case _:
                 raise InvalidInput("no such operation", field="op")
         began = time.perf_counter()
-        self._refresh_queries()
+        self._readers.wait()
         return told | {"refresh_seconds": round(time.perf_counter() - began, 6)}
-
-    def _refresh_queries(self) -> None:
-        """Wait until a query server that runs has taken the change in."""
-        snapshot = current_snapshot(self._folder)
-        if snapshot is None:
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_REFRESH_SECONDS)
-            # None runs, or it is ending or loading: it reads the journal by itself.
-            with contextlib.suppress(FileNotFoundError, ConnectionError, TimeoutError):
-                connection.connect(str(socket_path(self._folder, snapshot)))
-                connection.sendall(pack({"op": "refresh"}))
-                connection.recv(1)
 
 
 def _request(connection: socket.socket) -> dict[str, Any]:

@@ -30,6 +30,16 @@ from orchestrator.kg.traces.observed import ObservedGraphs
 _LONGEST_JOURNAL = 64 * 1024 * 1024
 
 
+class News:
+    """Who wants to know of a change: nobody, unless a subclass says so."""
+
+    def coming(self) -> None:
+        """Something is likely to change soon."""
+
+    def written(self) -> None:
+        """Others can read the change; whoever made it still waits for the disk."""
+
+
 @dataclass(slots=True)
 class _View:
     """A tree that is followed: where it lies, what is known of it, and the names of its graphs."""
@@ -63,8 +73,9 @@ class _Durable:
 class LiveGraph:
     """The graph below a folder. Raises NotFound where nothing was built yet."""
 
-    def __init__(self, folder: Path, project_iri: str) -> None:
+    def __init__(self, folder: Path, project_iri: str, news: News | None = None) -> None:
         self._folder = folder
+        self._news = news or News()
         self._project_iri = project_iri
         self._observed = ObservedGraphs(folder, project_iri)
         self._durable = _Durable("")
@@ -101,7 +112,7 @@ class LiveGraph:
         clock.lap("link")
         delta = self._delta(view, texts, commit)
         if delta is not None:
-            append(snapshot_folder(self._folder, self._durable.snapshot), delta)
+            append(snapshot_folder(self._folder, self._durable.snapshot), delta, self._news.written)
             self._durable.take(delta)
         clock.lap("write")
         told = {"view": view, "changed": len(changed), "parsed": parsed, "snapshot": self._durable.snapshot}
@@ -190,6 +201,8 @@ class LiveGraph:
         suspects = known.scan.changed(None if fresh else paths, only)
         if fresh:
             suspects |= known.contents.keys()
+        if suspects:
+            self._news.coming()
         there = [path for path in sorted(suspects) if known.scan.has(path)]
         changed: dict[str, Content | None] = {}
         parsed = 0

@@ -4,6 +4,7 @@ Soft limits of the kernel: nothing a query's text can do lifts them. Wall time i
 """
 
 import resource
+import time
 from pathlib import Path
 
 from orchestrator.core.errors import NotConfigured
@@ -37,3 +38,8 @@ def data_bytes() -> int:
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
     raise NotConfigured("query limits need Linux's /proc")
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process, by the clock that Linux has for each of them."""
+    return time.clock_gettime((~pid << 3) | 2)

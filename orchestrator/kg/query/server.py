@@ -23,7 +23,8 @@ from orchestrator.core.errors import BadQuery, NotFound, OrchestratorError, Time
 from orchestrator.kg.journal import MAIN
 from orchestrator.kg.query.dataset import Dataset
 from orchestrator.kg.query.guard import admit
-from orchestrator.kg.query.wire import pack, unpack
+from orchestrator.kg.query.limits import processor_seconds
+from orchestrator.kg.query.wire import pack, send_at_once, unpack
 from orchestrator.kg.query.worker import ADMITTED, FREE, answer_queries, fingerprint, memory_exceeded
 from orchestrator.kg.snapshot import current_snapshot, snapshot_folder
 
@@ -32,6 +33,8 @@ _SEND_SECONDS = 30.0
 _REFUSING_SECONDS = 2.0
 _MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
 _SPARE_SECONDS = 20.0
+# A change that was told of comes within so long, or is not waited for.
+_EXPECTED_SECONDS = 5.0
 # A query that has used the processor for longer gets out of the way of the others: it is theirs first.
 _QUICK_SECONDS = 1.0
 _SLOW_NICENESS = 10
@@ -72,6 +75,7 @@ class QueryServer:
         self._warm: deque[_Child] = deque()
         self._ending: list[int] = []
         self._state = 0
+        self._expecting = 0.0
         self._admitted: OrderedDict[str, str] = OrderedDict()
         self._stopping = False
         self._last_used = time.monotonic()
@@ -176,21 +180,26 @@ class QueryServer:
     def _take(self, caller: _Caller, request: dict[str, Any]) -> None:
         self._last_used = time.monotonic()
         caller.buffer.clear()
-        if request.get("op") == "stop":
-            self._stopping = True
-            self._path.unlink(missing_ok=True)
-            _send(caller.connection, pack({"answer": {}}))
-            self._drop(caller)
-            return
-        if request.get("op") == "refresh":
-            self._catch_up()
-            _send(caller.connection, pack({"answer": {}}))
+        if request.get("op") in ("stop", "expect", "refresh"):
+            self._keep_house(request["op"])
+            send_at_once(caller.connection, pack({"answer": {}}))
             self._drop(caller)
             return
         request["admitted"] = self._admitted.get(fingerprint(request))
         caller.request = request
         caller.deadline = time.monotonic() + request["queue_seconds"]
         self._waiting.append(caller)
+
+    def _keep_house(self, op: str) -> None:
+        if op == "stop":
+            self._stopping = True
+            self._path.unlink(missing_ok=True)
+        elif op == "refresh":
+            self._catch_up()
+        else:
+            # Memory that a child shares is copied where it changes: those that wait go before, not while it does.
+            self._expecting = time.monotonic() + _EXPECTED_SECONDS
+            self._let_go_of_warm()
 
     def _start_waiting(self) -> None:
         """Hand waiting queries to warm children, then fork new ones, so the fork is never in a query's way."""
@@ -217,7 +226,7 @@ class QueryServer:
             self._waiting.appendleft(caller)
             return
         now = time.monotonic()
-        caller.child, caller.used_before = child, _processor_seconds(child)
+        caller.child, caller.used_before = child, processor_seconds(child.pid)
         caller.deadline, caller.look_again = now + request["limits"]["seconds"], now + _QUICK_SECONDS
         self._selector.register(child.channel, selectors.EVENT_READ, caller)
 
@@ -281,14 +290,14 @@ class QueryServer:
         for caller in self._running():
             if caller.child is None or caller.child.slow or caller.look_again > now:
                 continue
-            left = _QUICK_SECONDS - (_processor_seconds(caller.child) - caller.used_before)
+            left = _QUICK_SECONDS - (processor_seconds(caller.child.pid) - caller.used_before)
             caller.look_again = now + max(left, 0.05)
             if left <= 0:
                 caller.child.slow = True
                 os.setpriority(os.PRIO_PROCESS, caller.child.pid, _SLOW_NICENESS)
 
     def _tell(self, caller: _Caller, error: OrchestratorError) -> None:
-        _send(caller.connection, pack({"error": error.as_dict()}))
+        send_at_once(caller.connection, pack({"error": error.as_dict()}))
         self._drop(caller)
 
     def _drop(self, caller: _Caller) -> None:
@@ -331,17 +340,22 @@ class QueryServer:
 
     def _refill(self) -> None:
         """Keep one child ahead. One that has worked holds memory of its own, so spare ones go once nobody asks."""
-        if not self._stopping and not any(child.view == MAIN for child in self._warm):
+        wanted = not self._stopping and time.monotonic() > self._expecting
+        if wanted and not any(child.view == MAIN for child in self._warm):
             self._warm.append(self._fork(MAIN))
         while len(self._warm) > 1 and time.monotonic() - self._last_used > _SPARE_SECONDS:
             self._end(self._warm.popleft())
 
     def _catch_up(self) -> None:
         """Take in what changed on disk. Children that wait see the graph as it was: others take their place."""
+        self._expecting = 0.0
         if self._dataset.catch_up():
             self._state += 1
-            while self._warm:
-                self._end(self._warm.popleft())
+            self._let_go_of_warm()
+
+    def _let_go_of_warm(self) -> None:
+        while self._warm:
+            self._end(self._warm.popleft())
 
     def _child_for(self, view: str) -> _Child:
         """A child that serves the view: the one used last, because its memory is warm. Raises NotFound."""
@@ -373,11 +387,6 @@ class QueryServer:
             os._exit(code)
 
 
-def _processor_seconds(child: _Child) -> float:
-    """Processor time of a child, by the clock that Linux has for each process."""
-    return time.clock_gettime((~child.pid << 3) | 2)
-
-
 def _is_child(key: selectors.SelectorKey) -> bool:
     """Whether it is a child, not a caller or the listener, that has something to say."""
     return key.data is not None and key.data.child is not None and key.fileobj is key.data.child.channel
@@ -389,9 +398,3 @@ def _ended_soon(channel: socket.socket) -> bool:
         return channel.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
     except OSError:
         return False
-
-
-def _send(connection: socket.socket, frame: bytes) -> None:
-    """Send a small frame without ever waiting for a caller that does not read."""
-    with contextlib.suppress(OSError):
-        connection.send(frame, socket.MSG_DONTWAIT)

@@ -4,7 +4,9 @@ Both sides use it. It knows nothing of what the heads mean.
 """
 
 import asyncio
+import contextlib
 import json
+import socket
 import struct
 from typing import Any
 
@@ -32,6 +34,12 @@ def unpack(buffer: bytes | bytearray, most: int = MAX_REQUEST) -> tuple[dict[str
     if not isinstance(head, dict):
         raise ValueError("not an object")  # noqa: TRY004 - one kind of error for every broken frame
     return head, bytes(buffer[end : end + body_size])
+
+
+def send_at_once(connection: socket.socket, frame: bytes) -> None:
+    """Send a small frame without ever waiting for somebody who does not read."""
+    with contextlib.suppress(OSError):
+        connection.send(frame, socket.MSG_DONTWAIT)
 
 
 async def write_request(writer: asyncio.StreamWriter, head: dict[str, Any]) -> None:
