@@ -50,4 +50,5 @@ def _tell(what: str, value: object) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # All is told and flushed. Taking millions of objects apart one by one would cost seconds; the kernel does it at once.
+    os._exit(main())
