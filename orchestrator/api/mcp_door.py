@@ -41,7 +41,7 @@ from starlette.types import Scope as HttpScope
 from orchestrator import __version__
 from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
-from orchestrator.api.mcp_conversation import Rounds
+from orchestrator.api.mcp_conversation import Rounds, capabilities_of
 from orchestrator.api.mcp_listing import ToolLists
 from orchestrator.api.mcp_login import asked_to_log_in, more_of
 from orchestrator.api.mcp_own_tool import Call, OwnTool
@@ -75,6 +75,7 @@ from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.pool import Behind
 from orchestrator.mcp.result import ToolResult
 from orchestrator.mcp.translate import original_error
+from orchestrator.services import shown_tools
 from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 
@@ -335,7 +336,8 @@ class McpDoor:
         container, caller = self._container, exchange.caller
 
         async def make() -> ToolResult:
-            return await own(Call(container, caller, exchange.endpoint, on_progress), arguments)
+            declared = shown_tools.declared(capabilities_of(exchange.ctx))
+            return await own(Call(container, caller, exchange.endpoint, on_progress, declared), arguments)
 
         async def run(behind: Behind | None) -> dict[str, Any]:
             call = ToolCall(

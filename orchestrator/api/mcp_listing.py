@@ -1,4 +1,4 @@
-"""Answers ``tools/list`` of the MCP endpoint: every tool the token may call, and how each server stands.
+"""Answers ``tools/list`` of the MCP endpoint: every tool the token and the client may call, and how servers stand.
 
 Used by the MCP door. What was written for a view is kept as bytes and sent to everybody who sees the same, for as long
 as it is the same: five thousand tools are megabytes of JSON. Which tools those are is decided by the catalogue.
@@ -14,11 +14,13 @@ import orjson
 from mcp import MCPError
 from mcp_types import INVALID_PARAMS
 
+from orchestrator.api.mcp_conversation import capabilities_of
 from orchestrator.api.mcp_relay import LIST_TTL_MS, Exchange, Written
 from orchestrator.api.mcp_shapes import offered_wire
 from orchestrator.api.mcp_tools import OWN_SERVER, own_listed
 from orchestrator.core.caller import Scope
 from orchestrator.mcp.result import ToolInfo
+from orchestrator.services import shown_tools
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_catalogue import Listing, McpCatalogue
 from orchestrator.services.mcp_endpoint import Endpoint
@@ -50,7 +52,8 @@ class ToolLists:
             raise MCPError(INVALID_PARAMS, "This list has one page: no cursor was given out.")
         caller, endpoint = exchange.caller, exchange.endpoint
         may_call = Scope.MCPS_EXECUTE in caller.scopes
-        listing = await self._catalogue.listing(caller, endpoint) if may_call else _NOTHING
+        declared = shown_tools.declared(capabilities_of(exchange.ctx))
+        listing = await self._catalogue.listing(caller, endpoint, declared) if may_call else _NOTHING
         own = await self._gate.shown(caller, OWN_SERVER, own_listed(endpoint, caller))
         tools = self._written(exchange, own, listing) if exchange.takes_bytes else _tools(exchange, own, listing)
         answer: dict[str, Any] = {"tools": tools, "ttlMs": LIST_TTL_MS, "cacheScope": "private"}

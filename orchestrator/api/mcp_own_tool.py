@@ -25,6 +25,8 @@ class Call:
     caller: Caller
     endpoint: Endpoint
     progress: ProgressFn | None
+    declared: str = ""
+    """What its client can be asked, as ``shown_tools`` writes it."""
 
 
 @dataclass(frozen=True)

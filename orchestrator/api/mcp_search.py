@@ -52,8 +52,10 @@ class ToolsFound(BaseModel):
     note: str = Field(description="What went wrong with the ranking, if anything.")
 
 
-async def _search(container: Container, caller: Caller, endpoint: Endpoint, query: str, limit: int) -> ToolsFound:
-    found = await container.tool_search.find(caller, query, limit=limit, endpoint=endpoint)
+async def _search(
+    container: Container, caller: Caller, endpoint: Endpoint, query: str, limit: int, declared: str = ""
+) -> ToolsFound:
+    found = await container.tool_search.find(caller, query, limit=limit, endpoint=endpoint, declared=declared)
     return ToolsFound(
         tools=[_shown(tool, caller, endpoint) for tool in found.tools],
         matching=found.matching,
@@ -77,7 +79,7 @@ def _shown(offered: OfferedTool, caller: Caller, endpoint: Endpoint) -> FoundToo
 
 
 async def _run(call: Call, given: SearchTools) -> ToolsFound:
-    return await _search(call.container, call.caller, call.endpoint, given.query, given.limit)
+    return await _search(call.container, call.caller, call.endpoint, given.query, given.limit, call.declared)
 
 
 SEARCH_TOOLS = OwnTool(

@@ -232,12 +232,16 @@ class StdioRelay:
         key = wire.get("id")
         if isinstance(key, str | int) and session is not None:
             self._questions[key] = session
-        elif wire["method"] == "notifications/cancelled" and isinstance(params := wire.get("params"), dict):
-            if isinstance(taken_back := params.get("requestId"), str | int):
-                self._questions.pop(taken_back, None)
+        elif wire["method"] == "notifications/cancelled":
+            self._take_back(wire.get("params"))
         if session is not None and session is self._sessions.current:
             await self._forget_questions(session)
         await self._write(raw)
+
+    def _take_back(self, params: object) -> None:
+        key = params.get("requestId") if isinstance(params, dict) else None
+        if isinstance(key, str | int):
+            self._questions.pop(key, None)
 
     async def _forget_questions(self, current: Session) -> None:
         """Questions of a session that is gone are taken back: their answers would reach nobody."""

@@ -15,12 +15,14 @@ from orchestrator.core.caller import Caller
 from orchestrator.core.errors import OrchestratorError, TimedOut
 from orchestrator.core.routing import Health
 from orchestrator.mcp.naming import SEPARATOR
+from orchestrator.mcp.pins import is_approved
 from orchestrator.mcp.pool import ServerPool
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.services.call_gate import CallGate
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint, labelled
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
+from orchestrator.services.shown_tools import may_see
 
 _MOST_TABLES = 1000
 _MOST_VIEWS = 100
@@ -109,13 +111,22 @@ class McpCatalogue:
         self._tables: dict[tuple[UUID, str], _Known] = {}
         self._asking: dict[tuple[UUID, str], tuple[ServerEntry, asyncio.Task[_Now]]] = {}
         self._views: dict[tuple[str, tuple[UUID, ...]], _Known] = {}
+        self._whole: dict[tuple[UUID, UUID | None], tuple[ServerEntry, _Now, _Now]] = {}
 
-    async def listing(self, caller: Caller, endpoint: Endpoint = EVERYTHING) -> Listing:
-        """Every tool the caller may use here; servers that are not known to be well are asked, all at once."""
+    async def listing(self, caller: Caller, endpoint: Endpoint = EVERYTHING, declared: str = "") -> Listing:
+        """Every tool the caller may use here; servers that are not known to be well are asked, all at once.
+
+        ``declared``: what its client said that it can be asked, as ``shown_tools`` writes it.
+        """
         known = await self._known(caller, endpoint)
         entries = list(known.labels.values())
-        found = await self._found(caller, entries)
-        shown = [await self._gate.shown(caller, entry, now.tools) for entry, now in zip(entries, found, strict=True)]
+        found = [
+            self._with_apart(entry, now) for entry, now in zip(entries, await self._found(caller, entries), strict=True)
+        ]
+        shown = [
+            await self._gate.shown(caller, entry, _seen_with(declared, entry, now.tools))
+            for entry, now in zip(entries, found, strict=True)
+        ]
         for of_found, of_shown, listing in known.listings:
             if _said_same(of_found, found) and _shown_same(of_shown, shown):
                 return listing
@@ -123,6 +134,29 @@ class McpCatalogue:
         # Those of what servers said before would keep all of its tools in memory.
         others = [one for one in known.listings if _said_same(one[0], found)]
         known.listings = [(found, shown, made), *others[: _MOST_LISTINGS - 1]]
+        return made
+
+    def _with_apart(self, entry: ServerEntry, now: _Now) -> _Now:
+        """Also what the server shows only to clients that can be asked, so that it has the same name for all of them.
+
+        The very same again for as long as nothing of it has changed.
+        """
+        if not entry.apart or now.status == "failed":
+            return now
+        key = (entry.id, entry.viewer)
+        known, before, made = self._whole.get(key, (None, now, now))
+        if known is entry and before.tools is now.tools and before[1:] == now[1:]:
+            return made
+        usual, pins = {tool.name for tool in now.tools}, entry.pins or {}
+        more = {
+            tool.name: tool
+            for viewer, _, tool in entry.apart
+            if viewer == entry.viewer and tool.name not in usual and is_approved(tool, pins)
+        }
+        made = now._replace(tools=(*now.tools, *(more[name] for name in sorted(more)))) if more else now
+        if len(self._whole) >= _MOST_TABLES:
+            self._whole.clear()
+        self._whole[key] = entry, now, made
         return made
 
     async def _found(self, caller: Caller, entries: Sequence[ServerEntry]) -> list[_Now]:
@@ -255,6 +289,17 @@ def _unlisted(endpoint: Endpoint, entries: tuple[ServerEntry, ...], name: str) -
     if len(entries) != 1 or hides or entries[0].transport == "builtin":
         return None
     return OfferedTool(name, entries[0], ToolInfo(name), unlisted=True)
+
+
+def _seen_with(declared: str, entry: ServerEntry, tools: Sequence[ToolInfo]) -> Sequence[ToolInfo]:
+    """What a client that declared this is shown of them; the very same sequence when that is all."""
+    if not entry.apart:
+        return tools
+    usual = {tool.name for tool in entry.seen}
+    own = [(words, tool.name) for viewer, words, tool in entry.apart if viewer == entry.viewer]
+    hidden = {name for _, name in own} - usual - {name for words, name in own if may_see(words, declared)}
+    left = [tool for tool in tools if tool.name not in hidden]
+    return tools if len(left) == len(tools) else left
 
 
 def _set_aside(tools: Iterable[ToolInfo], left: Iterable[ToolInfo]) -> list[ToolInfo]:

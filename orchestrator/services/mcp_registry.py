@@ -29,7 +29,7 @@ from orchestrator.mcp.result import ToolInfo
 from orchestrator.models import McpServer
 from orchestrator.models.database import Database
 from orchestrator.sandbox.starter import Starter
-from orchestrator.services import tool_pins
+from orchestrator.services import shown_tools, tool_pins
 from orchestrator.services.entry_rows import imported_values, origin_after, row_of, values_of
 from orchestrator.services.entry_rules import kept_client_secret
 from orchestrator.services.mcp_connections import McpConnections
@@ -102,11 +102,12 @@ class McpRegistry:
         if len(known) == len(stamps) == len(self._known):
             return
         new = [key for key, _ in stamps if key not in known]
-        hashes = await tool_pins.hashes_of(connection, new)
+        hashes, apart = await tool_pins.hashes_of(connection, new), await shown_tools.of_servers(connection, new)
         changed = select(McpServer.__table__).where(McpServer.id.in_(new))
         for row in (await connection.execute(changed)).mappings():
-            _, before = self._known.get(row["id"], (None, None))
-            known[row["id"]] = (row["updated_at"], entry_of_row(dict(row), hashes[row["id"]], before))
+            key = row["id"]
+            _, before = self._known.get(key, (None, None))
+            known[key] = (row["updated_at"], entry_of_row(dict(row), hashes[key], before, apart[key]))
         self._known = known
         self._definitions.keep_only(known)
         self._all = (*self._builtins, *(known[key][1] for key, _ in stamps if key in known))

@@ -153,7 +153,9 @@ class ServerDefinitions:
         usual = {tool.name for tool in entry.seen}
         only_there = [tool for tool in tools if tool.name not in usual]
         async with self._database.transaction() as connection:
-            await shown_tools.keep(connection, entry.id, entry.viewer, capabilities, only_there)
+            changed = await shown_tools.keep(connection, entry.id, entry.viewer, capabilities, only_there)
+        if changed:
+            self._changed()
 
     def _is_first_look(self, entry: ServerEntry) -> bool:
         """Whether its viewer has not seen a server of users' own yet, and first sights are trusted."""

@@ -49,6 +49,8 @@ class ServerEntry:
     seen: tuple[ToolInfo, ...] = ()
     pins: Mapping[str, str] | None = None
     """Approved hashes by tool; None while nothing was ever seen of it, and for our own servers."""
+    apart: tuple[tuple[UUID | None, str, ToolInfo], ...] = ()
+    """Tools shown only to clients that can be asked: to whose session, what its client had declared, and the tool."""
     enabled: bool = True
     can_run_on_user_space: bool = False
     result_pointer_preferred: bool = False
@@ -134,7 +136,12 @@ def entry_of_builtin(server: BuiltinServer) -> ServerEntry:
     )
 
 
-def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: ServerEntry | None = None) -> ServerEntry:
+def entry_of_row(
+    row: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    before: ServerEntry | None = None,
+    apart: tuple[tuple[UUID | None, str, ToolInfo], ...] = (),
+) -> ServerEntry:
     """The entry of a table row and its approved hashes; what is as ``before`` is kept, with all computed of it."""
     same = (
         "id", "name", "transport", "description", "owner_id", "project_id", "command", "url", "secrets_encrypted",
@@ -157,5 +164,6 @@ def entry_of_row(row: Mapping[str, Any], hashes: Mapping[str, str], before: Serv
         tools=seen if pins is None else sort_tools(seen, pins).trusted,
         seen=seen,
         pins=pins,
+        apart=apart,
         health=Health(row["health"]),
     )

@@ -41,11 +41,13 @@ class ToolSearch:
         self._embeddings = embeddings
         self._indexes: dict[tuple[object, ...], tuple[tuple[OfferedTool, ...], ToolIndex]] = {}
 
-    async def find(self, caller: Caller, text: str, *, limit: int = 8, endpoint: Endpoint = EVERYTHING) -> Found:
-        """The best ``limit`` tools for what the text says, best first."""
-        tools = (await self._catalogue.listing(caller, endpoint)).tools
+    async def find(
+        self, caller: Caller, text: str, *, limit: int = 8, endpoint: Endpoint = EVERYTHING, declared: str = ""
+    ) -> Found:
+        """The best ``limit`` tools for what the text says, best first; ``declared`` as the catalogue takes it."""
+        tools = (await self._catalogue.listing(caller, endpoint, declared)).tools
         by_name = {tool.name: tool for tool in tools}
-        names = await self._by_words((caller.user_id, endpoint.name), tools, text)
+        names = await self._by_words((caller.user_id, endpoint.name, declared), tools, text)
         matching, ranked_by, note = len(names), "words", ""
         if self._embeddings is not None:
             try:

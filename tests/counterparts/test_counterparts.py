@@ -91,6 +91,7 @@ async def _approved_and_asked(house: House, client: Client) -> None:
         assert answer.status_code == 200, answer.text
     told = text(await client.call_tool(ELICITS, {}))
     assert "Ada" in told
+    assert ELICITS in {tool.name for tool in (await client.list_tools(cache_mode="refresh")).tools}
 
 
 async def test_fastmcps_client_and_the_inspector_use_every_server_over_stdio(over_stdio: House) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from mcp import types
+from mcp import Client, types
 
 from orchestrator.bootstrap import Container
 from orchestrator.config import Settings
@@ -199,6 +199,30 @@ async def test_another_definition_for_the_caller_than_for_the_prober_is_not_call
     assert await _text(connect, "rug__tell", elicitation_callback=_declines) == "tell ran"
 
 
+async def _names(client: Client) -> set[str]:
+    return {tool.name for tool in (await client.list_tools(cache_mode="refresh")).tools}
+
+
+async def _listed_to_who_can_be_asked(rug: Rug, connect: Connect) -> None:
+    """At every kind of endpoint, found by a search as well, and never to a client that could not answer."""
+    name = NEW["name"]
+    for prefix in (True, False):
+        face = {"name": f"face-{prefix}".lower(), "servers": [rug.id], "prefix": prefix}
+        assert (await rug.api.post("/mcps/endpoints", json=face)).status_code == 201
+    for path, shown in (("/mcp", f"rug__{name}"), ("/mcp/face-true", f"rug__{name}"), ("/mcp/face-false", name)):
+        for _ in range(2):
+            async with connect(path=path) as client:
+                assert shown not in await _names(client)
+            async with connect(path=path, elicitation_callback=_declines) as client:
+                assert shown in await _names(client)
+                assert (await client.call_tool(shown, {})).content[0].text == f"{name} ran"
+    for more, hits in (({}, 0), ({"elicitation_callback": _declines}, 1)):
+        async with connect(**more) as client:
+            found = (await client.call_tool("search_tools", {"query": name})).structured_content
+            assert found is not None
+            assert [tool["name"] for tool in found["tools"]].count(f"rug__{name}") == hits
+
+
 @only_stdio
 async def test_a_tool_shown_only_to_clients_that_can_be_asked_is_approved_like_any_other(
     rug: Rug, connect: Connect
@@ -213,6 +237,7 @@ async def test_a_tool_shown_only_to_clients_that_can_be_asked_is_approved_like_a
     assert (await rug.decide("approve", tools={NEW["name"]: found["live_hash"]})).status_code == 200
     assert (await rug.states())[NEW["name"]] == "approved"
     assert await _text(connect, "rug__" + NEW["name"], elicitation_callback=_declines) == f"{NEW['name']} ran"
+    await _listed_to_who_can_be_asked(rug, connect)
     told = (await rug.api.get(f"/mcps/{rug.id}/capabilities")).json()["tools"]
     assert {tool["name"]: tool["shown_to"] for tool in told} == {
         "add": None, "tell": None, NEW["name"]: found["shown_to"],
