@@ -50,5 +50,5 @@ def _tell(what: str, value: object) -> None:
 
 
 if __name__ == "__main__":
-    # All is told and flushed. Taking millions of objects apart one by one would cost seconds; the kernel does it at once.
+    # All is told and flushed. To take millions of objects apart would cost seconds; the kernel drops them at once.
     os._exit(main())
