@@ -84,6 +84,7 @@ PROOF = (
         _MERGES + "the_monitor_closes_what_failed_and_gives_the_next_its_turn",
         _MERGES + "a_merge_is_undone_by_a_revert_and_may_be_merged_again",
         _MERGES + "an_undo_is_proven_by_what_held_before_and_by_what_was_merged_since",
+        _MERGES + "an_admin_has_a_merge_undone_for_a_reason_once_its_criteria_were_found_to_fail",
     ),
     _promise(
         "merge.users-repository", ISSUE + " 5",

@@ -74,6 +74,19 @@ class MergeIn(BaseModel):
     )
 
 
+class UndoIn(BaseModel):
+    """How a merge is to be undone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    override_reason: str = Field(
+        "",
+        max_length=2000,
+        description="Why it is to be undone though its criteria fail: for admins of the project, once an undo ended as "
+        "unproven. It is kept with the entry, in its event and in its message.",
+    )
+
+
 class PullRequestOut(BaseModel):
     """The pull request a change was offered as."""
 
@@ -98,6 +111,7 @@ class MergeOut(BaseModel):
     )
     message: str = Field(description="What was done, or why not.")
     before: int = Field(description="How many entries are before it in line.")
+    override_reason: str = Field(description="Of an undo that was done without proof: why a person wanted it.")
     base_commit: str | None = Field(description="The commit it was merged on.")
     merged_commit: str | None = Field(description="The merge commit; for an undo the revert.")
     conflicts: list[str] = Field(description="Files that conflict.")

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from orchestrator.api.dependencies import ContainerDep, require
-from orchestrator.api.review_models import MergeIn, MergeOut, MergePage, ReviewIn, ReviewOut, ReviewPage
+from orchestrator.api.review_models import MergeIn, MergeOut, MergePage, ReviewIn, ReviewOut, ReviewPage, UndoIn
 from orchestrator.core.caller import Caller, Scope
 
 router = APIRouter(tags=["tasks"])
@@ -37,9 +37,11 @@ async def merge_task(task_id: UUID, body: MergeIn, caller: Merger, container: Co
 
 
 @router.post("/tasks/{task_id}/undo", status_code=202, summary="Undo a merge")
-async def undo_task(task_id: UUID, caller: Merger, container: ContainerDep) -> MergeOut:
-    """Put a commit that reverts the merged change in the project's merge queue."""
-    return _merge(await container.merges.undo(caller, task_id))
+async def undo_task(task_id: UUID, caller: Merger, container: ContainerDep, body: UndoIn | None = None) -> MergeOut:
+    """Put a commit that reverts the merged change in the project's merge queue; it is proven like a merge. Where that
+    fails, an admin of the project may have it done for a reason."""
+    reason = body.override_reason.strip() if body is not None else ""
+    return _merge(await container.merges.undo(caller, task_id, reason))
 
 
 @router.get("/tasks/{task_id}/merges", summary="Merges of a task")

@@ -20,6 +20,7 @@ Summary = Annotated[str, typer.Option("--summary", "-m", help="What to say of th
 Comments = Annotated[
     list[str] | None, typer.Option("--comment", help="PATH:LINE:TEXT, about a line of the new version; repeatable.")
 ]
+Override = Annotated[str, typer.Option(help="Why it is undone though its criteria failed; for admins of the project.")]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")]
 
 _LOOK_SECONDS = 0.5
@@ -53,9 +54,10 @@ def merge(
     _follow(task, f"/tasks/{task}/merge", {"method": method}, wait=wait, as_json=as_json)
 
 
-def undo(task: Id, wait: Wait = True, as_json: Json = False) -> None:
+def undo(task: Id, override: Override = "", wait: Wait = True, as_json: Json = False) -> None:
     """Revert a merged change, by a commit of its own."""
-    _follow(task, f"/tasks/{task}/undo", None, wait=wait, as_json=as_json)
+    body = {"override_reason": override} if override else {}
+    _follow(task, f"/tasks/{task}/undo", body, wait=wait, as_json=as_json)
 
 
 def _follow(task: str, path: str, body: Any, *, wait: bool, as_json: bool) -> None:

@@ -57,6 +57,8 @@ class MergeRow(Identified, Base):
     """What was done, or why not, in words."""
     commit: Mapped[str]
     """The attempt's commit; for an undo, the merge commit to revert."""
+    override_reason: Mapped[str] = mapped_column(default="", server_default="")
+    """Of an undo: why an admin of the project has it done though its criteria fail."""
     base_commit: Mapped[str | None]
     merged_commit: Mapped[str | None]
     conflicts: Mapped[list[str]] = mapped_column(default=list, server_default="[]")

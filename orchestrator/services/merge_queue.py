@@ -20,6 +20,7 @@ from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotConfigured, NotFound
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.ids import new_id
+from orchestrator.core.jsonsafe import check_storable
 from orchestrator.core.merging import MergeAction, MergeMethod, MergeState, ReviewVerdict
 from orchestrator.core.states import TaskState
 from orchestrator.models import Project, Role
@@ -92,16 +93,18 @@ class MergeQueue:
         await self._check_method(caller, await self._views.stored(change["project_id"]), method)
         return await self._enter(caller, change, MergeAction.MERGE, method, change["commit"])
 
-    async def undo(self, caller: Caller, task_id: UUID) -> Row:
-        """Put the revert of a merged task in line."""
+    async def undo(self, caller: Caller, task_id: UUID, override_reason: str = "") -> Row:
+        """Put the revert of a merged task in line. With a reason it is done though its criteria were found to fail."""
         await self._tasks.get(caller, task_id)
-        merged = [one for one in await self._read("m.task_id = :id", task_id) if one["state"] == MergeState.MERGED]
+        entries = await self._read("m.task_id = :id", task_id)
+        merged = [one for one in entries if one["state"] == MergeState.MERGED]
         if not merged or merged[-1]["action"] == MergeAction.UNDO:
             raise Conflict("nothing of this task is merged here", hint="a pull request is undone where it was opened")
-        await self._access.require(caller, merged[-1]["project_id"], Role.MEMBER)
-        return await self._enter(
-            caller, merged[-1], MergeAction.UNDO, MergeMethod.LOCAL, str(merged[-1]["merged_commit"])
-        )
+        await self._access.require(caller, merged[-1]["project_id"], Role.ADMIN if override_reason else Role.MEMBER)
+        if override_reason:
+            _check_override(caller, entries[-1], override_reason)
+        commit = str(merged[-1]["merged_commit"])
+        return await self._enter(caller, merged[-1], MergeAction.UNDO, MergeMethod.LOCAL, commit, override_reason)
 
     async def sweep(self) -> int:
         """Close what its task left unfinished, and give the next in each line its turn; for the monitor."""
@@ -157,9 +160,12 @@ class MergeQueue:
         await self._writer.apply_along(Transition(row["task_id"], None, (event,)), write)
         await self.admit(row["project_id"])
 
-    async def _enter(self, caller: Caller, about: Row, action: MergeAction, method: MergeMethod, commit: str) -> Row:
+    async def _enter(
+        self, caller: Caller, about: Row, action: MergeAction, method: MergeMethod, commit: str, override: str = ""
+    ) -> Row:
         values = {"id": new_id(), "project": about["project_id"], "task": about["task_id"], "user": caller.user_id,
-                  "generation": about["generation"], "action": action, "method": method, "commit": commit}  # fmt: skip
+                  "generation": about["generation"], "action": action, "method": method, "commit": commit,
+                  "override": override}  # fmt: skip
 
         async def store(connection: AsyncConnection) -> None:
             try:
@@ -170,6 +176,7 @@ class MergeQueue:
                 raise Conflict(f"there is nothing to {action}: the task is in the merge queue, or past it")
 
         told = {"merge_id": str(values["id"]), "action": action, "method": method, "by": str(caller.user_id)}
+        told |= {"override_reason": override} if override else {}
         queued = NewEvent(EventKind.MERGE_QUEUED, told)
         await self._writer.apply_along(Transition(about["task_id"], None, (queued,)), store)
         await self.admit(about["project_id"])
@@ -192,6 +199,16 @@ class MergeQueue:
         statement = text(f"{_SELECT} WHERE {condition} ORDER BY m.created_at, m.id")
         async with self._database.transaction() as connection:
             return [dict(row) for row in (await connection.execute(statement, {"id": about})).mappings()]
+
+
+def _check_override(caller: Caller, latest: Row, reason: str) -> None:
+    """A person overrides what was found to fail; nobody overrides what nobody has tried."""
+    check_storable(reason, "override_reason")
+    if caller.task_id is not None:
+        raise Forbidden("an agent overrides no criteria", field="override_reason")
+    if latest["action"] != MergeAction.UNDO or latest["state"] != MergeState.UNPROVEN:
+        hint = "undo it without a reason first; what fails is then known"
+        raise Conflict("no undo of this merge has failed its criteria", field="override_reason", hint=hint)
 
 
 async def find_entry(connection: AsyncConnection, work_id: UUID) -> Row:
@@ -247,9 +264,10 @@ _ADMIT = text("UPDATE merges SET work_id = :work WHERE id = :id AND work_id IS N
 
 _ENTER = text(
     """
-    INSERT INTO merges (id, project_id, task_id, generation, user_id, action, method, commit)
+    INSERT INTO merges (id, project_id, task_id, generation, user_id, action, method, commit, override_reason)
     SELECT CAST(:id AS uuid), CAST(:project AS uuid), CAST(:task AS uuid), CAST(:generation AS int),
-        CAST(:user AS uuid), CAST(:action AS text), CAST(:method AS text), CAST(:commit AS text)
+        CAST(:user AS uuid), CAST(:action AS text), CAST(:method AS text), CAST(:commit AS text),
+        CAST(:override AS text)
     WHERE NOT EXISTS (SELECT 1 FROM merges m WHERE m.task_id = :task AND (m.finished_at IS NULL OR m.state = 'opened'
         OR (m.action = :action AND m.state = 'merged' AND NOT EXISTS (
             SELECT 1 FROM merges u WHERE u.task_id = m.task_id AND u.action <> m.action AND u.state = 'merged'

@@ -104,7 +104,7 @@ class MergeExecutor:
             made = await self._made(mirror, entry, base, trailer)
             if made.commit is None:
                 raise _conflicted(made.conflicts, base)
-            await self._verify(work, entry, base, made.commit)
+            overridden = await self._verify(work, entry, base, made.commit)
             try:
                 said = await self._publish(project, mirror, branch, base, made.commit)
             except Conflict:
@@ -112,7 +112,7 @@ class MergeExecutor:
                     continue
                 raise
             await self._settle(project, work)
-            raise _EndedError(MergeState.MERGED, said, base_commit=base, merged_commit=made.commit)
+            raise _EndedError(MergeState.MERGED, f"{said}{overridden}", base_commit=base, merged_commit=made.commit)
 
     async def _made(self, mirror: Path, entry: Row, base: str, trailer: str) -> merging.Merged:
         about = f"{entry['title'] or entry['type']}\n\nTask: {entry['task_id']}\n{trailer}\n"
@@ -129,8 +129,11 @@ class MergeExecutor:
             )
         return made
 
-    async def _verify(self, work: Work, entry: Row, base: str, commit: str) -> None:
-        """Prove the result; that of an undo by what held before the change came, and by what came after it."""
+    async def _verify(self, work: Work, entry: Row, base: str, commit: str) -> str:
+        """Prove the result; that of an undo by what held before the change came, and by what came after it.
+
+        What is said where a person overrode what fails; otherwise nothing.
+        """
         asked = criteria(entry["acceptance"])
         name = f"merge-{entry['id'].hex[-12:]}-{work.generation}"
         subject = Subject(entry["project_id"], name, commit, entry["task_id"])
@@ -138,15 +141,16 @@ class MergeExecutor:
             asked = (*await self._held_before(entry, subject, asked), *await later_criteria(self._database, entry))
             asked = without_doubles(asked)
         if not asked:
-            return
+            return ""
         work.report.tell(EventKind.PROOF_STARTED, attempt=entry["generation"], criteria=[one.name for one in asked])
         found = await self._verifier.on_commit(subject, asked, teller(work))
         await self._proofs.store(work, entry["task_id"], entry["generation"], found, merge_id=entry["id"])
-        if not is_met(found):
-            short = [f"{one.name}: {one.verdict}" for one in found if one.verdict != Verdict.PASSED]
-            raise _EndedError(
-                MergeState.UNPROVEN, f"not proven on {base[:12]}: {'; '.join(short)}"[:2000], base_commit=base
-            )
+        if is_met(found):
+            return ""
+        short = "; ".join(f"{one.name}: {one.verdict}" for one in found if one.verdict != Verdict.PASSED)
+        if entry["override_reason"]:
+            return f"; not proven ({short}), as an admin of the project wanted: {entry['override_reason']}"[:4000]
+        raise _EndedError(MergeState.UNPROVEN, f"not proven on {base[:12]}: {short}"[:2000], base_commit=base)
 
     async def _held_before(self, entry: Row, subject: Subject, asked: Sequence[Criterion]) -> list[Criterion]:
         """Which criteria of a change held before it was merged: the others are about what is taken back."""

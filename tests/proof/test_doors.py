@@ -87,6 +87,8 @@ async def test_a_change_is_reviewed_merged_and_undone_through_the_doors(
     await run_attempt(UUID(answer.json()["work_id"]))
     (entry,) = (await client.get(f"/projects/{project}/merges")).json()["items"]
     assert (entry["state"], entry["task_id"]) == ("merged", task)
+    answer = await client.post(f"/tasks/{task}/undo", json={"override_reason": "because"})
+    assert (answer.status_code, answer.json()["field"]) == (409, "override_reason")
     answer = await client.post(f"/tasks/{task}/undo")
     assert (answer.status_code, answer.json()["action"]) == (202, "undo")
     await run_attempt(UUID(answer.json()["work_id"]))

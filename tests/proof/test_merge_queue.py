@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import pytest
 
 from orchestrator.bootstrap import Container
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Conflict, InvalidInput
+from orchestrator.core.errors import Conflict, Forbidden, InvalidInput
 from orchestrator.core.events import EventKind
 from orchestrator.core.ids import new_id
 from orchestrator.core.merging import MergeMethod, ReviewVerdict
@@ -19,6 +20,7 @@ from orchestrator.git.program import run_git
 from orchestrator.models import Membership, Project, RepositoryState, Role
 from orchestrator.services.reviews import Review
 from orchestrator.services.task_service import TaskRequest
+from tests.agents.conftest import make_caller
 from tests.git.conftest import GIT_ENV
 from tests.proof.conftest import Hand, MakeProject, RunAttempt, Writer, commit_to_base, events, put, python
 
@@ -158,6 +160,36 @@ async def test_an_undo_is_proven_by_what_held_before_and_by_what_was_merged_sinc
     assert proofs[0]["commit"] == entry["merged_commit"]
     assert await read(container, project, "a.py") == "x = 1\n"
     assert await container.worktrees.list(project) == ()
+
+
+async def test_an_admin_has_a_merge_undone_for_a_reason_once_its_criteria_were_found_to_fail(
+    container: Container, caller: Caller, make_project: MakeProject, approved: Ready, carry_out: Any
+) -> None:
+    project = await make_project(FILES)
+    first = await approved(project, {"a.py": "x = 2\n"})
+    await carry_out(await container.merges.merge(caller, first, LOCAL))
+    second = await approved(project, {"b.py": "import a\ny = a.x\n"}, python("import b; assert b.y == 2", name="two"))
+    await carry_out(await container.merges.merge(caller, second, LOCAL))
+    with pytest.raises(Conflict, match="no undo of this merge has failed"):
+        await container.merges.undo(caller, first, "it leaks")
+    assert (await carry_out(await container.merges.undo(caller, first)))["state"] == "unproven"
+    member = await make_caller(container, "grace@example.org")
+    async with container.database.session() as session:
+        session.add(Membership(project_id=project, user_id=member.user_id, role=Role.MEMBER))
+    with pytest.raises(Forbidden):
+        await container.merges.undo(member, first, "it leaks")
+    with pytest.raises(Forbidden, match="an agent overrides no criteria"):
+        await container.merges.undo(replace(caller, task_id=first), first, "it leaks")
+    entry = await carry_out(await container.merges.undo(caller, first, "it leaks"))
+    assert (entry["state"], entry["override_reason"]) == ("merged", "it leaks")
+    assert "not proven (two (of " in entry["message"]
+    assert entry["message"].endswith("as an admin of the project wanted: it leaks")
+    assert await read(container, project, "a.py") == "x = 1\n"
+    told = [event.data for event in await container.tasks.events_of(caller, first) if event.kind == "merge.queued"]
+    assert [one.get("override_reason") for one in told] == [None, None, "it leaks"]
+    assert told[-1]["by"] == str(caller.user_id)
+    proofs = [row for row in await container.task_proofs.proof(caller, first) if row["merge_id"] == entry["id"]]
+    assert [row["verdict"] for row in proofs] == ["failed"], "what failed is kept"
 
 
 async def test_what_a_dead_worker_left_is_gone_on_with_and_nothing_is_merged_twice(

@@ -40,7 +40,7 @@ export function useMerges(taskId: string) {
 }
 
 export type ChangeAction =
-  { action: "review"; review: NewReview } | { action: "merge"; method: Merge["method"] } | { action: "undo" };
+  { action: "review"; review: NewReview } | { action: "merge"; method: Merge["method"] } | { action: "undo"; overrideReason?: string };
 
 async function act(taskId: string, asked: ChangeAction): Promise<void> {
   const params = { path: { task_id: taskId } };
@@ -52,7 +52,12 @@ async function act(taskId: string, asked: ChangeAction): Promise<void> {
       await unwrap(api.POST("/api/v1/tasks/{task_id}/merge", { params, body: { method: asked.method } }));
       return;
     case "undo":
-      await unwrap(api.POST("/api/v1/tasks/{task_id}/undo", { params }));
+      await unwrap(
+        api.POST("/api/v1/tasks/{task_id}/undo", {
+          params,
+          body: { override_reason: asked.overrideReason ?? "" },
+        }),
+      );
   }
 }
 

@@ -27,7 +27,7 @@ export function ReviewPanel({ task, draft }: { task: Task; draft: ReviewDraft })
           <Entry key={entry.id} entry={entry} />
         ))}
         {open && (
-          <Actions task={task} draft={draft} approved={isApproved(task, said)} last={entries.at(-1)} />
+          <Actions task={task} draft={draft} approved={isApproved(task, said)} entries={entries} />
         )}
       </Stack>
     </Panel>
@@ -80,18 +80,48 @@ function Entry({ entry }: { entry: Merge }) {
   );
 }
 
+/** The way on where an undo fails its criteria: an admin of the project says why it is to be done all the same. */
+function Override({ busy, onOverride }: { busy: boolean; onOverride: (reason: string) => void }) {
+  const [reason, setReason] = useState("");
+  return (
+    <>
+      <Textarea
+        label="Why it is to be undone without proof"
+        description="For admins of the project. It is kept with the merge and told in the task’s events."
+        autosize
+        minRows={2}
+        maxLength={2000}
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+      <Group gap={8}>
+        <Button
+          variant="default"
+          color="red"
+          loading={busy}
+          disabled={!reason.trim()}
+          onClick={() => onOverride(reason)}
+        >
+          Undo it all the same
+        </Button>
+      </Group>
+    </>
+  );
+}
+
 interface ActionsProps {
   task: Task;
   draft: ReviewDraft;
   approved: boolean;
-  last: Merge | undefined;
+  entries: Merge[];
 }
 
-function Actions({ task, draft, approved, last }: ActionsProps) {
+function Actions({ task, draft, approved, entries }: ActionsProps) {
   const act = useChangeAction(task.task_id);
   const [text, setText] = useState("");
+  const last = entries.at(-1);
   const underWay = last?.state === "queued" || last?.state === "verifying";
-  const merged = last?.action === "merge" && last.state === "merged";
+  const merged = entries.filter((entry) => entry.state === "merged").at(-1)?.action === "merge";
   const judge = (verdict: NewReview["verdict"]) => {
     const review = { verdict, summary: text, comments: draft.comments, attempt: task.attempt };
     const sent = () => {
@@ -105,12 +135,20 @@ function Actions({ task, draft, approved, last }: ActionsProps) {
   if (underWay) return null;
   if (merged) {
     return (
-      <Group gap={8}>
-        <Button variant="default" loading={act.isPending} onClick={() => act.mutate({ action: "undo" })}>
-          Undo the merge
-        </Button>
+      <>
+        <Group gap={8}>
+          <Button variant="default" loading={act.isPending} onClick={() => act.mutate({ action: "undo" })}>
+            {last?.state === "unproven" ? "Try to undo it again" : "Undo the merge"}
+          </Button>
+        </Group>
+        {last?.state === "unproven" && (
+          <Override
+            busy={act.isPending}
+            onOverride={(overrideReason) => act.mutate({ action: "undo", overrideReason })}
+          />
+        )}
         <ProblemAlert error={act.error} />
-      </Group>
+      </>
     );
   }
   return (
