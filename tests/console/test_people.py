@@ -165,7 +165,7 @@ async def _choose_among_tries(page: Page, url: str, project: str) -> str:
     await asked.get_by_role("link", name="See the tries side by side").click(timeout=90_000)
     first, second = (page.get_by_role("article", name=f"Try {number}") for number in (1, 2))
     for column in (first, second):
-        await expect(column).to_contain_text("agent:scripted-editor")
+        await expect(column).to_contain_text("Scripted editor")
         await expect(column.get_by_label("Diff")).to_contain_text("TILL = []")
     await _shoot(page, "tries")
     await second.get_by_role("button", name="Choose try 2").click()

@@ -167,7 +167,7 @@ async def _see_it_small_and_dark(page: Page, url: str, project: str, task: str) 
             await page.goto(address)
             await expect(page.get_by_role("heading", level=1)).to_be_visible()
             if name == "agents":
-                await page.get_by_role("button", name="Its steps").click()
+                await page.get_by_role("button", name="Its steps", exact=True).click()
             if name != "notes":
                 await expect(page.get_by_role("listitem", name="Step finish")).to_be_visible()
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -23,3 +23,9 @@ export function useTargetNames(): (task: Pick<Task, "target_id" | "target_type">
   }, [servers.data, agents.data]);
   return ({ target_id, target_type }) => (target_id && names.get(target_id)) || target_type || "–";
 }
+
+/** Tells an agent's name by its id, and the id of one that is gone or nobody else's business. */
+export function useAgentNames(): (id: string) => string {
+  const agents = useAgents();
+  return (id) => agents.data?.items.find((one) => one.id === id)?.name ?? id;
+}

@@ -2,6 +2,7 @@ import { Button, Checkbox, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "react-router";
 import { useAnswer } from "../api/questions.ts";
+import { useAgentNames } from "../api/targets.ts";
 import type { AgentQuestion } from "../api/types.ts";
 import { Countdown } from "./Countdown.tsx";
 import { ProblemAlert } from "./ProblemAlert.tsx";
@@ -19,13 +20,14 @@ interface Props {
  * become a rule. */
 export function QuestionCard({ question, project, withTask = false }: Props) {
   const answer = useAnswer(question);
+  const nameOf = useAgentNames();
   const [remember, setRemember] = useState(false);
   const asksLeave = Object.keys(question.action).length > 0;
   const otherwise = question.choices.find((choice) => choice.id === question.default)?.name;
   return (
     <article className={classes.card} aria-label={question.question}>
       <div className={classes.about}>
-        <span className="mono">{question.agent}</span>
+        <span className={classes.who}>{nameOf(question.agent)}</span>
         {withTask && (
           <Link to={`/tasks/${question.task_id}`} className="link">
             {question.title || "its task"}

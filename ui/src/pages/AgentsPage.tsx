@@ -66,9 +66,9 @@ function AgentRow({ agent }: { agent: Agent }) {
         </p>
       )}
       <CapabilityTags capabilities={agent.capabilities} />
-      {agent.kind === "team" && !agent.built_in && (
+      {agent.kind === "team" && (
         <div className={classes.steps}>
-          <Fold label="Its steps">
+          <Fold label={agent.built_in ? "Its steps, with two agents for an example" : "Its steps"}>
             <Steps agentId={agent.id} />
           </Fold>
         </div>

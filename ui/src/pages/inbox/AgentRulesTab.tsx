@@ -1,7 +1,7 @@
 import { Stack } from "@mantine/core";
 import { useAgentRules, useDeleteAgentRule } from "../../api/agentRules.ts";
-import { useAgents } from "../../api/agents.ts";
 import { useProjects } from "../../api/projects.ts";
+import { useAgentNames } from "../../api/targets.ts";
 import type { AgentRule } from "../../api/types.ts";
 import { type RuleRow, RulesPanel } from "../../components/RulesPanel.tsx";
 import classes from "./AgentRules.module.css";
@@ -13,9 +13,8 @@ const WHOSE = { service: "everybody", project: "a project", user: "you" } as con
 export function AgentRulesTab() {
   const rules = useAgentRules();
   const remove = useDeleteAgentRule();
-  const agents = useAgents();
   const projects = useProjects();
-  const nameOf = (id: string) => agents.data?.items.find((one) => one.id === id)?.name ?? id;
+  const nameOf = useAgentNames();
   const projectOf = (id: string) =>
     projects.data?.items.find((one) => one.project_id === id)?.name ?? "a project";
   const rows = (rules.data?.items ?? []).map((rule): RuleRow => ({

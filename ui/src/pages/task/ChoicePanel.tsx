@@ -1,5 +1,6 @@
 import { Button, Skeleton, Text } from "@mantine/core";
 import { Link } from "react-router";
+import { useAgentNames } from "../../api/targets.ts";
 import { useChoose, useTryDiff } from "../../api/tries.ts";
 import type { Choosing, Try } from "../../api/types.ts";
 import { ConfirmButton } from "../../components/ConfirmButton.tsx";
@@ -61,6 +62,7 @@ interface ColumnProps {
 }
 
 function Column({ one, name, isOpen, busy, onChoose }: ColumnProps) {
+  const nameOf = useAgentNames();
   return (
     <article className={classes.column} aria-label={name} data-chosen={one.is_chosen || undefined}>
       <header className={classes.head}>
@@ -71,7 +73,7 @@ function Column({ one, name, isOpen, busy, onChoose }: ColumnProps) {
           <StateBadge state={one.state} reason={one.reason} />
           {one.is_chosen && <StateBadge state="chosen" />}
         </div>
-        <span className="mono">{one.agent}</span>
+        <span>{nameOf(one.agent)}</span>
         <Facts one={one} />
         {isOpen && one.can_be_chosen && (
           <Button size="sm" loading={busy} onClick={onChoose} aria-label={`Choose ${name.toLowerCase()}`}>
