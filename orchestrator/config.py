@@ -69,8 +69,8 @@ class Settings(BaseSettings):
 
     agent_secrets: str = Field(
         "",
-        description="Comma-separated names of variables of the service's environment, such as ANTHROPIC_API_KEY, that "
-        "ready-made coding agents are given, each only those it knows.",
+        description="Comma-separated names of variables of the service's environment, such as ANTHROPIC_API_KEY or "
+        "ANTHROPIC_BASE_URL, that ready-made coding agents are given, each only those it knows.",
     )
     question_seconds: float = Field(
         1800.0, gt=0, le=7 * 86_400, description="How long a running agent waits for a person's answer."

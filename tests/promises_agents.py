@@ -3,6 +3,7 @@
 from tests.promise import promise as _promise
 
 _ACP, _PEOPLE, _SOURCE = "agents/test_acp.py::test_", "agents/test_people.py::test_", "Agents that change code"
+_UPDATES = "agents/test_acp_updates.py::test_"
 _QUOTA, _BUDGETS = "agents/test_quota.py::test_", "agents/test_budgets.py::test_"
 _OVERLAPS = "agents/test_overlaps.py::test_"
 _PAUSES, _KILLED = "agents/test_pauses.py::test_", "faults/test_killed_agents.py::test_"
@@ -19,6 +20,19 @@ AGENTS_THAT_CHANGE_CODE = (
         _ACP + "a_program_that_is_not_installed_makes_its_agent_unavailable_and_says_how_to_get_it",
         "agents/test_acp_tasks.py::test_a_programs_changes_end_on_a_branch_of_their_own",
         "agents/test_acp_tasks.py::test_only_an_admin_of_the_service_says_which_program_is_started",
+    ),
+    _promise(
+        "agents.acp.vendors", _SOURCE + " 1", "A vendor's program does whole tasks, asks, and is proven or stopped.",
+        "programs/test_opencode.py::test_a_task_is_done_in_two_attempts_of_one_session_with_leave_and_proof",
+        "programs/test_opencode.py::test_it_is_stopped_in_the_middle_and_nothing_of_it_is_left",
+        "programs/test_opencode.py::test_where_it_is_not_installed_its_agent_says_how_to_get_it",
+        _ACP + "a_program_that_wants_a_log_in_gets_it_with_the_key_it_was_given",
+        _ACP + "the_mode_of_an_entry_is_chosen_where_a_session_has_it",
+        _ACP + "a_program_has_a_terminal_of_its_own_in_its_sandbox",
+        _UPDATES + "a_call_that_is_told_in_pieces_is_one_call_with_its_arguments_places_and_diff",
+        _UPDATES + "a_call_is_told_before_leave_for_it_is_asked_and_one_never_made_at_the_end",
+        _UPDATES + "calls_whose_arguments_come_later_are_no_loop_unless_those_are_the_same",
+        _UPDATES + "calls_without_arguments_are_a_loop_only_where_their_answers_are_the_same",
     ),
     _promise(
         "agents.acp.enclosed", _SOURCE + " 2", "A program sees its worktree and what was granted, and leaves nothing.",
@@ -231,6 +245,7 @@ AGENTS_THAT_CHANGE_CODE = (
         "agents.interrupted", _SOURCE + " 6", "What a killed worker's agent had done is not lost and not done again.",
         _KILLED + "a_killed_workers_agent_is_taken_up_where_it_stood",
         _KILLED + "a_pause_outlives_the_worker_and_is_kept_when_it_dies_before_it_rests",
+        _KILLED + "a_choice_between_tries_outlives_the_worker_and_is_answered_after_the_restart",
     ),
     _promise(
         "agents.forks", _SOURCE + " 6", "A task is forked from any event, with its files and its conversation.",

@@ -122,8 +122,11 @@ class Catalogue:
             changes_code=True, example=_PROMPT,
         )  # fmt: skip
         granted = {name: secrets[name] for name in entry.secrets if name in secrets}
-        wish = Wish(network="full", limits=_LIMITS)
-        launch = Launch(entry.name, entry.commands, wish, secrets=granted, install=entry.install)
+        said = {name: secrets[name] for name in entry.settings if name in secrets}
+        launch = Launch(
+            entry.name, entry.commands, Wish(network="full", limits=_LIMITS), {**entry.env, **said}, granted,
+            files=entry.files, mode=entry.mode, install=entry.install, inside={**entry.inside},
+        )  # fmt: skip
         return AcpAgent(info, launch, self.starter, self._presence)
 
     def _scripted_program(self) -> AcpAgent:

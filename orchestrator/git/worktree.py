@@ -64,18 +64,27 @@ class Worktrees:
         self._keep, self._grace = keep_checkouts, checkout_grace
 
     async def add(
-        self, project_id: UUID, name: str, commit: str, *, start: str | None = None, timeout: float = 120.0
+        self,
+        project_id: UUID,
+        name: str,
+        commit: str,
+        *,
+        start: str | None = None,
+        branch: str | None = None,
+        timeout: float = 120.0,
     ) -> Worktree:
-        """A fresh work tree of a commit on branch ``orchestrator/<name>``; Conflict when the name is taken.
+        """A fresh work tree of a commit on branch ``orchestrator/<branch>``; Conflict when a name is taken.
 
-        ``start`` is a later commit whose files it begins with; its base stays ``commit``.
+        ``start`` is a later commit whose files it begins with; its base stays ``commit``. Its branch has its own name
+        unless another is given.
         """
-        path = self._path(project_id, name)
+        path, _ = self._path(project_id, name), self._path(project_id, branch or name)
         mirror = self._mirrors.require(project_id)
         start = start or commit
         entries = await self._measured(project_id, start)
         async with self._held(project_id):
-            worktree = Worktree(project_id, name, path, _BRANCHES + name, commit, mirror / "worktrees" / name)
+            place = mirror / "worktrees" / name
+            worktree = Worktree(project_id, name, path, _BRANCHES + (branch or name), commit, place)
             if (worktree.git_dir / _BASE_FILE).exists() and path.exists():
                 raise Conflict("A work tree of this name exists already.", field="name")
             # Half a work tree is what a killed process left, since the lock is held: the base file is written last.
@@ -86,7 +95,7 @@ class Worktrees:
             try:
                 await self._make(mirror, worktree, start, timeout)
                 await _leave_out(worktree, await asyncio.to_thread(_take_escaping_links, path, entries))
-                (worktree.git_dir / _BASE_FILE).write_text(commit)
+                (worktree.git_dir / _BASE_FILE).write_text(f"{commit}\n{worktree.branch}")
             except BaseException:
                 await asyncio.shield(self._undo(mirror, worktree, delete_branch=True))
                 raise
@@ -178,7 +187,8 @@ class Worktrees:
             name = base.parent.name
             path = self.root / str(project_id) / name
             if path.is_dir():
-                found.append(Worktree(project_id, name, path, _BRANCHES + name, base.read_text(), base.parent))
+                commit, _, branch = base.read_text().partition("\n")  # older ones say their base only
+                found.append(Worktree(project_id, name, path, branch or _BRANCHES + name, commit, base.parent))
         return tuple(found)
 
     async def _clean_checkouts(self, folder: Path) -> None:

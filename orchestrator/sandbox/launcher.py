@@ -220,6 +220,7 @@ def _build(orders: Orders) -> None:
             _folder(os.path.dirname(path))
             os.symlink(target, path)
     _hide(orders.hidden)
+    _terminals()
     _link_devices()
     _restrict(orders)
     kernel.name_host("sandbox")
@@ -262,6 +263,13 @@ def _hide(paths: list[str]) -> None:
             )
         elif os.path.exists(path):
             kernel.put_tree(kernel.take_tree("/dev/null", writable=False, devices=True), path)
+
+
+def _terminals() -> None:
+    """Terminals of its own, and none of ours: agents run their commands in one."""
+    flags = kernel.MS_NOSUID | kernel.MS_NOEXEC
+    kernel.mount("devpts", _folder("/dev/pts"), "devpts", flags, "newinstance,ptmxmode=0666,mode=620,max=64")
+    os.symlink("pts/ptmx", "/dev/ptmx")
 
 
 def _link_devices() -> None:

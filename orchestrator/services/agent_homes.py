@@ -1,7 +1,7 @@
 """Homes for the programs of agents: a folder for each task, where a later attempt finds its sessions again.
 
-Used by ``run_agent``. A home goes when its task ended well; ``left_behind`` removes those of tasks that are over for a
-day. No other sandbox sees them.
+Used by ``run_agent``. A home in which something was kept stays while a criterion or a review may send the task back to
+its agent; ``left_behind`` removes those of tasks that are over for a day. No other sandbox sees them.
 """
 
 import asyncio
@@ -24,6 +24,10 @@ class AgentHomes:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
+    async def leave(self, task_id: UUID) -> None:
+        """Delete the home if nothing was kept there."""
+        await asyncio.to_thread(_remove_empty, self._root / str(task_id))
+
     async def remove(self, task_id: UUID) -> None:
         """Delete the task's home, what was made read-only there too; quiet when there is none."""
         await remove_tree(self._root / str(task_id))
@@ -31,6 +35,11 @@ class AgentHomes:
     async def list(self) -> list[UUID]:
         """The tasks that have one."""
         return await asyncio.to_thread(_found, self._root)
+
+
+def _remove_empty(path: Path) -> None:
+    with suppress(OSError):  # something is kept there, or another worker was quicker
+        path.rmdir()
 
 
 def _found(root: Path) -> list[UUID]:

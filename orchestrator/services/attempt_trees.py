@@ -7,8 +7,9 @@ A clean tree goes; one with changes stays when the attempt failed, any stays whe
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
 
-from orchestrator.core.errors import BudgetReached, Paused, QuotaReached, TimedOut
+from orchestrator.core.errors import BudgetReached, Conflict, Paused, QuotaReached, TimedOut
 from orchestrator.core.events import EventKind
 from orchestrator.git.checkpoints import stand_on_base
 from orchestrator.git.diff import diff_worktree
@@ -73,11 +74,21 @@ class AttemptTrees:
     async def _made(self, work: Work, project: ProjectView, before: Before) -> Worktree:
         base = before.base_commit or project.commit
         start = before.start or base
-        worktree = await self._worktrees.add(project.id, _name(work), base, start=before.start)
+        worktree = await self._added(work, project.id, base, before.start)
         if before.is_checkpoint:
             await stand_on_base(worktree)
         _tell(work, worktree, start, f"works on a tree of its own at {start[:12]}")
         return worktree
+
+    async def _added(self, work: Work, project_id: UUID, base: str, start: str | None) -> Worktree:
+        """Where the attempt before had its tree, if that is free: programs keep their sessions by the folder."""
+        short, branch = work.id.hex[-12:], _name(work)
+        try:
+            return await self._worktrees.add(project_id, short, base, start=start, branch=branch)
+        except Conflict:
+            if branch == short:
+                raise
+        return await self._worktrees.add(project_id, branch, base, start=start)
 
     async def _leave(self, work: Work, worktree: Worktree) -> None:
         """After a failure: remove a clean tree, keep one with changes and say so."""
@@ -103,6 +114,6 @@ def _tell(work: Work, worktree: Worktree, start: str, message: str) -> None:
 
 
 def _name(work: Work) -> str:
-    """A worktree's name: the random end of the task's id, and the attempt's number after the first."""
+    """A branch's name: the random end of the task's id, and the attempt's number after the first."""
     short = work.id.hex[-12:]
     return short if work.generation <= 1 else f"{short}-{work.generation}"

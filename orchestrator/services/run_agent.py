@@ -140,7 +140,7 @@ class AgentExecutor:
                 changed |= {"branch": worktree.branch, "commit": commit}
                 size = (len(diff.files), diff.added, diff.removed)
                 change = Change(worktree.base_commit, worktree.branch, commit, *size)
-        await self._homes.remove(work.id)
+        await self._homes.leave(work.id)
         if diff.files:
             work.report.tell(EventKind.DIFF, **changed, **_shown(diff))
         return Outcome(_told(agent, result) | changed | _whole(diff), change)

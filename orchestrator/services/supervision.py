@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 
 from orchestrator.agents.base import (
     Agent,
@@ -90,7 +90,7 @@ class Supervision:
             context = replace(context, feedback=f"{before.transcript}\n\n{context.feedback}".strip())
         supervised = replace(
             context, tell=watchdog.tell, people=people, tools=tools, meter=meter,
-            earlier_session=await self._earlier_session(work) if work.generation > 1 else "",
+            earlier_session=await self._earlier_session(work, context) if work.generation > 1 else "",
             limits=replace(context.limits, seconds=context.limits.seconds + _WAITED_SECONDS),
             lend_mcp=self._lender(work),
             safe_points=points,
@@ -117,11 +117,16 @@ class Supervision:
         seconds = float(task["timeout_seconds"]) + self.question_seconds
         return lambda: self.tokens.lent(task["user_id"], task["project_id"], work.id, seconds)
 
-    async def _earlier_session(self, work: Work) -> str:
-        """The session that an earlier attempt told of, where the one before this was this agent's."""
+    async def _earlier_session(self, work: Work, context: AgentContext) -> str:
+        """The session that an earlier attempt told of, where the one before this was this agent's, in this folder.
+
+        Programs tie a session to the folder it began in: in another they lose it, or fail in the middle of it.
+        """
         table = EventRow.__table__
-        session = table.c.data["session"].astext
+        session, folder = (table.c.data[name].astext for name in ("session", "folder"))
         told = (table.c.task_id == work.id) & (table.c.kind == EventKind.LOG) & session.is_not(None)
+        if context.workspace is not None:
+            told &= func.coalesce(folder, context.workspace.name) == context.workspace.name
         last = Attempt.__table__
         mine = exists().where(
             last.c.task_id == work.id, last.c.generation == work.generation - 1,

@@ -1,12 +1,13 @@
 """Watches an agent's run by what it tells: ends one that has gone silent, and one that does the same over and over.
 
 Used by ``run_agent`` around every agent. Silence is no event for some minutes; time spent waiting for a person does not
-count. A loop is the same tool calls with the same arguments, alone or as a short cycle. It knows no kind of agent.
+count. A loop is the same tool calls with the same arguments, alone or as a short cycle; of an agent that tells no
+arguments the answers have to be the same too. It knows no kind of agent.
 """
 
 import asyncio
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ Result = TypeVar("Result")
 
 LONGEST_CYCLE = 4
 _WAITING = "wait_task"
+_MOST_OPEN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Watchdog:
         self._tell = tell
         self._limits = limits
         self._calls: deque[bytes] = deque(maxlen=LONGEST_CYCLE * max(1, limits.repeats))
+        self._open: OrderedDict[str, str] = OrderedDict()
         self._heard = time.monotonic()
         self._waiting = 0
         self._fault: asyncio.Future[None] | None = None
@@ -46,8 +49,12 @@ class Watchdog:
         """Note an event and pass it on."""
         self._heard = time.monotonic()
         self._tell(kind, **data)
-        if kind == EventKind.TOOL_CALLED and self._limits.repeats:
+        if not self._limits.repeats:
+            return
+        if kind == EventKind.TOOL_CALLED:
             self._note_call(data)
+        elif kind == EventKind.TOOL_RETURNED and (call := self._open.pop(str(data.get("call_id")), None)):
+            self._note(repr((call, data.get("text"), data.get("edits"))), str(data.get("tool", "")))
 
     @contextmanager
     def person_asked(self) -> Iterator[None]:
@@ -99,6 +106,15 @@ class Watchdog:
         if any(str(data.get(name, "")).endswith(_WAITING) for name in ("tool", "title")):
             return  # waiting for a part of the task again and again is how one waits for long
         told = repr((tool, data.get("title"), data.get("arguments")))
+        if data.get("arguments") is None and data.get("call_id"):
+            # Nobody knows yet whether it is the same call: its answer will tell.
+            self._open[str(data["call_id"])] = told
+            if len(self._open) > _MOST_OPEN:
+                self._open.popitem(last=False)
+            return
+        self._note(told, tool)
+
+    def _note(self, told: str, tool: str) -> None:
         self._calls.append(sha256(told.encode("utf-8", "replace")).digest())
         length = self._cycle()
         if length and self._fault is not None and not self._fault.done():

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acp.schema import AuthEnvVar, AuthMethodAgent, EnvVarAuthMethod, InitializeResponse
 
 from orchestrator.agents.acp.agent import AcpAgent
+from orchestrator.agents.acp.login import method_for
 from orchestrator.agents.acp.session import run as run_session
 from orchestrator.agents.acp.wire import WireLimits
 from orchestrator.agents.base import Action, AgentLimits, Choice, McpAccess
@@ -196,6 +198,33 @@ async def test_our_mcp_endpoint_is_lent_to_a_program_whose_network_reaches_it(tr
     assert (await scripted(wish=Wish(mode="off", network="full")).run(given)).summary == "<http://127.0.0.1:1/mcp>"
     assert lent == ["begun", "over"]
     assert (await scripted(wish=Wish(mode="off", network="full"), tools=False).run(given)).summary == "<>"
+
+
+async def test_a_program_that_wants_a_log_in_gets_it_with_the_key_it_was_given(tree: Path) -> None:
+    steps: Steps = [{"do": "say", "text": "in"}]
+    agent = scripted(secrets={"SCRIPTED_KEY": "k"})
+    assert (await agent.run(context(tree, steps=steps))).summary == "in"
+    method = EnvVarAuthMethod(type="env_var", id="key", name="K", vars=[AuthEnvVar(name="A"), AuthEnvVar(name="B")])
+    by_browser = AuthMethodAgent(id="browser", name="Log in")
+    by_key = AuthMethodAgent(id="api", name="Key", field_meta={"api-key": {}})
+    hello = InitializeResponse(protocol_version=1, auth_methods=[by_browser, method, by_key])
+    assert [method_for(hello, given) for given in ((), ("A", "B"), ("A",))] == [None, "key", "api"]
+
+
+@pytest.mark.parametrize(("mode", "works_in"), [("ask", "ask"), ("act", "act"), ("dream", "act"), ("", "act")])
+async def test_the_mode_of_an_entry_is_chosen_where_a_session_has_it(tree: Path, mode: str, works_in: str) -> None:
+    told = Told()
+    result = await scripted(mode=mode).run(context(tree, tell=told, steps=[{"do": "say", "text": "{mode}"}]))
+    assert result.summary == works_in
+    assert any("no mode 'dream'" in one["message"] for one in told.of(EventKind.LOG)) == (mode == "dream")
+
+
+async def test_a_program_has_a_terminal_of_its_own_in_its_sandbox(tree: Path) -> None:
+    line = "python3 -c \"import os, pty; r, w = pty.openpty(); print(os.ttyname(w)); print(os.listdir('/dev/pts'))\""
+    result = await scripted().run(context(tree, steps=[{"do": "run", "text": line}]))
+    assert result.summary.startswith("0: /dev/pts/"), result.summary
+    if (await Starter().verdict()).possible:
+        assert "/dev/pts/0\n['0', 'ptmx']" in result.summary.replace("'ptmx', '0'", "'0', 'ptmx'")
 
 
 MISBEHAVING: list[tuple[Steps, str]] = [

@@ -6,7 +6,7 @@ ours become the protocol's; the agent goes on and may do something else.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,6 +51,8 @@ class Client:
         self._files = files
         self.closing = False
         self.cost: float | None = None
+        self.hear: Callable[[ToolCallUpdate], None] = lambda _: None
+        """Told what leave is asked for, before anybody is asked."""
 
     def on_connect(self, conn: Any) -> None:
         """Nothing to remember of the connection."""
@@ -59,6 +61,7 @@ class Client:
         self, session_id: str, tool_call: ToolCallUpdate, options: list[PermissionOption], **kwargs: Any
     ) -> RequestPermissionResponse:
         """Leave to act, by rule or by a person; the agent offers the answers."""
+        self.hear(tool_call)
         choices = [Choice(one.option_id, one.name[:200], one.kind) for one in options[:_MOST_CHOICES]]
         chosen = None if self.closing else await _translated(self._permit(self._action(tool_call), choices))
         if chosen is None:
@@ -152,11 +155,12 @@ class Client:
 
     def _action(self, call: ToolCallUpdate) -> Action:
         given = call.raw_input if isinstance(call.raw_input, dict) else {}
-        command = given.get("command", "")
+        # One that tells no arguments (Gemini CLI) has the command as the call's title.
+        command = given.get("command", "") or (call.title or "" if call.kind == "execute" else "")
         words = " ".join(map(str, command)) if isinstance(command, list) else str(command)
         prefix = f"{self._root}/"
         places = [os.path.normpath(os.path.join(self._root, place.path)) for place in (call.locations or ())[:50]]
-        paths = tuple(place.removeprefix(prefix)[:500] for place in places)
+        paths = tuple("." if place + "/" == prefix else place.removeprefix(prefix)[:500] for place in places)
         tool = str(call.kind or "other")
         title = (call.title or words or tool)[:1000]
         return Action(tool, title, paths, words[:20_000], call.raw_input, self.cost)
@@ -184,7 +188,8 @@ async def _translated(work: Awaitable[Answer]) -> Answer:
 
 def _as_theirs(error: OrchestratorError) -> RequestError:
     if isinstance(error, NotFound):
-        return RequestError(-32002, error.message, {"code": error.code})
+        # The protocol's own words for its code: agents look for them before they write a file that is new.
+        return RequestError(-32002, f"Resource not found: {error.message}", {"code": error.code})
     return RequestError(-32602, error.message, {"code": error.code})
 
 

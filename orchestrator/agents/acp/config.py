@@ -69,5 +69,7 @@ class Launch:
     mode: str = ""
     install: str = ""
     tools: bool = True
+    inside: Mapping[str, str] = field(default_factory=dict)
+    """Variables it gets where it runs in a sandbox; others of the same name go before."""
     folders: tuple[Path, ...] = ()
     """Folders of ours that it reads: where a scripted agent's own code is."""

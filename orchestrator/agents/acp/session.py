@@ -5,7 +5,7 @@ or the protocol becomes AgentFailed with its last words; cancelling asks the age
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from acp.schema import (
     Implementation,
     InitializeResponse,
     PromptResponse,
+    SessionModeState,
     TextContentBlock,
 )
 from pydantic import ValidationError
@@ -30,6 +31,7 @@ from pydantic import ValidationError
 from orchestrator import __version__
 from orchestrator.agents.acp.client import Client
 from orchestrator.agents.acp.config import Launch
+from orchestrator.agents.acp.login import AUTH_REQUIRED, logged_in
 from orchestrator.agents.acp.presence import resolve
 from orchestrator.agents.acp.process import AgentProcess
 from orchestrator.agents.acp.terminals import Terminals
@@ -48,7 +50,6 @@ _CANCEL_SECONDS = 3.0
 _LEAVE_SECONDS = 1.0
 _MOST_TURNS = 50
 _SUMMARY_CHARS = 4000
-_AUTH_REQUIRED = -32000
 
 Answer = TypeVar("Answer")
 
@@ -80,11 +81,13 @@ async def _running(
     root = await asyncio.to_thread(_real, context.require_workspace())
     seen = {str(folder): False for folder in (*context.readable, *launch.folders)}
     seen |= {str(folder): True for folder in context.writable}
-    home = context.home if launch.wish.mode != "off" and (await starter.verdict()).possible else None
+    inside = launch.wish.mode != "off" and (await starter.verdict()).possible
+    home = context.home if inside else None
     own = {"HOME": str(home)} if home is not None else {}
+    told = {**(launch.inside if inside else {}), **launch.env, **launch.secrets}
     process = await AgentProcess.spawn(
         starter, command, wish=launch.wish, cwd=root,
-        environment=minimal_environment({**own, **context.environment, **launch.env, **launch.secrets}),
+        environment=minimal_environment({**own, **context.environment, **told}),
         ours={str(root): True, **seen, **dict.fromkeys(own.values(), True)}, line_bytes=limits.line,
     )  # fmt: skip
     ours = {str(root): True, **seen}
@@ -120,10 +123,12 @@ class _Session:
         self._root = root
         self._updates = Updates(context.tell, str(root))
         self._client = Client(root, context.people, launch.unruled, terminals, files=launch.files)
+        self._client.hear = self._updates.asked
         self._wire = Wire(process.reader, process.writer, self._take, limits)
         self._connection = ClientSideConnection(cast("TheirClient", self._client), self._wire)
         self._too_many: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._id = ""
+        self._modes: SessionModeState | None = None
         self._lent = AsyncExitStack()
         self._prompting = False
         self._turns: list[Any] = []
@@ -139,7 +144,7 @@ class _Session:
         while turns < _MOST_TURNS and (said := await self._said()):
             answer = await self._prompt(list(said))
             turns += 1
-        self._updates.flush()
+        self._updates.finish()
         text = self._updates.answer
         if answer_says_stop(text):
             raise self._stopped(text)
@@ -154,7 +159,7 @@ class _Session:
     async def close(self) -> None:
         """End the conversation: a prompt that is under way is cancelled, and its answer waited for a moment."""
         self._client.closing = True
-        self._updates.flush()
+        self._updates.finish()
         await asyncio.shield(asyncio.create_task(self._wind_down()))
 
     async def _wind_down(self) -> None:
@@ -188,13 +193,28 @@ class _Session:
         if earlier and await self._take_up(hello, earlier, servers):
             self._id = earlier
         else:
-            made = await self._connection.new_session(str(self._root), mcp_servers=[*servers])
-            self._id = made.session_id
+            made = self._logged_in(hello, lambda: self._connection.new_session(str(self._root), mcp_servers=[*servers]))
+            opened = await made
+            self._id, self._modes = opened.session_id, opened.modes
         self._context.tell(
-            EventKind.LOG, message=f"session {self._id[:200]}", session=self._id[:200], resumed=self._id == earlier
-        )
-        if self._launch.mode:
-            await self._connection.set_session_mode(self._id, self._launch.mode)
+            EventKind.LOG, message=f"session {self._id[:200]}", session=self._id[:200], resumed=self._id == earlier,
+            folder=self._root.name,
+        )  # fmt: skip
+        await self._choose_mode()
+
+    async def _choose_mode(self) -> None:
+        """The mode its entry wants, where the session offers modes; that it has none of the name is told."""
+        wanted, modes = self._launch.mode, self._modes
+        if not wanted or modes is None or modes.current_mode_id == wanted:
+            return
+        if wanted in {one.id for one in modes.available_modes}:
+            await self._connection.set_session_mode(self._id, wanted)
+        else:
+            self._context.tell(EventKind.LOG, message=f"its session has no mode {wanted!r}: it stays as it is")
+
+    def _logged_in(self, hello: InitializeResponse, ask: Callable[[], Awaitable[Answer]]) -> Awaitable[Answer]:
+        given = {name for name, value in {**self._launch.env, **self._launch.secrets}.items() if value}
+        return logged_in(self._connection, hello, given, ask)
 
     async def _servers(self, hello: InitializeResponse) -> list[HttpMcpServer]:
         """Our own MCP endpoint, for a program that can and may reach it."""
@@ -217,11 +237,11 @@ class _Session:
         if not resumes and not able.load_session:
             return False
         try:
-            if resumes:
-                await self._connection.resume_session(earlier, str(self._root), mcp_servers=[*servers])
-            else:
-                self._updates.replaying = True
-                await self._connection.load_session(str(self._root), earlier, mcp_servers=[*servers])
+            self._updates.replaying = not resumes
+            connection = self._connection
+            take: Callable[..., Awaitable[Any]] = connection.resume_session if resumes else connection.load_session
+            told = {"session_id": earlier, "cwd": str(self._root), "mcp_servers": [*servers]}
+            self._modes = (await self._logged_in(hello, lambda: take(**told))).modes
         except RequestError as error:
             self._context.tell(EventKind.LOG, message=f"the earlier session is gone: {str(error)[:300]}")
             return False
@@ -342,7 +362,7 @@ class _Session:
         if says_stop(said):
             return self._stopped(said)
         hint = None
-        if error.code == _AUTH_REQUIRED:
+        if error.code == AUTH_REQUIRED:
             hint = "log its program in on the service's machine, or pass its key on: see AGENT_SECRETS"
         return AgentFailed(f"{self._launch.name} reports an error: {said}", hint=hint, details={"code": error.code})
 

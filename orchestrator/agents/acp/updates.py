@@ -7,6 +7,7 @@ clipped diffs. What is malformed or unknown is counted and left out: an agent ma
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from difflib import unified_diff
 from typing import Any
 
@@ -20,6 +21,7 @@ from acp.schema import (
     TextContentBlock,
     ToolCallProgress,
     ToolCallStart,
+    ToolCallUpdate,
     UsageUpdate,
 )
 from pydantic import ValidationError
@@ -35,6 +37,28 @@ _MOST_CALLS = 1000
 _MOST_DIFFED = 64 * 1024
 
 
+@dataclass(slots=True)
+class _Call:
+    """One tool call as far as it is known: agents tell of it in pieces, while their model still writes it."""
+
+    tool: str = "other"
+    title: str = ""
+    arguments: Any = None
+    places: Sequence[Any] = ()
+    content: Sequence[Any] = ()
+    told: bool = False
+    shown: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    def take(self, told: ToolCallUpdate | ToolCallStart) -> None:
+        """What a piece says; what it does not mention stays."""
+        self.tool = str(told.kind or self.tool)
+        self.title = (told.title or self.title)[:500]
+        self.arguments = told.raw_input or self.arguments
+        self.places = told.locations or self.places
+        self.content = told.content or self.content
+
+
 class Updates:
     """The updates of one session."""
 
@@ -43,7 +67,7 @@ class Updates:
         self._root = root.rstrip("/") + "/"
         self._said = Gathering(lambda text: tell(EventKind.MESSAGE, role="assistant", text=text))
         self._thought = Gathering(lambda text: tell(EventKind.MESSAGE, role="thought", text=text))
-        self._calls: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._calls: OrderedDict[str, _Call] = OrderedDict()
         self._answer: list[str] = []
         self._kept = 0
         self.tool_calls = 0
@@ -94,39 +118,71 @@ class Updates:
             self._answer.append(text)
             self._kept += len(text)
 
-    def _start(self, call: ToolCallStart) -> None:
+    def asked(self, call: ToolCallUpdate) -> None:
+        """The agent asks for leave to make a call: it is told of before anybody is asked."""
+        known = self._calls.get(call.tool_call_id)
+        if known is not None:
+            known.take(call)
+            self._tell_call(call.tool_call_id, known)
+
+    def finish(self) -> None:
+        """The turn is over: tell what has gathered, and of calls that were begun and never made."""
+        self.flush()
+        for identifier, call in self._calls.items():
+            self._tell_call(identifier, call)
+        self._calls.clear()
+
+    def _start(self, update: ToolCallStart) -> None:
         self.flush()
         self._answer.clear()
         self._kept = 0
         self.tool_calls += 1
-        if len(self._calls) >= _MOST_CALLS:
-            self._calls.popitem(last=False)
-        tool = str(call.kind or "other")
-        self._calls[call.tool_call_id] = (tool, time.monotonic())
-        self._tell(
-            EventKind.TOOL_CALLED, tool=tool, call_id=call.tool_call_id, title=call.title[:500],
-            arguments=_short(call.raw_input), paths=self._paths(call),
-        )  # fmt: skip
-        if call.status in ("completed", "failed"):
-            self._end(call)
+        call = self._known(update.tool_call_id)
+        call.take(update)
+        if update.status != "pending":  # one that is pending may still be written by the model
+            self._tell_call(update.tool_call_id, call)
+        if update.status in ("completed", "failed"):
+            self._end(update)
 
-    def _go_on(self, call: ToolCallProgress) -> None:
-        if call.status in ("completed", "failed"):
-            self._end(call)
-        elif call.title:
+    def _go_on(self, update: ToolCallProgress) -> None:
+        call = self._known(update.tool_call_id)
+        call.take(update)
+        if update.status in ("completed", "failed"):
+            self._end(update)
+        elif not call.told:
+            if update.status == "in_progress" or update.raw_input:
+                self._tell_call(update.tool_call_id, call)
+        elif call.title != call.shown:
+            call.shown = call.title
             self.flush()
-            self._tell(EventKind.PROGRESS, message=call.title[:500], call_id=call.tool_call_id)
+            self._tell(EventKind.PROGRESS, message=call.title, call_id=update.tool_call_id)
 
-    def _end(self, call: ToolCallStart | ToolCallProgress) -> None:
+    def _known(self, identifier: str) -> _Call:
+        if identifier not in self._calls and len(self._calls) >= _MOST_CALLS:
+            self._calls.popitem(last=False)
+        return self._calls.setdefault(identifier, _Call())
+
+    def _tell_call(self, identifier: str, call: _Call) -> None:
+        if call.told:
+            return
         self.flush()
-        tool, began = self._calls.pop(call.tool_call_id, (str(call.kind or "other"), time.monotonic()))
-        text, edits = self._contents(call.content or ())
-        told: dict[str, Any] = {"text": (text or _text_of(call.raw_output))[:_SHOWN]}
+        call.told, call.shown = True, call.title
+        self._tell(
+            EventKind.TOOL_CALLED, tool=call.tool, call_id=identifier, title=call.title,
+            arguments=_short(call.arguments), paths=[self._relative(place.path) for place in call.places[:20]],
+        )  # fmt: skip
+
+    def _end(self, update: ToolCallStart | ToolCallProgress) -> None:
+        call = self._calls.pop(update.tool_call_id)
+        self._tell_call(update.tool_call_id, call)
+        self.flush()
+        text, edits = self._contents(call.content)
+        told: dict[str, Any] = {"text": (text or _text_of(update.raw_output))[:_SHOWN]}
         if edits:
             told["edits"] = edits
         self._tell(
-            EventKind.TOOL_RETURNED, tool=tool, call_id=call.tool_call_id, is_error=call.status == "failed",
-            milliseconds=round((time.monotonic() - began) * 1000, 1), **told,
+            EventKind.TOOL_RETURNED, tool=call.tool, call_id=update.tool_call_id, is_error=update.status == "failed",
+            milliseconds=round((time.monotonic() - call.began) * 1000, 1), **told,
         )  # fmt: skip
 
     def _contents(self, contents: Sequence[Any]) -> tuple[str, list[dict[str, str]]]:
@@ -145,11 +201,8 @@ class Updates:
         doing = next((entry.content[:200] for entry in plan.entries if entry.status == "in_progress"), "a plan")
         self._tell(EventKind.PROGRESS, message=doing, done=done, total=len(plan.entries), plan=steps)
 
-    def _paths(self, call: ToolCallStart) -> list[str]:
-        return [self._relative(place.path) for place in (call.locations or ())[:20]]
-
     def _relative(self, path: str) -> str:
-        return path.removeprefix(self._root)[:500]
+        return "." if path + "/" == self._root else path.removeprefix(self._root)[:500]
 
 
 def _diff(edit: FileEditToolCallContent) -> str:

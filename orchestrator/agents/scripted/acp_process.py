@@ -29,6 +29,9 @@ from acp.helpers import (
 from acp.schema import (
     AgentCapabilities,
     AllowedOutcome,
+    AuthenticateResponse,
+    AuthEnvVar,
+    EnvVarAuthMethod,
     Implementation,
     InitializeResponse,
     LoadSessionResponse,
@@ -36,6 +39,9 @@ from acp.schema import (
     NewSessionResponse,
     PermissionOption,
     PromptResponse,
+    SessionMode,
+    SessionModeState,
+    SetSessionModeResponse,
     ToolCallLocation,
     ToolCallUpdate,
     ToolKind,
@@ -48,6 +54,9 @@ _OPTIONS = [
     PermissionOption(option_id="always", name="Always allow", kind="allow_always"),
     PermissionOption(option_id="reject", name="Reject", kind="reject_once"),
 ]
+_MODES = [SessionMode(id="act", name="Act"), SessionMode(id="ask", name="Ask")]
+_WANTS_KEY = "SCRIPTED_KEY"
+"""Where it has this variable it wants to be logged in with it first."""
 
 
 class ScriptedProgram:
@@ -60,6 +69,8 @@ class ScriptedProgram:
         self._turns: list[list[Step]] = []
         self._calls = 0
         self._servers: list[str] = []
+        self._mode = "act"
+        self._logged_in = _WANTS_KEY not in os.environ
 
     def on_connect(self, conn: Client) -> None:
         """Remember who we talk to."""
@@ -69,13 +80,32 @@ class ScriptedProgram:
         """Say hello."""
         info = Implementation(name="scripted", version="1")
         able = AgentCapabilities(load_session=True, mcp_capabilities=McpCapabilities(http=True))
-        return InitializeResponse(protocol_version=1, agent_capabilities=able, agent_info=info)
+        by_key = EnvVarAuthMethod(type="env_var", id="key", name="Key", vars=[AuthEnvVar(name=_WANTS_KEY)])
+        return InitializeResponse(
+            protocol_version=1,
+            agent_capabilities=able,
+            agent_info=info,
+            auth_methods=[by_key] if not self._logged_in else [],
+        )
+
+    async def authenticate(self, method_id: str, **kwargs: Any) -> AuthenticateResponse:
+        """Log in with the key it was started with."""
+        self._logged_in = method_id == "key"
+        return AuthenticateResponse()
 
     async def new_session(self, cwd: str, **kwargs: Any) -> NewSessionResponse:
         """A session in a folder."""
+        if not self._logged_in:
+            raise RequestError.auth_required()
         self._root = Path(cwd)
         self._servers = [server.url for server in kwargs.get("mcp_servers") or ()]
-        return NewSessionResponse(session_id=f"scripted-{os.getpid()}")
+        modes = SessionModeState(current_mode_id=self._mode, available_modes=_MODES)
+        return NewSessionResponse(session_id=f"scripted-{os.getpid()}", modes=modes)
+
+    async def set_session_mode(self, mode_id: str, session_id: str, **kwargs: Any) -> SetSessionModeResponse:
+        """Work in another mode; ``{mode}`` says which."""
+        self._mode = mode_id
+        return SetSessionModeResponse()
 
     async def load_session(self, cwd: str, session_id: str, **kwargs: Any) -> LoadSessionResponse:
         """Take up a session: what was said is said again, as the protocol wants it."""
@@ -127,7 +157,7 @@ class ScriptedProgram:
         return done
 
     async def _say(self, session: str, step: Step) -> bool:
-        text = step.text.replace("{mcp}", " ".join(self._servers))
+        text = step.text.replace("{mcp}", " ".join(self._servers)).replace("{mode}", self._mode)
         for _ in range(step.count):
             await self._client.session_update(session, update_agent_message_text(text))
         return True

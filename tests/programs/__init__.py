@@ -1,0 +1,1 @@
+"""A coding agent of others, tried as an agent of tasks."""
