@@ -73,7 +73,7 @@ function Column({ one, name, isOpen, busy, onChoose }: ColumnProps) {
           <StateBadge state={one.state} reason={one.reason} />
           {one.is_chosen && <StateBadge state="chosen" />}
         </div>
-        <span>{nameOf(one.agent)}</span>
+        {one.agent && <span>{nameOf(one.agent)}</span>}
         <Facts one={one} />
         {isOpen && one.can_be_chosen && (
           <Button size="sm" loading={busy} onClick={onChoose} aria-label={`Choose ${name.toLowerCase()}`}>
