@@ -98,6 +98,7 @@ from orchestrator.services.targets import TargetDirectory
 from orchestrator.services.task_forks import TaskForks
 from orchestrator.services.task_pauses import TaskPauses
 from orchestrator.services.task_proof import TaskProofs
+from orchestrator.services.task_rows import TaskRows
 from orchestrator.services.task_service import TaskLimits, TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.team_graphs import TeamGraphs
@@ -195,7 +196,8 @@ def build_container(settings: Settings) -> Container:
         github_token=lambda user_id: oauth.find_token(user_id, "github"),
     )  # fmt: skip
     homes = AgentHomes(settings.data_dir / "homes")
-    footprints = Footprints(database, agents, views, queries, limits)
+    rows = TaskRows(database)
+    footprints = Footprints(rows, agents, views, queries, limits)
     overlaps = Overlaps(database, writer, footprints)
     notes = Notes(database, access, most=settings.project_notes)
     claims = Claims(database, access, footprints, overlaps.left)
@@ -240,7 +242,7 @@ def build_container(settings: Settings) -> Container:
         agents=agents,
         agent_rules=agent_rules,
         questions_asked=AgentQuestions(database, access, wake, agent_rules),
-        quota=Quota(database, writer, agents, default_seconds=settings.quota_seconds),
+        quota=Quota(database, rows, writer, agents, default_seconds=settings.quota_seconds),
         learning=learning,
         briefings=Briefings(database, questions, tokens=settings.context_tokens),
         prices=prices,

@@ -4,8 +4,8 @@ No transaction is ever held while a tool, an agent or a stream runs: the block a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import orjson
 from sqlalchemy import text
@@ -55,6 +55,19 @@ def why_not_there(error: Exception) -> str | None:
     return None
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors that pass by themselves, in our words."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("every database connection is busy", hint="try again in a moment") from error
+    except DBAPIError as error:
+        if _is_away(error):
+            raise Unavailable("the database is not there right now", hint="try again in a moment") from error
+        raise
+
+
 class AdvisoryLock:
     """A lock of the whole installation, held by a connection of its own for as long as that lives."""
 
@@ -91,19 +104,24 @@ class Database:
                 "options": "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000",
             },
         )
+        self._single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction: committed at the end of the block, rolled back when it raises."""
-        try:
+        with _translated():
             async with self.engine.begin() as connection:
                 yield connection
-        except PoolTimeout as error:
-            raise Unavailable("every database connection is busy", hint="try again in a moment") from error
-        except DBAPIError as error:
-            if _is_away(error):
-                raise Unavailable("the database is not there right now", hint="try again in a moment") from error
-            raise
+
+    @asynccontextmanager
+    async def single(self) -> AsyncIterator[AsyncConnection]:
+        """A connection on which each statement is a transaction of its own, without the trips that begin and end one.
+
+        For questions, which at this isolation see no more alike in one transaction, and for writes of one statement.
+        """
+        with _translated():
+            async with self._single.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:

@@ -100,6 +100,12 @@ async def find_task(connection: AsyncConnection, task_id: UUID) -> Mapping[str, 
     return dict(row) if row else None
 
 
+async def find_tasks(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """The rows of those that are there, by id."""
+    rows = await connection.execute(text("SELECT * FROM tasks WHERE id = ANY(:ids)"), {"ids": list(ids)})
+    return {row["id"]: dict(row) for row in rows.mappings()}
+
+
 async def find_visible(
     connection: AsyncConnection, pairs: Sequence[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], Mapping[str, Any]]:
@@ -136,6 +142,15 @@ async def read_events(connection: AsyncConnection, task_id: UUID, after: int, li
     return [Event(task_id, row.seq, row.at, EventKind(row.kind), row.data) for row in rows]
 
 
+async def read_on(
+    connection: AsyncConnection, task_id: UUID, after: int, limit: int
+) -> tuple[tuple[str, int] | None, list[Event]]:
+    """A task's state and the number of its last event, None when it is gone; and its events as ``read_events``."""
+    rows = (await connection.execute(_ON, {"id": task_id, "after": after, "limit": limit})).all()
+    events = [Event(task_id, row.seq, row.at, EventKind(row.kind), row.data) for row in rows if row.seq is not None]
+    return ((rows[0].state, rows[0].last_seq) if rows else None), events
+
+
 async def latest_route(connection: AsyncConnection, task_id: UUID) -> dict[str, Any] | None:
     """The routing decision in force."""
     statement = text("SELECT decision FROM routes WHERE task_id = :id ORDER BY decided_at DESC, id DESC LIMIT 1")
@@ -168,6 +183,15 @@ _VISIBLE = text(
 
 _EVENTS = text(
     "SELECT seq, at, kind, data FROM task_events WHERE task_id = :id AND seq > :after ORDER BY seq LIMIT :limit"
+)
+
+_ON = text(
+    """
+    SELECT t.state, t.last_seq, e.seq, e.at, e.kind, e.data FROM tasks t LEFT JOIN LATERAL (
+        SELECT seq, at, kind, data FROM task_events
+        WHERE task_id = t.id AND seq > :after ORDER BY seq LIMIT :limit) e ON true
+    WHERE t.id = :id ORDER BY e.seq
+    """
 )
 
 _INSERT = text(

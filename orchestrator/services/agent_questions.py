@@ -144,7 +144,7 @@ class AgentQuestions:
             .values(taken_at=func.clock_timestamp())
             .returning(_M.c.id, _M.c.text)
         )
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             rows = (await connection.execute(taken)).all()
         return [row.text for row in sorted(rows, key=lambda row: row.id.bytes)]
 

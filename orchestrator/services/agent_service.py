@@ -24,7 +24,7 @@ from orchestrator.core.errors import Conflict, Forbidden, InvalidInput, NotConfi
 from orchestrator.core.ids import new_id
 from orchestrator.core.routing import Health, Obstacle, Route, Target, TargetType
 from orchestrator.core.secretbox import SecretBox
-from orchestrator.models import CustomAgent, Role, TargetStats
+from orchestrator.models import CustomAgent, Role
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.public_urls import check_url
@@ -138,19 +138,16 @@ class AgentService:
             await connection.execute(delete(CustomAgent).where(CustomAgent.id == row["id"]))
 
     async def targets(self, user_id: UUID, project_id: UUID | None) -> Sequence[Target]:
-        """Every agent a user's task may run on, as routing sees it."""
-        async with self._database.transaction() as connection:
-            counted = select(TargetStats.__table__).where(TargetStats.target_id.startswith(PREFIX))
-            stats = {row["target_id"]: dict(row) for row in (await connection.execute(counted)).mappings()}
+        """Every agent a user's task may run on, as routing sees it but for what was counted of it."""
         await self._catalogue.look()
         entries = [AgentEntry(agent) for agent in self._catalogue.builtins.values()]
         entries += [self._entry(row) for row in await self._rows(user_id)]
-        return [_target(entry, user_id, stats.get(entry.id)) for entry in entries]
+        return [_target(entry, user_id) for entry in entries]
 
     async def _rows(self, user_id: UUID) -> Sequence[Row]:
         table = CustomAgent.__table__
         mine = select(table).where(table.c.owner_id == user_id).order_by(table.c.name, table.c.id)
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             return [dict(row) for row in (await connection.execute(mine)).mappings()]
 
     async def _own(self, full: str, user_id: UUID) -> Row:
@@ -160,7 +157,7 @@ class AgentService:
             raise NotFound("no such agent", field="agent_id") from error
         table = CustomAgent.__table__
         mine = select(table).where(table.c.id == identifier, table.c.owner_id == user_id)
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             row = (await connection.execute(mine)).mappings().first()
         if row is None:
             raise NotFound("no such agent", field="agent_id")
@@ -254,9 +251,8 @@ def _with_template(values: Mapping[str, Any]) -> dict[str, Any]:
     return blank | made | given | {"config": {**made["config"], **given.get("config", {})}}
 
 
-def _target(entry: AgentEntry, user_id: UUID, stats: Row | None) -> Target:
+def _target(entry: AgentEntry, user_id: UUID) -> Target:
     info = entry.agent.info
-    counted = stats or {}
     capabilities: tuple[Capability, ...] = info.capabilities
     return Target(
         id=info.id,
@@ -271,8 +267,6 @@ def _target(entry: AgentEntry, user_id: UUID, stats: Row | None) -> Target:
         health=Health.UNKNOWN if info.unavailable else Health.HEALTHY,
         account=info.account,
         max_concurrency=_AT_ONCE,
-        succeeded=int(counted.get("succeeded", 0)),
-        failed=int(counted.get("failed", 0)),
         unavailable=info.unavailable,
         # Between equals, what needs no model and is there for everybody goes first.
         priority=-10 if entry.custom else 0,

@@ -8,19 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import UUID
 
-from sqlalchemy import text
-
 from orchestrator.core.errors import Unavailable
 from orchestrator.core.events import Event
 from orchestrator.core.states import TERMINAL
 from orchestrator.eventlog.wake import Wake
 from orchestrator.models.database import Database
-from orchestrator.models.task_store import read_events
+from orchestrator.models.task_store import read_on
 
 _LOOK_AGAIN_SECONDS = 2.0
 """How long silence is trusted; covers a wake message lost with a restart of Redis."""
 _PAGE = 200
-_STANDING = text("SELECT state, last_seq FROM tasks WHERE id = :id")
 
 
 class EventStream:
@@ -42,21 +39,21 @@ class EventStream:
                     yield event
                 if over:
                     return
-                if not events:
+                if len(events) < _PAGE:  # whoever told more meanwhile has set the event again
                     with suppress(TimeoutError):
                         await asyncio.wait_for(changed.wait(), _LOOK_AGAIN_SECONDS)
 
     async def _look(self, task_id: UUID, after: int) -> tuple[list[Event], bool]:
         """New events, and whether there will be no more."""
         try:
-            async with self._database.transaction() as connection:
-                standing = (await connection.execute(_STANDING, {"id": task_id})).first()
-                events = await read_events(connection, task_id, after, _PAGE)
+            async with self._database.single() as connection:
+                standing, events = await read_on(connection, task_id, after, _PAGE)
         except Unavailable:
             # The database is restarting: look again later; numbers have no gaps, so nothing is skipped.
             await asyncio.sleep(0.5)
             return [], False
         if standing is None:
             return events, True
+        state, last = standing
         seen = events[-1].seq if events else after
-        return events, standing.state in TERMINAL and seen >= standing.last_seq
+        return events, state in TERMINAL and seen >= last

@@ -19,10 +19,9 @@ from orchestrator.kg.query.client import GraphQueries, QueryLimits
 from orchestrator.kg.questions.asking import Asker
 from orchestrator.kg.questions.footprint import has_file, meant, touched
 from orchestrator.kg.snapshot import current_snapshot
-from orchestrator.models.database import Database
-from orchestrator.models.task_store import find_task
 from orchestrator.services.agent_service import AgentService
 from orchestrator.services.project_view import ProjectViews
+from orchestrator.services.task_rows import TaskRows
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +34,13 @@ class Footprints:
 
     def __init__(
         self,
-        database: Database,
+        rows: TaskRows,
         agents: AgentService,
         views: ProjectViews,
         queries: GraphQueries,
         limits: QueryLimits,
     ) -> None:
-        self._database = database
+        self._rows = rows
         self._agents = agents
         self._views = views
         self._queries = queries
@@ -49,8 +48,7 @@ class Footprints:
 
     async def of(self, task_id: UUID) -> Footprint | None:
         """What the task will touch, as far as can be told; None where it changes no code of a project."""
-        async with self._database.transaction() as connection:
-            row = await find_task(connection, task_id)
+        row = await self._rows.find(task_id)
         if row is None or row["project_id"] is None or not str(row["target_id"]).startswith("agent:"):
             return None
         try:

@@ -38,7 +38,7 @@ class Learning:
     async def read(self) -> Estimates:
         """What was counted last, by target and kind of work."""
         found: dict[str, dict[str, Estimate]] = defaultdict(dict)
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             for row in await connection.execute(text("SELECT * FROM target_estimates")):
                 found[row.target_id][row.capability] = Estimate(row.good, row.bad)
         return found

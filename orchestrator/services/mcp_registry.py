@@ -87,7 +87,7 @@ class McpRegistry:
             async with self._reading:
                 while time.monotonic() - self._read_at > _FRESH_SECONDS:
                     changes = self._changes
-                    async with self._database.transaction() as connection:
+                    async with self._database.single() as connection:
                         await self._read(connection)
                     if changes == self._changes:
                         self._read_at = time.monotonic()

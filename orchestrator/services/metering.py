@@ -64,7 +64,7 @@ class AttemptMeter:
         task = self._work.task
         values = {"task": self._work.id, "project": task["project_id"], "user": task["user_id"]}
         await self.flush()
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             rows = [dict(row) for row in (await connection.execute(_BUDGETS, values)).mappings()]
             families = [dict(row) for row in (await connection.execute(_FAMILY, values)).mappings()]
         for row in families:

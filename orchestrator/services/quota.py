@@ -17,9 +17,9 @@ from orchestrator.core.errors import Conflict, Forbidden, NotFound, QuotaReached
 from orchestrator.core.states import TaskState
 from orchestrator.models.database import Database
 from orchestrator.models.quota import lift, note_answer, note_stop, quota_of, quota_waits
-from orchestrator.models.task_store import find_task
 from orchestrator.models.transitions import Transition
 from orchestrator.services.agent_service import AgentService
+from orchestrator.services.task_rows import TaskRows
 from orchestrator.services.task_writer import TaskWriter
 
 log = structlog.get_logger(__name__)
@@ -30,16 +30,18 @@ _WHY_CHARS = 500
 class Quota:
     """Use cases around accounts. ``default_seconds``: how long to wait where a provider names no time."""
 
-    def __init__(self, database: Database, writer: TaskWriter, agents: AgentService, *, default_seconds: float) -> None:
+    def __init__(
+        self, database: Database, rows: TaskRows, writer: TaskWriter, agents: AgentService, *, default_seconds: float
+    ) -> None:
         self._database = database
+        self._rows = rows
         self._writer = writer
         self._agents = agents
         self._default = default_seconds
 
     async def account_of(self, task_id: UUID) -> str | None:
         """The account that the next attempt at a task would use; None where nobody is paid."""
-        async with self._database.transaction() as connection:
-            row = await find_task(connection, task_id)
+        row = await self._rows.find(task_id)
         if row is None or not str(row["target_id"]).startswith("agent:"):
             return None
         try:
@@ -50,7 +52,7 @@ class Quota:
 
     async def check(self, account: str) -> None:
         """Raise QuotaReached while the account takes no more: the last look before an agent starts."""
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             closed = (await quota_waits(connection)).get(account)
         if closed is not None:
             until = closed["until"]

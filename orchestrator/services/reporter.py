@@ -5,6 +5,7 @@ order is kept.
 """
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 _GATHER_SECONDS = 0.05
 _AGAIN_SECONDS = 0.5
 _MOST_WAITING = 2000
+_HURRY_SECONDS = 0.25
+"""Whoever saw nothing for so long does not see that the next event comes a moment later."""
 
 
 class Reporter:
@@ -35,11 +38,11 @@ class Reporter:
         self._dropped = 0
         self._writing = False
         self._closed = False
-        self._first = _GATHER_SECONDS
+        self._hurried = float("-inf")
 
     def hurry(self) -> None:
-        """Write the next event at once: somebody waits to see that it goes on."""
-        self._first = 0.0
+        """Write the next event at once if it comes soon: somebody waits to see that it goes on."""
+        self._hurried = time.monotonic()
 
     def tell(self, kind: EventKind, **data: Any) -> None:
         """Note an event; it is written within some 50 ms. A flood beyond 2,000 waiting ones is counted, not stored."""
@@ -77,7 +80,8 @@ class Reporter:
         return self.take()
 
     async def _flush_later(self) -> None:
-        pause, self._first = self._first, _GATHER_SECONDS
+        pause = 0.0 if time.monotonic() - self._hurried < _HURRY_SECONDS else _GATHER_SECONDS
+        self._hurried = float("-inf")
         # More is told while a batch is being written; the attempt's last step may take all of it meanwhile.
         while self._waiting and not self._closed:
             await asyncio.sleep(pause)

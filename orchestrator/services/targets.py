@@ -4,6 +4,7 @@ Used by the task service before every decision. Other people's private targets n
 account of a route can tell of them.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,15 +21,17 @@ from orchestrator.core.fresh import Fresh
 from orchestrator.core.policy import Rule
 from orchestrator.core.routing import Health, Pause, RegistrySnapshot, Target, TargetType
 from orchestrator.mcp.capabilities import tools_for
-from orchestrator.models import TargetStats, User, UserSpace
+from orchestrator.models import User, UserSpace
 from orchestrator.models.database import Database
 from orchestrator.models.quota import quota_waits
-from orchestrator.services.learning import Learning
+from orchestrator.services.learning import Estimates, Learning
 from orchestrator.services.mcp_registry import McpRegistry
 from orchestrator.services.server_entry import ServerEntry
 from orchestrator.services.tool_policy import ToolPolicy
 
 AgentTargets = Callable[[UUID, UUID | None], Awaitable[Sequence[Target]]]
+Waits = Mapping[str, Mapping[str, Any]]
+"""By account: until when it takes no more."""
 
 _FRESH_SECONDS = 1.0
 _LEARNED_SECONDS = 5.0
@@ -98,22 +101,33 @@ class TargetDirectory:
         self._registry.refresh()
 
     async def _make(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
-        entries = await self._registry.visible(user_id, [project_id] if project_id else None)
-        agents = await self._agent_targets(user_id, project_id)
-        stats = await self._stats.get()
-        async with self._database.transaction() as connection:
-            spaces = await self._spaces(connection, user_id, stats)
-            preference = await connection.execute(select(User.settings).where(User.id == user_id))
-            settings = preference.scalar() or {}
-            closed = await quota_waits(connection)
+        # Read side by side: somebody who hands in a task waits for the slowest of these, not for all in turn.
+        entries, agents, stats, known, (rows, settings, closed), _ = await asyncio.gather(
+            self._registry.visible(user_id, [project_id] if project_id else None),
+            self._agent_targets(user_id, project_id),
+            self._stats.get(),
+            self._learned(),
+            self._of_user(user_id),
+            self._policy.rules(),
+        )
+        spaces = [_space(row, user_id, stats) for row in rows]
         agents = [_as_it_stands(agent, stats, closed) for agent in agents]
         servers = [await self._server(user_id, project_id, entry, stats) for entry in entries]
         targets: tuple[Target, ...] = (*servers, *agents, *spaces, *SYSTEM_TARGETS)
-        if self._estimates is not None:
-            known = await self._estimates.get()
-            targets = tuple(replace(one, learned=known[one.id]) if one.id in known else one for one in targets)
+        targets = tuple(replace(one, learned=known[one.id]) if one.id in known else one for one in targets)
         version, preferred = f"{time.time():.3f}", settings.get("preferred_target")
         return RegistrySnapshot(targets, version, preferred, learns=self._estimates is not None)
+
+    async def _learned(self) -> Estimates:
+        return await self._estimates.get() if self._estimates is not None else {}
+
+    async def _of_user(self, user_id: UUID) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any], Waits]:
+        """The user's Spaces and settings, and the accounts that take no more."""
+        async with self._database.single() as connection:
+            mine = select(UserSpace.__table__).where(UserSpace.user_id == user_id)
+            spaces = (await connection.execute(mine)).mappings().all()
+            settings = (await connection.execute(select(User.settings).where(User.id == user_id))).scalar()
+            return [dict(row) for row in spaces], settings or {}, await quota_waits(connection)
 
     async def _server(
         self, user_id: UUID, project_id: UUID | None, entry: ServerEntry, stats: Mapping[str, Mapping[str, Any]]
@@ -148,43 +162,33 @@ class TargetDirectory:
         return ""
 
     async def _read_stats(self) -> dict[str, Mapping[str, Any]]:
-        async with self._database.transaction() as connection:
-            rows = await connection.execute(select(TargetStats.__table__))
-            stats = {row["target_id"]: dict(row) for row in rows.mappings()}
-            for target_id, running in await connection.execute(_RUNNING):
-                stats.setdefault(target_id, {})["running"] = running
-        return {**stats}
-
-    async def _spaces(
-        self, connection: AsyncConnection, user_id: UUID, stats: Mapping[str, Mapping[str, Any]]
-    ) -> list[Target]:
-        rows = await connection.execute(select(UserSpace.__table__).where(UserSpace.user_id == user_id))
-        return [
-            Target(
-                id=f"space:{row['id']}",
-                name=row["space_id"],
-                type=TargetType.USER_SPACE,
-                capabilities=tuple(parse_capability(raw) for raw in row["capabilities"]),
-                owner_id=str(user_id),
-                handles_heavy=True,
-                health=Health(row["health"]),
-                running=int(stats.get(f"space:{row['id']}", {}).get("running", 0)),
-                consented=row["consented_at"] is not None,
-            )
-            for row in rows.mappings()
-        ]
+        async with self._database.single() as connection:
+            return {row["target_id"]: dict(row) for row in (await connection.execute(_STATS)).mappings()}
 
 
-def _as_it_stands(
-    agent: Target, stats: Mapping[str, Mapping[str, Any]], closed: Mapping[str, Mapping[str, Any]]
-) -> Target:
-    """An agent with how much it runs, and until when its account takes no more."""
-    running = int(stats.get(agent.id, {}).get("running", 0))
+def _space(row: Mapping[str, Any], user_id: UUID, stats: Mapping[str, Mapping[str, Any]]) -> Target:
+    return Target(
+        id=f"space:{row['id']}",
+        name=row["space_id"],
+        type=TargetType.USER_SPACE,
+        capabilities=tuple(parse_capability(raw) for raw in row["capabilities"]),
+        owner_id=str(user_id),
+        handles_heavy=True,
+        health=Health(row["health"]),
+        running=int(stats.get(f"space:{row['id']}", {}).get("running", 0)),
+        consented=row["consented_at"] is not None,
+    )
+
+
+def _as_it_stands(agent: Target, stats: Mapping[str, Mapping[str, Any]], closed: Waits) -> Target:
+    """An agent with how it did, how much it runs, and until when its account takes no more."""
+    running, succeeded, failed = (int(stats.get(agent.id, {}).get(n, 0)) for n in ("running", "succeeded", "failed"))
+    agent = replace(agent, running=running, succeeded=succeeded, failed=failed)
     wait = closed.get(agent.account) if agent.account else None
     if wait is None:
-        return replace(agent, running=running)
+        return agent
     until = f"{wait['until'].strftime('%Y-%m-%d %H:%M:%S')} UTC"
-    return replace(agent, running=running, pause=Pause(agent.account, wait["seconds"], until))
+    return replace(agent, pause=Pause(agent.account, wait["seconds"], until))
 
 
 def _by_rule(capability: str, rule: Rule | None) -> str:
@@ -200,8 +204,14 @@ async def count_targets(connection: AsyncConnection) -> None:
     await connection.execute(_COUNT)
 
 
-_RUNNING = text(
-    "SELECT target_id, count(*) FROM tasks WHERE state = 'running' AND target_id IS NOT NULL GROUP BY target_id"
+_STATS = text(
+    """
+    SELECT target_id, coalesce(s.succeeded, 0) AS succeeded, coalesce(s.failed, 0) AS failed,
+        coalesce(r.running, 0) AS running
+    FROM target_stats s FULL JOIN (
+        SELECT target_id, count(*) AS running FROM tasks
+        WHERE state = 'running' AND target_id IS NOT NULL GROUP BY target_id) r USING (target_id)
+    """
 )
 
 _COUNT = text(

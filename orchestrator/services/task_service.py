@@ -364,7 +364,7 @@ class TaskService:
         return row
 
     async def _read_many(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[Row | Exception]:
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             found = await find_visible(connection, list(set(pairs)))
         return [found[pair] if pair in found else NotFound("no such task") for pair in pairs]
 

@@ -83,7 +83,7 @@ class TaskWriter:
 
     async def _insert(self, tasks: Sequence[NewTask]) -> Sequence[bool | Exception]:
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.single() as connection:
                 born = await insert_tasks(connection, tasks)
         except Unavailable as error:
             log.warning("births_in_doubt", tasks=len(tasks), why=error.message)

@@ -127,7 +127,7 @@ class ToolPolicy:
         return frozenset(roles)
 
     async def _read(self) -> _Snapshot:
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             found = await _read_all(connection)
         if not found.same_as(self._last):
             found.revision = self._last.revision + 1
