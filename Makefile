@@ -37,9 +37,10 @@ run: setup-run console ## run the service at http://127.0.0.1:$PORT, data under 
 
 test: setup console ## run every test against a real PostgreSQL and Redis; ARGS="-k name", WORKERS=2
 	@sh deploy/npm.sh tests/browser
-	$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore=tests/console/test_walk.py $(ARGS)
+	@# Tests and the hundreds of processes they start are compiled once, whatever the shell says of bytecode.
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore=tests/console/test_walk.py $(ARGS)
 	@# The walk through a real browser gets the machine to itself: its time limits are a person's patience.
-	$(PY) -m pytest -p no:xdist tests/console/test_walk.py
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -p no:xdist tests/console/test_walk.py
 
 conformance: setup ## the official MCP suite through the gateway; part of `make test`
 	$(PY) -m pytest -p no:xdist tests/conformance

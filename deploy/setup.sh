@@ -43,7 +43,10 @@ for file in "$@"; do
         missing="$missing $file" options="$options -r $file"
     fi
 done
-[ -n "$missing" ] || exit 0
+# Our own bytecode ahead, as pip does for packages: a process that may not write any (PYTHONDONTWRITEBYTECODE, an image
+# run as another user) would compile all of this at each start. Where it cannot be written here, they do.
+compile() { [ ! -d orchestrator ] || .venv/bin/python -m compileall -q orchestrator >/dev/null 2>&1 || true; }
+[ -n "$missing" ] || { compile; exit 0; }
 
 log=.setup/pip.log
 # shellcheck disable=SC2086  # a list of options
@@ -51,3 +54,4 @@ watch "Installing Python packages" "$log" \
     .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off $options ||
     fail "Python packages could not be installed." "$(explain "$log")"
 for file in $missing; do echo "$now" >".venv/.installed-$file"; done
+compile

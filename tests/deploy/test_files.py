@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,17 @@ def test_a_second_setup_does_nothing_until_a_requirement_changes(tmp_path: Path)
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
     (folder / "requirements.txt").write_text("anything\n")
     assert "Installing Python packages" in _setup(folder).stdout
+
+
+def test_setup_compiles_the_package_where_processes_may_write_no_bytecode(tmp_path: Path) -> None:
+    folder = _copy(tmp_path)
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").symlink_to(sys.executable)
+    (folder / "orchestrator").mkdir()
+    (folder / "orchestrator/module.py").write_text("x = 1\n")
+    done = _setup(folder, PYTHONDONTWRITEBYTECODE="1")
+    assert done.returncode == 0, done.stderr
+    assert list((folder / "orchestrator/__pycache__").glob("module.*.pyc"))
 
 
 def test_a_failed_setup_explains_itself_and_is_tried_again(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import BadQuery
-from orchestrator.kg.query.guard import admit, admit_update, tokens_of
+from orchestrator.kg.query.guard import admit, admit_update
+from orchestrator.kg.query.tokens import tokens_of
 
 OUT = "<http://127.0.0.1:1/>"
 QUERIES = (

@@ -19,6 +19,7 @@ from rdflib.term import URIRef
 
 from orchestrator.core.errors import BadQuery, QueryRefused
 from orchestrator.kg.query.formats import Kind
+from orchestrator.kg.query.tokens import TOKEN, words_of
 
 MAX_QUERY = 256 * 1024
 _KINDS: dict[str, Kind] = {
@@ -27,21 +28,6 @@ _KINDS: dict[str, Kind] = {
     "ConstructQuery": "construct",
     "DescribeQuery": "describe",
 }
-# Strings, IRIs, comments, variables and prefixed names are consumed whole, so a keyword inside them is not a token.
-_TOKEN = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*"""'
-    r"|'''(?:[^'\\]|\\.|'(?!''))*'''"
-    r'|"(?:[^"\\\n\r]|\\.)*"'
-    r"|'(?:[^'\\\n\r]|\\.)*'"
-    r"|<[^<>\"{}|^`\\\x00-\x20]*>"
-    r"|\#[^\n\r]*"
-    r"|[?$]\w+"
-    r"|@[A-Za-z]+(?:-[A-Za-z0-9]+)*"
-    r"|[\w.-]*:(?:[\w:.-]|%[0-9A-Fa-f]{2}|\\.)*"
-    r"|(?P<word>[A-Za-z]+)"
-    r"|.",
-    re.DOTALL,
-)
 _CODE_POINT = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _MAX_NESTING = 100
 _UPDATES = frozenset({"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"})
@@ -106,19 +92,6 @@ def admit_update(sparql: str) -> None:
     raise BadQuery("the update can be read in two ways: SERVICE or LOAD behind a comment", field="update")
 
 
-def tokens_of(sparql: str) -> Iterator[str]:
-    """The text in tokens that give it again when joined: strings, IRIs, comments, variables, names, characters."""
-    return (match.group() for match in _TOKEN.finditer(sparql))
-
-
-def words_of(sparql: str) -> Iterator[tuple[str, re.Match[str]]]:
-    """Keywords and other bare words in capitals, in order, with their places; brackets too, as they are."""
-    for match in _TOKEN.finditer(sparql):
-        word = match.group("word")
-        if word or match.group() in "{}":
-            yield (word or match.group()).upper(), match
-
-
 def _check_size(sparql: str) -> None:
     if len(sparql) > MAX_QUERY:
         raise BadQuery(f"the query is longer than {MAX_QUERY} characters", field="query")
@@ -151,7 +124,7 @@ def _check_dataset(sparql: str, node: CompValue, has_graph: Callable[[str], bool
 def _check_nesting(sparql: str) -> None:
     """Both parsers recurse, so brackets are counted first."""
     depth = 0
-    for match in _TOKEN.finditer(sparql):
+    for match in TOKEN.finditer(sparql):
         depth += {"(": 1, "{": 1, "[": 1, ")": -1, "}": -1, "]": -1}.get(match.group(), 0)
         if depth > _MAX_NESTING:
             raise BadQuery(f"the query nests deeper than {_MAX_NESTING} brackets", field="query")

@@ -7,7 +7,7 @@ come from ``rdf.terms``.
 from collections.abc import Iterator, Mapping
 from itertools import count
 
-from orchestrator.kg.query.guard import tokens_of
+from orchestrator.kg.query.tokens import tokens_of
 
 
 def substituted(sparql: str, values: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ The engine takes no dataset for an update, so the text gets one: before the WHER
 from collections.abc import Iterator, Sequence
 
 from orchestrator.core.errors import BadQuery
-from orchestrator.kg.query.guard import words_of
+from orchestrator.kg.query.tokens import words_of
 from orchestrator.kg.query.names import iri
 
 
