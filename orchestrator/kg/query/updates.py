@@ -6,8 +6,8 @@ The engine takes no dataset for an update, so the text gets one: before the WHER
 from collections.abc import Iterator, Sequence
 
 from orchestrator.core.errors import BadQuery
-from orchestrator.kg.query.tokens import words_of
 from orchestrator.kg.query.names import iri
+from orchestrator.kg.query.tokens import words_of
 
 
 def with_graphs(update: str, default_graphs: Sequence[str], named_graphs: Sequence[str]) -> str:
