@@ -16,7 +16,8 @@ EVENTS: dict[EventKind, tuple[str, str]] = {
     EventKind.STARTED: ("A worker took it and holds its lease.", "`attempt`, `worker`"),
     EventKind.PROGRESS: (
         "How far it is.",
-        "`message`, `done` and `total`, or `phase` and `percent`; of agents `plan` too",
+        "`message`, `done` and `total`, or `phase` and `percent`; of builds `seconds_left` of the phase, "
+        "of agents `plan` too",
     ),
     EventKind.LOG: ("A line for people.", "`message`, and what the writer adds"),
     EventKind.TOOL_CALLED: (

@@ -33,7 +33,17 @@ def _progress(data: Data) -> str:
     done, total = data.get("done"), data.get("total")
     if done is None:
         return str(told)
-    return f"{told} ({done:g} of {total:g})" if total else f"{told} ({done:g})"
+    left = time_left(data)
+    return f"{told} ({done:g} of {total:g}{f', {left}' if left else ''})" if total else f"{told} ({done:g})"
+
+
+def time_left(data: Data) -> str:
+    """How long the phase may still take, where that was told; "" where not, and when it is about to end."""
+    seconds = data.get("seconds_left")
+    if not isinstance(seconds, int | float) or seconds < 1:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"about {f'{minutes} min ' if minutes else ''}{rest} s left"
 
 
 def _returned(data: Data) -> str:

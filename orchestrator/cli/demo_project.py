@@ -5,6 +5,7 @@ from typing import Any
 from rich.progress import Progress, TaskID
 
 from orchestrator.cli.client import Api, Event
+from orchestrator.cli.client_events import time_left
 from orchestrator.cli.client_screen import clean, count, short
 from orchestrator.cli.demo_source import Source
 from orchestrator.cli.demo_stage import Stage, Step
@@ -55,9 +56,8 @@ def _show(bars: Progress, bar: TaskID, event: Event) -> None:
         if data.get("percent") is not None:
             bars.update(bar, completed=data["percent"], told=phase)
         elif data.get("total"):
-            bars.update(
-                bar, completed=100 * data["done"] / data["total"], told=f"{phase} {count(data['total'], 'file')}"
-            )
+            told = ", ".join(filter(None, (f"{phase} {count(data['total'], 'file')}", time_left(data))))
+            bars.update(bar, completed=100 * data["done"] / data["total"], told=told)
     elif event["kind"] == "task.retry":
         bars.update(bar, completed=0, told="tries again")
     elif event["kind"] == "task.completed":

@@ -6,7 +6,8 @@ Adapters translate foreign exceptions into these and keep the cause. Anything el
     OrchestratorError
     ├── InvalidInput 422            the request is wrong; ``field`` names the part
     │   ├── BadQuery 400            a SPARQL text that cannot be answered
-    │   │   └── QueryRefused 403    one that is understood and not allowed
+    │   │   ├── QueryRefused 403    one that is understood and not allowed
+    │   │   └── NotAcceptable 406   its answer is wanted in a format we do not write
     │   └── TooLarge 413            over a size limit
     ├── OAuthRefused 400            an OAuth client asked for what it cannot have; ``details.error`` is RFC 6749's word
     ├── NotAuthenticated 401        no, wrong or expired credentials
@@ -84,6 +85,12 @@ class QueryRefused(BadQuery):
     """A SPARQL text that was understood and may not run: it writes, or reaches for what is not here."""
 
     code, status = "query_refused", 403
+
+
+class NotAcceptable(BadQuery):
+    """The answer is wanted only in formats we do not write; ``details.offered`` are those we do."""
+
+    code, status = "not_acceptable", 406
 
 
 class TooLarge(InvalidInput):

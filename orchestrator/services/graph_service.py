@@ -15,11 +15,12 @@ from sqlalchemy import select
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ids import new_id
+from orchestrator.core.states import TERMINAL
 from orchestrator.kg.query.client import GraphQueries, QueryAnswer, QueryLimits
 from orchestrator.kg.query.export import export_graph
 from orchestrator.kg.questions.ask import ask
 from orchestrator.kg.questions.asking import Asker
-from orchestrator.models import Graph, Role
+from orchestrator.models import Graph, Role, TaskRow
 from orchestrator.models.database import Database
 from orchestrator.services.access import ProjectAccess
 from orchestrator.services.project_view import ProjectViews
@@ -60,14 +61,31 @@ class GraphService:
     async def generate(
         self, caller: Caller, project_id: UUID, files: list[str] | None = None, *, update: bool = False
     ) -> tuple[UUID | None, Row]:
-        """Ask for a build, or an update of what is there; returns the graph's id when there is one, and the task."""
+        """Ask for a build, or an update of what is there; returns the graph's id when there is one, and the task.
+
+        While the first build is under way it is the one that is handed out.
+        """
         await self._access.require(caller, project_id, Role.MEMBER)
+        first = await self._first_build(project_id) if not files and not update else None
+        if first is not None:
+            return None, await self._tasks.get(caller, first)
         given: dict[str, Any] = {"files": files} if files else {}
         given |= {"update": True} if update else {}
         task = await self._tasks.create(caller, TaskRequest("graph_build", given, project_id=project_id))
         async with self._database.transaction() as connection:
             kg_id = (await connection.execute(select(Graph.id).where(Graph.project_id == project_id))).scalar()
         return kg_id, task
+
+    async def _first_build(self, project_id: UUID) -> UUID | None:
+        """The build of a whole graph that is to be the project's first, if one is on its way."""
+        built = select(Graph.id).where(Graph.project_id == project_id).exists()
+        on_its_way = TaskRow.state.not_in(TERMINAL)
+        found = select(TaskRow.id).where(
+            TaskRow.project_id == project_id, TaskRow.type == "graph_build", on_its_way, ~built
+        )
+        whole = ~TaskRow.input.has_key("files")
+        async with self._database.transaction() as connection:
+            return (await connection.execute(found.where(whole).order_by(TaskRow.created_at).limit(1))).scalar()
 
     async def get(self, caller: Caller, kg_id: UUID) -> Row:
         """A graph's row, by its own id or its project's."""

@@ -159,3 +159,34 @@ def test_scopes_and_membership_guard_the_doors(client: httpx2.Client, api: Api) 
         token = other.post("/auth/login", json=stranger).json()["access_token"]
     for door in (f"sparql?query={quote(ASK)}", "sparql", "scratch/sparql", "scratch/data?default"):
         assert client.get(f"/{door}", headers={"Authorization": f"Bearer {token}"}).status_code == 404
+
+
+@pytest.mark.parametrize("accept", ["application/pdf", "image/png, application/pdf;q=0.5", "image/*"])
+def test_a_format_that_is_not_written_is_refused_by_name(client: httpx2.Client, accept: str) -> None:
+    for text in (SELECT, ASK, "CONSTRUCT WHERE { ?s ?p ?o }"):
+        answer = client.get("/sparql", params={"query": text}, headers={"Accept": accept})
+        assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+        assert answer.json()["details"]["offered"]
+    assert client.get("/sparql", headers={"Accept": accept}).status_code == 406
+
+
+@pytest.mark.parametrize("accept", ["application/pdf, */*;q=0.1", "text/turtle", "application/*", "text/html, text/*"])
+def test_a_client_that_takes_something_we_write_is_answered(client: httpx2.Client, accept: str) -> None:
+    assert client.get("/sparql", params={"query": SELECT}, headers={"Accept": accept}).status_code == 200
+
+
+def test_the_first_build_that_is_on_its_way_is_handed_out_again(api: Api) -> None:
+    with httpx2.Client(base_url=f"{api.url}/api/v1", headers=api.headers, timeout=60) as asking:
+        wanted = {"name": "twice", "template": "empty", "build_graph": False}
+        project = asking.post("/projects", json=wanted).raise_for_status().json()["project_id"]
+
+        def generate(**more: object) -> str:
+            answer = asking.post("/kg/generate", json={"project_id": project, **more}).raise_for_status().json()
+            assert answer["kg_id"] is None
+            return str(answer["task_id"])
+
+        first = generate()
+        assert generate() == first
+        assert generate(files=["a.py"]) != first
+        asking.post(f"/tasks/{first}/cancel").raise_for_status()
+        assert generate() != first

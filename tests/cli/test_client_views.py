@@ -65,3 +65,10 @@ def test_every_candidate_of_a_route_has_its_line_in_eighty_columns() -> None:
 def test_an_event_of_an_unknown_kind_is_shown_as_it_came() -> None:
     line = event_line({"kind": "task.invented", "at": _AT, "data": {"why": "new"}}, _AT)
     assert '{"why": "new"}' in line.plain
+
+
+def test_a_build_says_how_long_its_phase_may_take_where_that_is_known() -> None:
+    told = {"phase": "resolve", "done": 700, "total": 2800}
+    for seconds, words in ((41.7, "700 of 2800, about 42 s left)"), (125, "about 2 min 5 s left)"), (None, "2800)")):
+        event = {"kind": "attempt.progress", "at": _AT, "data": told | {"seconds_left": seconds}}
+        assert event_line(event, _AT).plain.endswith(words)

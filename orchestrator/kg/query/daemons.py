@@ -16,6 +16,7 @@ from orchestrator.core.errors import (
     BadQuery,
     Conflict,
     InvalidInput,
+    NotAcceptable,
     NotFound,
     OrchestratorError,
     QueryRefused,
@@ -28,8 +29,10 @@ from orchestrator.kg.query.wire import read_answer, write_request
 
 _ERRORS: dict[str, type[OrchestratorError]] = {
     error.code: error
-    for error in (BadQuery, QueryRefused, TimedOut, TooLarge, Unavailable, NotFound, Conflict, InvalidInput)
-}
+    for error in (
+        BadQuery, QueryRefused, NotAcceptable, TimedOut, TooLarge, Unavailable, NotFound, Conflict, InvalidInput,
+    )
+}  # fmt: skip
 _LAUNCH_SECONDS = 60
 
 

@@ -1,12 +1,15 @@
 """Media types of query results and graphs, and which one an Accept header asks for. Used by the query worker.
 
-Knows names only; serialising is done by pyoxigraph. An Accept header that names nothing we write gets the default of
-the kind of answer, as RFC 9110 permits, so a CONSTRUCT through a client that asks for JSON tables still answers.
+Knows names only; serialising is done by pyoxigraph. An Accept header that names a format of the other kind gets the
+default of this kind, as RFC 9110 permits, so a CONSTRUCT through a client that asks for JSON tables still answers; one
+that names nothing we write is refused.
 """
 
 from typing import Literal
 
 from pyoxigraph import QueryResultsFormat, RdfFormat
+
+from orchestrator.core.errors import NotAcceptable
 
 Kind = Literal["select", "ask", "construct", "describe"]
 
@@ -30,14 +33,16 @@ _ALIASES = {
     "text/xml": "application/sparql-results+xml",
 }
 _GRAPH_ALIASES = {"application/json": "application/ld+json", "application/xml": "application/rdf+xml"}
+_KNOWN = frozenset({"*/*", *RESULT_FORMATS, *GRAPH_FORMATS, *_ALIASES, *_GRAPH_ALIASES})
 
 
 def negotiate(accept: str, kind: Kind) -> str:
-    """The media type to answer with, for an Accept header and a kind of query."""
+    """The media type to answer with, for an Accept header and a kind of query. Raises NotAcceptable."""
     tabular = kind in ("select", "ask")
     offered = list(RESULT_FORMATS if tabular else GRAPH_FORMATS)
     aliases = _ALIASES if tabular else _GRAPH_ALIASES
-    for wanted in _by_preference(accept):
+    ranges = _by_preference(accept)
+    for wanted in ranges:
         exact = aliases.get(wanted, wanted)
         if exact in offered:
             return exact
@@ -45,7 +50,16 @@ def negotiate(accept: str, kind: Kind) -> str:
             for media_type in offered:
                 if media_type.startswith(wanted[:-1]):
                     return media_type
+    if ranges and not any(_is_known(wanted) for wanted in ranges):
+        raise NotAcceptable(
+            "none of the formats in Accept is written here", field="accept", details={"offered": offered}
+        )
     return offered[0]
+
+
+def _is_known(wanted: str) -> bool:
+    """Whether a media range names something that we write for one kind of query or another."""
+    return wanted in _KNOWN or any(one.startswith(wanted[:-1]) for one in _KNOWN if wanted.endswith("/*"))
 
 
 def _by_preference(accept: str) -> list[str]:

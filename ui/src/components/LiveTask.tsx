@@ -34,7 +34,11 @@ export function LiveTask({ taskId, doing, done, onOver }: Props) {
         <Group gap="md">
           <StateBadge state={task.data.state} reason={task.data.reason} />
           <Text size="sm" c="dimmed">
-            {task.data.state === "completed" ? done : over ? doing : (progress.text ?? doing)}
+            {task.data.state === "completed"
+              ? done
+              : over
+                ? doing
+                : [progress.text ?? doing, progress.left].filter(Boolean).join(", ")}
           </Text>
         </Group>
         <Link to={`/tasks/${taskId}`} className="link">

@@ -1,6 +1,7 @@
 /** Events in words, for the timeline. Kinds the console does not know are shown by their name. */
 import type { TaskEvent } from "../api/types.ts";
 import { capital, clock, plural, words } from "./format.ts";
+import { leftOf } from "./progress.ts";
 
 type Data = Record<string, unknown>;
 type Words = [string | ((data: Data) => string), (data: Data) => string | null];
@@ -115,7 +116,7 @@ function progress(data: Data): string | null {
       : typeof percent === "number"
         ? `${Math.round(percent)} %`
         : null;
-  return joined(text(data.message ?? data.phase ?? data.stage), amount);
+  return joined(text(data.message ?? data.phase ?? data.stage), amount, leftOf(data));
 }
 
 function reason(data: Data): string | null {
