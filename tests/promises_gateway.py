@@ -32,6 +32,7 @@ GATEWAY = (
         "door.lossless", _SOURCE + " 2", "What a server and a client say to each other passes as it is on the wire.",
         _DOOR + "lossless.py::test_a_tool_is_listed_as_its_server_describes_it",
         _DOOR + "lossless.py::test_what_a_tool_is_given_and_answers_passes_unchanged",
+        _DOOR + "lossless.py::test_prompts_resources_and_completions_pass_unchanged",
     ),
     _promise(
         "door.conformant", _SOURCE + " 3", "The official suite passes through the gateway in both eras.",

@@ -92,10 +92,12 @@ class Direct:
         self.info: Mapping[str, Any] | None = info_of(ctx)
 
     async def ask(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Its answer, asked on the stream of the call."""
+        """Its answer, asked on the stream of the call. MCPError, for the server that asked, where it fits no form."""
         request = Request[dict[str, Any], str](method=method, params=dict(params or {}))
         where = ServerMessageMetadata(related_request_id=self._ctx.request_id)
-        return (await self._ctx.session.send_request(cast("Any", request), _Wire, metadata=where)).root
+        answer = (await self._ctx.session.send_request(cast("Any", request), _Wire, metadata=where)).root
+        await _must_fit(method, params or {}, answer, "result")
+        return answer
 
     async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
         """Pass it on; log messages below the level it set stay here."""
@@ -176,10 +178,7 @@ class Round(Told):
             answer = answers.get(key)
             if not isinstance(answer, Mapping) or future.done():
                 continue
-            try:
-                await check_answer(method, params, answer, f"inputResponses.{key}")
-            except InvalidInput as error:
-                raise MCPError(INVALID_PARAMS, error.message, error.as_dict()) from error
+            await _must_fit(method, params, answer, f"inputResponses.{key}")
 
     def take(self, ctx: Context, answers: Mapping[str, Any]) -> None:
         """Answers of a later request. Raises MCPError for one that is none."""
@@ -257,6 +256,13 @@ class Rounds:
     def _expire(self, state: str) -> None:
         _, one, _ = self._waiting.pop(state)
         one.call.cancel()
+
+
+async def _must_fit(method: str, params: Mapping[str, Any], answer: Mapping[str, Any], place: str) -> None:
+    try:
+        await check_answer(method, params, answer, place)
+    except InvalidInput as error:
+        raise MCPError(INVALID_PARAMS, error.message, error.as_dict()) from error
 
 
 def is_ours(state: object) -> bool:

@@ -1,7 +1,8 @@
-"""Whether the answer to a form fits the form. Used where answers come with a later request, so that they can be mended.
+"""Whether the answer to a form fits the form, which whoever asked need not check any more.
 
-A client of the older era answers on the stream of the call, and nobody could tell it anything then: there the server
-behind us judges the answer, as it does for every client.
+Used for clients of both eras: where answers come with a later request they can be mended; one that comes on the stream
+of the call is refused to the server that asked, or ends the call. What a server and a client of the newer era play out
+between themselves is not seen here.
 """
 
 from collections.abc import Mapping

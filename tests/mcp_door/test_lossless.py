@@ -93,7 +93,8 @@ class _Wire:
         headers = {"MCP-Protocol-Version": "2025-11-25"}
         meta = dict(meta or {})
         if self._era == "modern":
-            named = {"Mcp-Name": params["name"]} if "name" in params else {}
+            routed = params.get("name", params.get("uri"))
+            named = {"Mcp-Name": routed} if routed is not None else {}
             headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method, **named}
             meta |= {f"{_OURS}protocolVersion": "2026-07-28", f"{_OURS}clientCapabilities": self._capabilities}
         if meta:
@@ -160,6 +161,86 @@ async def test_what_a_tool_is_given_and_answers_passes_unchanged(
             assert {key: answered[key] for key in told} == {key: result[key] for key in told}
             if server_era == wire._era == "modern":
                 assert received["_meta"][f"{_OURS}clientCapabilities"] == capabilities
+
+
+_prompt = st.builds(
+    lambda blocks, unknown, more, meta: {
+        "description": "d", "messages": [{"role": "user", "content": block, **more} for block in blocks],
+        "_meta": meta, **unknown,
+    },
+    st.lists(_block, max_size=3), _unknown, _unknown, _meta,
+)  # fmt: skip
+_resource = st.builds(
+    lambda contents, unknown, meta: {"contents": contents, "_meta": meta, **unknown},
+    st.lists(
+        st.one_of(
+            st.builds(lambda text, more: {"uri": "mirror://x", "text": text, **more}, _text, _unknown),
+            st.builds(lambda meta: {"uri": "mirror://x", "blob": "AAE=", "mimeType": "a/b", "_meta": meta}, _meta),
+        ),
+        max_size=3,
+    ),
+    _unknown, _meta,
+)  # fmt: skip
+_completion = st.builds(
+    lambda values, inner, unknown, meta: {
+        "completion": {"values": values, "total": 7, **inner}, "_meta": meta, **unknown,
+    },
+    st.lists(_text, max_size=3), _unknown, _unknown, _meta,
+)  # fmt: skip
+_OFFERED = {
+    "prompts": [{
+        "name": "p", "title": "T", "icons": [{"src": "https://example.org/i.png", "x-theme": "dark"}], "x-unknown": [1],
+        "arguments": [{"name": "answer", "required": True, "x-hint": {"deep": None}}], "_meta": {"example.org/a": 1},
+    }],
+    "resources": [
+        {"uri": "mirror://listed", "name": "r", "size": 3, "x-unknown": {"deep": [1]}, "annotations": {"x": 1}},
+    ],
+    "resourceTemplates": [
+        {"uriTemplate": "mirror://{text}", "name": "t", "x-unknown": None, "_meta": {"example.org/b": 2}},
+    ],
+}  # fmt: skip
+
+
+def _texted(value: Any) -> str:
+    return json.dumps(value).encode().hex()
+
+
+@pytest.mark.parametrize("server_era", ["modern", "legacy"])
+async def test_prompts_resources_and_completions_pass_unchanged(
+    service: Service, token: str, container: Container, ada: Caller, tmp_path: Path, era: str, server_era: str
+) -> None:
+    """What is listed, what is asked and what is answered, with kinds of content and fields that nobody knows yet."""
+    (tmp_path / "offered.json").write_text(json.dumps(_OFFERED))
+    await register(container, ada, **local_server("m", str(MIRROR), server_era, str(tmp_path / "offered.json")))
+    async with _client(service, token) as client:
+        wire = _Wire(client, "modern" if era == "auto" else "legacy", {})
+        await wire.greet()
+        for method, field in (("prompts/list", "prompts"), ("resources/list", "resources"),
+                              ("resources/templates/list", "resourceTemplates")):  # fmt: skip
+            listed = (await wire.ask(method))[field]
+            names = {"name": "m__p"} if field == "prompts" else {}
+            assert listed == [one | names for one in _OFFERED[field]]
+        for prompt, resource, completion, meta in _examples(st.tuples(_prompt, _resource, _completion, _meta)):
+            given = {"arguments": {"answer": _texted(prompt)}, "x-more": [1, None]}
+            _unchanged(prompt, await wire.ask("prompts/get", meta, name="m__p", **given), meta, given)
+            uri = f"mirror://{_texted(resource)}"
+            _unchanged(resource, await wire.ask("resources/read", meta, uri=uri, **_MORE), meta, {"uri": uri, **_MORE})
+            argument = {"name": "answer", "value": _texted(completion), "x-odd": {"deep": [1]}}
+            asked = {"argument": argument, "context": {"arguments": {"a": "b"}, "x": 1}}
+            ref = {"type": "ref/prompt", "name": "m__p", "x-odd": True}
+            _unchanged(completion, await wire.ask("completion/complete", meta, ref=ref, **asked), meta, asked)
+
+
+_MORE = {"x-more": {"deep": [None]}}
+
+
+def _unchanged(told: dict[str, Any], answered: dict[str, Any], meta: dict[str, Any], asked: dict[str, Any]) -> None:
+    """The answer is what was told, and what arrived is what was asked."""
+    received = answered["_meta"].pop("example.org/received")
+    assert {key: received[key] for key in asked} == asked
+    assert _foreign(received["_meta"]) == meta
+    assert _foreign(answered["_meta"]) == told["_meta"]
+    assert {key: answered[key] for key in told.keys() - {"_meta"}} == {k: v for k, v in told.items() if k != "_meta"}
 
 
 def _examples(strategy: Any) -> list[Any]:
