@@ -200,6 +200,13 @@ class CapabilityOut(BaseModel):
     declared: bool = Field(description="Whether the entry declares it; else it is derived from the tools.")
 
 
+class OriginOut(BaseModel):
+    """Where an entry was imported from, as the official registry knows it."""
+
+    name: str | None = Field(description="Its full name there, such as `io.github.ada/notes`.")
+    version: str | None = Field(description="The version that was imported.")
+
+
 class ServerOut(BaseModel):
     """A registry entry."""
 
@@ -235,6 +242,7 @@ class ServerOut(BaseModel):
     limits: LimitsShape = Field(description="stdio: what it may take.")
     sandboxed: bool | None = Field(description="Whether it runs in a sandbox here; null: it is no local process.")
     sandbox_note: str | None = Field(description="Why it does not.")
+    origin: OriginOut | None = Field(description="The `server.json` it was imported from; null: none.")
     status: str = Field(description="How its session stands in this process: idle, starting, ready or failed.")
     health: Health = Field(description="What the last probe said; unknown: none has ended yet.")
     health_error: str | None = Field(description="Why it is unhealthy.")
@@ -275,7 +283,14 @@ class ServerOut(BaseModel):
             tools=len(entry.tools),
             quarantined=len(entry.seen) - len(entry.tools) if entry.transport != "builtin" else 0,
             server_info=dict(entry.server_info),
+            origin=_origin(entry),
         )
+
+
+def _origin(entry: ServerEntry) -> OriginOut | None:
+    told = entry.origin or {}
+    known = {name: told.get(name) for name in OriginOut.model_fields}
+    return OriginOut(**known) if any(known.values()) else None
 
 
 class ServerPage(BaseModel):

@@ -45,9 +45,16 @@ def list_servers(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) -
         ("Health", "health"),
         ("Tools", "tools"),
         ("Capabilities", lambda row: some(row["capabilities"])),
+        *((("Imported as", _origin),) if any(row["origin"] for row in page["items"]) else ()),
         ("Id", "id"),
     )
     show_page(page, columns, as_json=as_json, nothing="No servers.")
+
+
+def _origin(row: Mapping[str, Any]) -> str:
+    """The name and version that the official registry has for it."""
+    told = row["origin"] or {}
+    return " ".join(part for part in (told.get("name"), told.get("version")) if part)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

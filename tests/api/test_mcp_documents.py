@@ -69,6 +69,7 @@ async def test_a_server_json_is_imported_and_exported(client: httpx.AsyncClient,
     answer = await bob.post("/mcps/import", json=document | {"variables": {"X-Key": "geheim"}})
     (entry,) = answer.json()["items"]
     assert (entry["name"], entry["url"], entry["header_names"]) == ("weather", remote["url"], ["X-Key"])
+    assert entry["origin"] == {"name": "io.github.ada/weather", "version": "1.0.0"}
     asked = {"format": "server.json", "server": entry["id"], "namespace": "io.github.ada"}
     written = await bob.get("/mcps/export", params=asked)
     assert "geheim" not in written.text
@@ -92,6 +93,7 @@ async def test_capabilities_are_edited_and_set_back_to_those_of_the_tools(client
     entry = await made(client, TIME)
     derived = entry["capabilities"]
     assert "time" in derived
+    assert entry["origin"] is None
     edited = (await client.patch(f"/mcps/{entry['id']}", json={"capabilities": ["clock", {"name": "zones"}]})).json()
     assert edited["capabilities"] == ["clock", "zones", "convert_time", "get_current_time"]
     told = (await client.get(f"/mcps/{entry['id']}/capabilities")).json()["capabilities"]

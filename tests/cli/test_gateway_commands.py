@@ -211,3 +211,15 @@ def test_tools_are_searched_and_servers_probed_by_name(logged_in: _Cli, shows: t
     code, out, _ = logged_in("mcp", "search", "adds")
     assert (code, "found__sum" in out) == (0, True)
     assert logged_in("mcp", "search", "zeppelin")[:2] == (0, "No tool has any of these words.\n")
+
+
+def test_a_server_from_the_registry_is_listed_with_its_name_and_version_there(logged_in: _Cli, tmp_path: Path) -> None:
+    assert "Imported as" not in logged_in("mcp", "list")[1]
+    remote = {"type": "streamable-http", "url": "http://127.0.0.1:9/mcp"}
+    document = {"name": "io.github.ada/weather", "description": "W.", "version": "1.2.3", "remotes": [remote]}
+    (tmp_path / "server.json").write_text(json.dumps(document))
+    code, _, errors = logged_in("mcp", "import", str(tmp_path / "server.json"))
+    assert code == 0, errors
+    (entry,) = [one for one in _json(logged_in, "mcp", "list")["items"] if one["name"] == "weather"]
+    assert entry["origin"] == {"name": "io.github.ada/weather", "version": "1.2.3"}
+    assert "Imported as" in logged_in("mcp", "list")[1]

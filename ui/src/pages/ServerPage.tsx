@@ -1,5 +1,6 @@
 import { Button, Group, Skeleton, Stack } from "@mantine/core";
 import { IconHeartbeat } from "@tabler/icons-react";
+import type { ReactNode } from "react";
 import { useNavigate, useParams } from "react-router";
 import { Problem } from "../api/problem.ts";
 import { useDeleteServer, useProbe, useServer } from "../api/servers.ts";
@@ -88,6 +89,9 @@ function Shown({ server }: { server: McpServer }) {
                     string,
                   ],
                 ]),
+            ...(server.origin === null
+              ? []
+              : [["Imported as", <Origin key="origin" origin={server.origin} />] as [string, ReactNode]]),
             ["Capabilities", <CapabilityTags key="tags" capabilities={server.capabilities} />],
           ]}
         />
@@ -97,6 +101,11 @@ function Shown({ server }: { server: McpServer }) {
       </Stack>
     </>
   );
+}
+
+/** The name and version that the official registry has for it. */
+function Origin({ origin }: { origin: NonNullable<McpServer["origin"]> }) {
+  return <span className="mono">{[origin.name, origin.version].filter(Boolean).join(" ")}</span>;
 }
 
 function addressOf(server: McpServer): string {
