@@ -98,25 +98,26 @@ class CallAudit:
             if not self._closing and len(self._queue) < _BATCH:
                 await asyncio.sleep(self._gather)
             self._news.clear()
-            while self._queue:
-                await self._write([self._queue[index] for index in range(min(_BATCH, len(self._queue)))])
+            due = len(self._queue)  # what is noted meanwhile gathers anew: one caller would be written call by call
+            while due:
+                due -= await self._write([self._queue[index] for index in range(min(_BATCH, due))])
 
-    async def _write(self, batch: list[Record]) -> None:
-        """Write the oldest; they leave the queue once they are written, so an outage loses none."""
+    async def _write(self, batch: list[Record]) -> int:
+        """Write the oldest, and say how many; they leave the queue once written, so an outage loses none."""
         try:
             await self._insert(batch)
         except Unavailable as error:
             log.warning("tool_call_records_postponed", records=len(self._queue), why=error.message)
             await asyncio.sleep(_AGAIN_SECONDS)
-            return
+            return 0
         except SQLAlchemyError:
             if len(batch) > 1:  # one that the database will not take must not hold up the others
-                await self._write(batch[:1])
-                return
+                return await self._write(batch[:1])
             log.exception("tool_call_record_refused", outcome=str(batch[0]["outcome"]))
         for _ in batch:
             self._queue.popleft()
         self._room.set()
+        return len(batch)
 
     async def _insert(self, batch: list[Record]) -> None:
         encoded = _encoded(batch)

@@ -150,6 +150,24 @@ async def test_a_full_queue_makes_the_next_call_wait_and_loses_nothing(fresh_dat
         await database.close()
 
 
+async def test_one_call_after_another_is_written_in_batches(fresh_database_url: str) -> None:
+    database, gather = Database(fresh_database_url), 0.2
+    audit = CallAudit(database, gather=gather)
+    began = time.monotonic()
+    for _ in range(300):
+        audit.note(record())
+        await asyncio.sleep(0.003)  # a client that calls without a pause: the queue is never empty for long
+    await audit.settle()
+    seconds = time.monotonic() - began
+    await audit.aclose()
+    await database.close()
+    with psycopg.connect(fresh_database_url) as connection:
+        row = connection.execute("SELECT count(*), count(DISTINCT xmin::text) FROM tool_calls").fetchone()
+    assert row is not None
+    assert row[0] == 300
+    assert row[1] <= seconds / gather + 1
+
+
 async def test_a_call_that_cannot_be_recorded_is_not_made(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_audit, "_ROOM_SECONDS", 0.05)
     audit = CallAudit(Database("postgresql://127.0.0.1:1/nobody"), most=1, gather=0)
