@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.api import problems, routes
 from orchestrator.api.mcp_door import McpDoor
-from orchestrator.api.mcp_paths import McpPaths
+from orchestrator.api.mcp_paths import DoorFirst, McpPaths
 from orchestrator.api.metrics import observe_call
 from orchestrator.api.middleware import RequestFrame
 from orchestrator.api.seed_paths import SeedPaths
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             await container.close()
 
-    app = FastAPI(
+    app = DoorFirst(
         title="Orchestrator",
         version=__version__,
         description=_DESCRIPTION,
@@ -66,4 +66,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
     app.add_middleware(SeedPaths)
     app.add_middleware(RequestFrame, max_body_bytes=settings.max_body_bytes)
+    if not origins:
+        app.open_door(settings.max_body_bytes)
     return app

@@ -42,6 +42,7 @@ from orchestrator import __version__
 from orchestrator.api import mcp_credentials
 from orchestrator.api.mcp_changes import Changes
 from orchestrator.api.mcp_conversation import Rounds, capabilities_of
+from orchestrator.api.mcp_headers import read_once
 from orchestrator.api.mcp_listing import ToolLists
 from orchestrator.api.mcp_login import asked_to_log_in, more_of
 from orchestrator.api.mcp_own_tool import Call, OwnTool
@@ -130,7 +131,8 @@ class McpDoor:
         self._manager = StreamableHTTPSessionManager(
             server, max_request_body_size=container.settings.max_body_bytes, session_idle_timeout=IDLE_SECONDS
         )
-        self._short = ShortWay(server, self._manager, self._schema_with_headers)
+        self._short = ShortWay(server, self._manager, self._schema_with_headers, self._plain_call)
+        self._stamp = server.server_info_stamp
         self._lists = ToolLists(container.catalogue, container.gate)
         self._rounds = Rounds()
         self._tasks = Tasks(container)
@@ -167,7 +169,7 @@ class McpDoor:
 
     async def handle(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """One HTTP request, from a caller who says who they are."""
-        request = Request(scope, receive)
+        request = read_once(scope, receive)
         self._refuse_rebinding(request)
         try:
             caller = await mcp_credentials.caller_of(request, self._container)
@@ -192,8 +194,7 @@ class McpDoor:
             if body is None or await self._short.serve(request, body, _owner(caller), receive, send):
                 return
             receive = _replayed(body, receive)
-        # By this the SDK ties a session to whoever opened it.
-        subject, client_id = _owner(caller)
+        subject, client_id = _owner(caller)  # by this the SDK ties a session to whoever opened it
         scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=client_id, scopes=[], subject=subject))
         if scope["method"] != "GET":
             await self._manager.handle_request(scope, receive, send)
@@ -251,18 +252,21 @@ class McpDoor:
         async with relayed(ctx.session.report_progress) as progress:
             return self._for_era(await handler(exchange, progress), exchange.modern)
 
+    async def _plain_call(self, ctx: Context) -> dict[str, Any]:
+        exchange = self._exchange(ctx)
+        return self._for_era(await self._call_tool(exchange, None), exchange.modern)
+
     def _exchange(self, ctx: Context) -> Exchange:
         """Who sent this very request, and through which endpoint: a session outlives tokens."""
         scope = ctx.request.scope  # type: ignore[union-attr]
-        session = ctx.request.headers.get("mcp-session-id", "")  # type: ignore[union-attr]
-        level = self._levels.get(session, "debug")
+        level = self._levels.get(ctx.request.headers.get("mcp-session-id", ""), "debug")  # type: ignore[union-attr]
         return Exchange(ctx, scope[_CALLER], scope[_ENDPOINT], ctx.params or {}, level)
 
     def _for_era(self, wire: dict[str, Any], modern: bool) -> dict[str, Any]:
         """The envelope of the client's era; the one of the server behind us is between it and us."""
         meta = {key: value for key, value in (wire.get("_meta") or {}).items() if key != SERVER_INFO_META_KEY}
         if modern:
-            meta[SERVER_INFO_META_KEY] = self._server.server_info_stamp
+            meta[SERVER_INFO_META_KEY] = self._stamp
             return {"resultType": "complete", **wire, "_meta": meta}
         wire = {key: value for key, value in wire.items() if key not in _MODERN_ONLY}
         if not isinstance(wire.get("structuredContent", {}), dict):

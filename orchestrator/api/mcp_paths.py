@@ -1,13 +1,19 @@
 """Where the MCP door is: ``/mcp`` and ``/mcp/{name}``, found before anything of the framework looks at the request.
 
 Plain ASGI around the application, whose layers a tool call would otherwise cross in both directions: they took a
-seventh of it. Inside of CORS and of the frame. Knows nothing of the protocol: that is ``mcp_door``.
+seventh of it. Inside of the frame, and of CORS where pages elsewhere may call. Knows nothing of the protocol: that is
+``mcp_door``.
 """
 
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.api.mcp_door import McpDoor
+from orchestrator.api.middleware import RequestFrame
 from orchestrator.api.problems import told
 from orchestrator.core.errors import OrchestratorError
 
@@ -32,6 +38,27 @@ class McpPaths:
             await door.handle(scope, receive, send)
         except OrchestratorError as error:
             await told(Request(scope), error)(scope, receive, send)
+
+
+class DoorFirst(FastAPI):
+    """The application, whose own layers requests for the door do not cross once ``open_door`` was called."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self._door: ASGIApp | None = None
+
+    def open_door(self, max_body_bytes: int) -> None:
+        """From now on they cross the frame and nothing else; an error nobody expected is told as everywhere."""
+        framed = RequestFrame(McpPaths(self.router), max_body_bytes=max_body_bytes)
+        self._door = ServerErrorMiddleware(framed, handler=self.exception_handlers[Exception])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if self._door is None or scope["type"] != "http" or _endpoint_name(scope["path"]) is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self._door(scope, receive, send)
 
 
 def _endpoint_name(path: str) -> str | None:

@@ -15,11 +15,10 @@ from secrets import token_hex
 from typing import Any
 
 import anyio
-import orjson
-import pydantic_core
 from mcp import MCPError
 from mcp.server import Server
 from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
 from mcp.server.runner import ServerRunner, modern_error_data
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -39,14 +38,14 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from starlette.requests import Request
 from starlette.types import Receive, Send
 
-from orchestrator.api.mcp_clients import Clients
-from orchestrator.api.mcp_relay import SHORT, Written
+from orchestrator.api.mcp_clients import Client, Clients, is_plain_call
+from orchestrator.api.mcp_message import as_json, is_acceptable, is_request, parts_of, read_message
+from orchestrator.api.mcp_relay import SHORT
 
 IDLE_SECONDS = 1800.0
 _PING_SECONDS = 15.0
 _WATCH_SECONDS = 0.1
 _CANCELLED = -32800
-_MOST_ID = 2**63
 _QUESTION = "orchestrator-"
 _JSON = (b"content-type", b"application/json")
 _EVENTS = (
@@ -55,9 +54,10 @@ _EVENTS = (
     (b"connection", b"keep-alive"),
     (b"x-accel-buffering", b"no"),
 )
-_NOT_HERE = frozenset({"initialize", "subscriptions/listen"})
 
 SchemaOf = Callable[[str], Mapping[str, Any] | None]
+PlainCall = Callable[[ServerRequestContext[Any, Any]], Awaitable[dict[str, Any]]]
+"""Answers a tool call that is known to be a right request."""
 
 
 class _Reply:
@@ -137,7 +137,7 @@ class _Reply:
             await asyncio.sleep(_PING_SECONDS)
 
     async def _event(self, message: Mapping[str, Any], *, last: bool = False) -> None:
-        await self._write(b"event: message\r\ndata: " + _json(message) + b"\r\n\r\n", last=last)
+        await self._write(b"event: message\r\ndata: " + as_json(message) + b"\r\n\r\n", last=last)
 
     async def _write(self, event: bytes, *, last: bool = False) -> None:
         async with self._writing:
@@ -155,7 +155,7 @@ class _Reply:
             await self._event(message, last=True)
             return
         self.done = self._begun = True
-        *parts, last = _parts(message)
+        *parts, last = parts_of(message)
         length = sum(map(len, parts)) + len(last)
         headers = [_JSON, (b"content-length", str(length).encode()), *self._headers]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
@@ -227,7 +227,10 @@ class _Session:
 class ShortWay:
     """One per door. ``serve`` says whether it has answered; where not, nothing was sent."""
 
-    def __init__(self, server: Server[Any], manager: StreamableHTTPSessionManager, schema_of: SchemaOf) -> None:
+    def __init__(
+        self, server: Server[Any], manager: StreamableHTTPSessionManager, schema_of: SchemaOf, plain_call: PlainCall
+    ) -> None:
+        self._plain_call = plain_call
         self._server = server
         self._manager = manager
         self._schema_of = schema_of
@@ -246,8 +249,8 @@ class ShortWay:
     async def serve(self, request: Request, body: bytes, owner: object, receive: Receive, send: Send) -> bool:
         """Answer a POST, if it is a plain request that nothing is wrong with."""
         headers = request.headers
-        message = _message(body)
-        if message is None or not _acceptable(request):
+        message = read_message(body)
+        if message is None or not is_acceptable(request):
             return False
         version = headers.get("mcp-protocol-version")
         if version in MODERN_PROTOCOL_VERSIONS:
@@ -256,7 +259,7 @@ class ShortWay:
         known = session is not None and session.owner == owner and not session.transport.is_terminated
         if session is None or not known or (version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS):
             return False
-        if _is_request(message):
+        if is_request(message):
             await self._legacy(request, message, session, receive, send)
             return True
         if not session.take(message):
@@ -267,19 +270,19 @@ class ShortWay:
         return True
 
     async def _modern(self, request: Request, message: dict[str, Any], receive: Receive, send: Send) -> bool:
-        if not _is_request(message) or find_duplicated_routing_header(request.headers.items()) is not None:
+        headers = request.headers
+        if not is_request(message) or find_duplicated_routing_header(headers.items()) is not None:
             return False
-        verdict = classify_inbound_request(message, headers=dict(request.headers))
+        verdict = classify_inbound_request(message, headers=headers)
         if not isinstance(verdict, InboundModernRoute) or not self._repeats_arguments(request, message):
             return False
-        who = self._clients.of(verdict)
+        who = self._clients.of(verdict, message["params"]["_meta"])
         reply = _Reply(request, message, send, None)
         work = asyncio.current_task()
         assert work is not None
-        runner = ServerRunner(self._server, who, {})
         try:
             with _later(_WATCH_SECONDS, partial(_cancel_when_gone, receive, work, reply)):
-                await _answered(reply, runner.on_request(reply, message["method"], message.get("params")))
+                await _answered(reply, self._handled(reply, message, who, plain=who.meta is not None))
         except asyncio.CancelledError:
             # The client has hung up, which cancels in this era, and nobody waits for an answer; else it is not ours.
             if not reply.gone or work.uncancel():
@@ -291,19 +294,31 @@ class ShortWay:
     ) -> None:
         """A client that hangs up cancels here, too: the protocol keeps calls for those who come back; here none can."""
         reply = _Reply(request, message, send, session)
-        runner = ServerRunner(self._server, session.connection, {})
+        who = Client(session.connection, None)
+        plain = "_meta" not in message.get("params", {})
         work = asyncio.current_task()
         assert work is not None
         session.running[reply.request_id] = work
         try:
             with session.held(), _later(_WATCH_SECONDS, partial(_cancel_when_gone, receive, work, reply)):
-                await _answered(reply, runner.on_request(reply, message["method"], message.get("params")))
+                await _answered(reply, self._handled(reply, message, who, plain=plain))
         except asyncio.CancelledError:
             if not work.uncancel():
                 await reply.cancelled()
         finally:
             if session.running.get(reply.request_id) is work:
                 del session.running[reply.request_id]
+
+    def _handled(
+        self, reply: _Reply, message: Mapping[str, Any], who: Client, *, plain: bool
+    ) -> Awaitable[dict[str, Any]]:
+        """By the SDK, which judges the request first; a plain call, whose ``_meta`` is known, needs no judging."""
+        runner, params = ServerRunner(self._server, who.connection, {}), message.get("params")
+        if not plain or not is_plain_call(message):
+            return runner.on_request(reply, message["method"], params)
+        meta = None if who.meta is None else dict(who.meta)
+        version = who.connection.protocol_version
+        return self._plain_call(runner._make_context(reply, message["method"], params, meta, version))  # type: ignore[arg-type]
 
     def _repeats_arguments(self, request: Request, message: Mapping[str, Any]) -> bool:
         """Whether arguments that are to be repeated in headers are there as they are in the body."""
@@ -329,18 +344,25 @@ async def _answered(reply: _Reply, work: Awaitable[dict[str, Any]]) -> None:
             await reply.result(result)
 
 
-@contextmanager
-def _later(seconds: float, start: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+class _later:  # noqa: N801 - read as a word; a generator would cost several times as much
     """Something beside the work, once that is not quickly done, and for as long as it lasts."""
-    tasks: list[asyncio.Task[None]] = []
-    loop = asyncio.get_running_loop()
-    timer = loop.call_later(seconds, lambda: tasks.append(loop.create_task(start(), name="mcp beside")))
-    try:
-        yield
-    finally:
-        timer.cancel()
-        for task in tasks:
-            task.cancel()
+
+    __slots__ = ("_seconds", "_start", "_task", "_timer")
+
+    def __init__(self, seconds: float, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._seconds, self._start = seconds, start
+        self._task: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._begin)
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._start(), name="mcp beside")
 
 
 async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any], reply: _Reply) -> None:
@@ -349,48 +371,3 @@ async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any], reply: _R
     if not reply.done:
         reply.gone = True
         work.cancel()
-
-
-def _message(body: bytes) -> dict[str, Any] | None:
-    try:
-        message = pydantic_core.from_json(body)
-    except ValueError:
-        return None
-    return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
-
-
-def _is_request(message: Mapping[str, Any]) -> bool:
-    """A whole request that this way may take."""
-    key = message.get("id")
-    named = isinstance(key, str) or (type(key) is int and abs(key) < _MOST_ID)
-    return (
-        named
-        and type(message.get("method")) is str
-        and message["method"] not in _NOT_HERE
-        and isinstance(message.get("params", {}), dict)
-    )
-
-
-def _acceptable(request: Request) -> bool:
-    accept = request.headers.get("accept", "")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" and "application/json" in accept and "text/event-stream" in accept
-
-
-def _parts(message: Mapping[str, Any]) -> list[bytes]:
-    """The message as JSON; megabytes that are JSON already are a part of their own, and not copied."""
-    result = message.get("result")
-    large = {name: value for name, value in result.items() if isinstance(value, Written)} if result else {}
-    if len(large) != 1:
-        return [_json(message)]
-    ((name, value),) = large.items()
-    mark = token_hex(16)
-    before, after = _json({**message, "result": {**result, name: mark}}).split(b'"%b"' % mark.encode())  # type: ignore[dict-item]
-    return [before, value.json, after]
-
-
-def _json(message: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(message, default=Written.fragment)
-    except orjson.JSONEncodeError:  # numbers of more than 64 bits, which it does not know
-        return pydantic_core.to_json(message, inf_nan_mode="constants")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _KINDS = frozenset({"text", "image", "audio", "resource", "resource_link"})
-_PLAIN = frozenset({"content", "structuredContent", "isError", "resultType"})
+_PLAIN = frozenset({"content", "structuredContent", "isError", "resultType", "_meta"})
 _STAND_IN = {"type": "text", "text": ""}
 
 
@@ -31,6 +31,7 @@ def surely_right(method: str, result: Mapping[str, Any]) -> bool:
         and all(map(_is_plain_text, content))
         and isinstance(result.get("isError", False), bool)
         and isinstance(result.get("structuredContent", {}), dict)
+        and isinstance(result.get("_meta", {}), dict)
     )
 
 

@@ -137,6 +137,10 @@ def _compiled(schema_json: bytes) -> Any:
     return kind(schema, registry=Registry())
 
 
+_FOUND_VALID: set[bytes] = set()
+_MOST_VALID = 2048
+
+
 class _Budget:
     """Gives the checks inside a budget of steps."""
 
@@ -154,6 +158,9 @@ def _complaint(schema_json: bytes, value: Any, *, compiling: int, checking: int)
     """The first complaint within these budgets of steps. Raises ServerMisbehaved, _TooCostlyError."""
     with _Budget(compiling):
         validator = _compiled(schema_json)
+    if len(_FOUND_VALID) >= _MOST_VALID:
+        _FOUND_VALID.clear()
+    _FOUND_VALID.add(schema_json)
     if surely_fits(schema_json, value):
         return None
     with _Budget(checking):
@@ -173,6 +180,8 @@ async def _check(schema_json: bytes, value: Any) -> ValidationError | None:
     """Check here and now what is quickly done; the rest in a thread, so that the event loop goes on."""
     size = len(orjson.dumps(value))
     if size + len(schema_json) < _SMALL_BYTES:
+        if schema_json in _FOUND_VALID and surely_fits(schema_json, value):
+            return None
         with suppress(_TooCostlyError):
             return _complaint(schema_json, value, compiling=_STEPS_AT_ONCE, checking=_STEPS_AT_ONCE)
     # What honest schemas take grows with them and with the value, not with the ways through them.

@@ -78,12 +78,14 @@ class CallAudit:
 
     async def settle(self) -> None:
         """Return when everything noted so far is written."""
+        await asyncio.sleep(0)  # what a call that has just ended is about to note, too
         while self._queue:
             self._room.clear()
             await self._room.wait()
 
     async def aclose(self) -> None:
         """Write what is left; what cannot be written within some seconds is told in the log."""
+        await asyncio.sleep(0)  # as in settle
         self._closing = True
         self._news.set()
         if self._writing is not None:

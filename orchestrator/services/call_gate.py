@@ -5,6 +5,7 @@ call's way is a guard that hangs here; a guard also says which tools a caller is
 ``pool.call_tool``, which a test checks. Finding the server and filling in the project is the work of the doors.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -150,6 +151,11 @@ class CallGate:
         return result
 
     def _note(self, call: ToolCall, at: float, began: float, outcome: Outcome, reason: str | None = None) -> None:
+        """Have it noted as soon as the answer is on its way: making the record takes a tenth of a call."""
+        ms = round((time.perf_counter() - began) * 1000, 3)
+        asyncio.get_running_loop().call_soon(self._record, call, at, ms, outcome, reason)
+
+    def _record(self, call: ToolCall, at: float, ms: float, outcome: Outcome, reason: str | None) -> None:
         caller, entry = call.caller, call.entry
         record = {
             "id": new_id(), "at": at, "user_id": caller.user_id, "via": caller.via,
@@ -158,7 +164,7 @@ class CallGate:
             "server_id": entry.id, "server": entry.name, "tool": call.tool[:200],
             "arguments_digest": digest_of(call.arguments), "outcome": outcome, "reason": reason,
             "rule_id": call.rule_id, "confirmed": call.confirmed,
-            "ms": round((time.perf_counter() - began) * 1000, 3), "request_id": call.request_id,
+            "ms": ms, "request_id": call.request_id,
             "shared": entry.owner_id is None and entry.project_id is None,
         }  # fmt: skip
         self._audit.note(record)

@@ -5,6 +5,7 @@ saw is enough for a list, so listing starts no server that is at rest; calling i
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,7 @@ from orchestrator.services.shown_tools import may_see
 _MOST_TABLES = 1000
 _MOST_VIEWS = 100
 _MOST_LISTINGS = 4
+_SHORTER = 5
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class McpCatalogue:
         self._gate = gate
         self._seconds = seconds
         self._tables: dict[tuple[UUID, str], _Known] = {}
-        self._asking: dict[tuple[UUID, str], tuple[ServerEntry, asyncio.Task[_Now]]] = {}
+        self._read: dict[tuple[UUID, str], tuple[tuple[ServerEntry, ...], Endpoint]] = {}
+        self._asking: dict[tuple[UUID, str], tuple[ServerEntry, asyncio.Task[_Now], float]] = {}
         self._views: dict[tuple[str, tuple[UUID, ...]], _Known] = {}
         self._whole: dict[tuple[UUID, UUID | None], tuple[ServerEntry, _Now, _Now]] = {}
 
@@ -215,11 +218,15 @@ class McpCatalogue:
         return known.tools.get(name) if known else None
 
     async def _known(self, caller: Caller, endpoint: Endpoint) -> _Known:
+        key = (caller.user_id, endpoint.name)
+        kept, read = self._tables.get(key), self._read.get(key)
+        everything = await self._registry.all()
+        if kept is not None and read is not None and read[0] is everything and read[1] is endpoint:
+            return kept  # nothing was read since, and no entry is one that users see differently
         projects = (endpoint.project_id,) if endpoint.project_id is not None else ()
         visible = await self._registry.visible(caller.user_id, projects)
         entries = tuple(entry for entry in visible if endpoint.shows(entry))
-        key = (caller.user_id, endpoint.name)
-        kept = self._tables.get(key)
+        self._remember(key, everything, entries, endpoint)
         if kept is not None and kept.fits(entries, endpoint):
             return kept
         # Whoever sees the same shares what was made of it: thousands of tools for each user would fill the memory.
@@ -234,8 +241,19 @@ class McpCatalogue:
             self._views[view] = shared
         if len(self._tables) >= _MOST_TABLES:
             self._tables.clear()
+            self._read.clear()
         self._tables[key] = shared
         return shared
+
+    def _remember(
+        self, key: tuple[UUID, str], everything: tuple[ServerEntry, ...], entries: Sequence[ServerEntry],
+        endpoint: Endpoint,
+    ) -> None:  # fmt: skip
+        """What a table was made of, unless it holds entries that change with what their user stores."""
+        if any(entry.personal for entry in entries):
+            self._read.pop(key, None)
+        else:
+            self._read[key] = everything, endpoint
 
     async def _note(self, entry: ServerEntry) -> str | None:
         """What whoever sees the server should know: that it was to run in a sandbox and does not."""
@@ -256,14 +274,19 @@ class McpCatalogue:
         return None if fresh is None else _Now(fresh.trusted, len(fresh.held))
 
     async def _tools_soon(self, caller: Caller, entry: ServerEntry) -> _Now:
-        """What a server says within a moment; one that takes longer is asked on, and its tools are then announced."""
+        """What a server says within a moment; one that takes longer is asked on, and its tools are then announced.
+
+        Who lists again meanwhile waits only for the rest of that moment: a slow one does not hold up every list.
+        """
         key = (entry.id, entry.credential(caller.user_id))
-        known, asking = self._asking.get(key, (None, None))
+        now = time.monotonic()
+        known, asking, began = self._asking.get(key, (None, None, now))
         if asking is None or known is not entry:
-            asking = asyncio.create_task(self._tools_now(caller, entry), name=f"mcp list {entry.name}")
-            self._asking[key] = entry, asking
+            asking, began = asyncio.create_task(self._tools_now(caller, entry), name=f"mcp list {entry.name}"), now
+            self._asking[key] = entry, asking, began
             asking.add_done_callback(lambda done: self._answered(key, done))
-        done, _ = await asyncio.wait({asking}, timeout=self._seconds)
+        left = max(began + self._seconds - now, self._seconds / _SHORTER)
+        done, _ = await asyncio.wait({asking}, timeout=left)
         if done:
             return asking.result()
         # Slow is not dead: what it had when it was last asked can be called, and the call waits longer.
@@ -272,7 +295,7 @@ class McpCatalogue:
         return _Now(entry.tools, len(entry.seen) - len(entry.tools), "starting", late.as_dict())
 
     def _answered(self, key: tuple[UUID, str], asking: asyncio.Task[_Now]) -> None:
-        if self._asking.get(key, (None, None))[1] is asking:
+        if key in self._asking and self._asking[key][1] is asking:
             del self._asking[key]
 
     async def _tools_now(self, caller: Caller, entry: ServerEntry) -> _Now:
