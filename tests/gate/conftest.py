@@ -13,6 +13,7 @@ from tests.mcp_door.conftest import Service, make_caller, make_token
 from tests.mcp_door.conftest import ada as ada
 from tests.mcp_door.conftest import connect as connect
 from tests.mcp_door.conftest import container as container
+from tests.mcp_door.conftest import door as door
 from tests.mcp_door.conftest import era as era
 from tests.mcp_door.conftest import service as service
 from tests.mcp_door.conftest import token as token
