@@ -1,9 +1,8 @@
 """A person and agents in a real browser: questions answered, work paused, forked, reviewed line by line and merged.
 
-With SCREENSHOTS=<folder> each station leaves a picture there, to be looked at. Tasks are handed in by the API.
+Tasks are handed in by the API.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.console.conftest import Console
+from tests.console.person import picture, post, register
 
 SAY = {"do": "say", "text": "begun"}
 LEAVE = {"do": "permit", "tool": "execute", "text": "Run the tests", "path": "shop/orders.py"}
-_CALL = """async ([path, body]) => {
-    const profile = await (await fetch("/api/v1/user/profile")).json();
-    const headers = {"Content-Type": "application/json", "X-CSRF-Token": profile.csrf_token ?? ""};
-    const answer = await fetch(path, {method: "POST", headers, body: JSON.stringify(body)});
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(JSON.stringify(told));
-    return told;
-}"""
 
 
 @pytest.mark.timeout(300)
@@ -30,9 +22,9 @@ async def test_agents_are_answered_paused_forked_and_reviewed_in_the_console(
     console: Console, repository: Path
 ) -> None:
     page = console.page
-    await _register(page, console.url)
+    await register(page, console.url)
     body = {"name": "Shop", "path": str(repository), "build_graph": False}
-    project = (await page.evaluate(_CALL, ["/api/v1/projects", body]))["project_id"]
+    project = (await post(page, "/api/v1/projects", body))["project_id"]
     await _answer_in_the_inbox(page, console.url)
     await _keep_rules(page)
     await _pause_and_resume(page, console.url)
@@ -45,25 +37,9 @@ async def test_agents_are_answered_paused_forked_and_reviewed_in_the_console(
     assert console.problems == []
 
 
-async def _shoot(page: Page, name: str) -> None:
-    if folder := os.environ.get("SCREENSHOTS"):
-        await page.mouse.move(0, 0)
-        await page.wait_for_timeout(300)  # transitions; for the picture's sake only
-        await page.screenshot(path=Path(folder) / f"people-{name}.png", full_page=True)
-
-
-async def _register(page: Page, url: str) -> None:
-    await page.goto(f"{url}/register")
-    await page.get_by_label("Name").fill("Ada Lovelace")
-    await page.get_by_label("E-mail").fill("ada@example.org")
-    await page.get_by_label("Password").first.fill("correct horse battery staple")
-    await page.get_by_role("button", name="Create account").click()
-    await expect(page.get_by_role("heading", name="No project yet")).to_be_visible()
-
-
 async def _hand_in(page: Page, *steps: dict[str, Any], **more: Any) -> str:
     body = {"type": "scripted", "input": {"steps": list(steps)}, "preferred_target": "agent:scripted", **more}
-    return str((await page.evaluate(_CALL, ["/api/v1/tasks", body]))["task_id"])
+    return str((await post(page, "/api/v1/tasks", body))["task_id"])
 
 
 async def _answer_in_the_inbox(page: Page, url: str) -> None:
@@ -74,7 +50,7 @@ async def _answer_in_the_inbox(page: Page, url: str) -> None:
     asked = page.get_by_role("article", name=re.compile("Run the tests"))
     await expect(asked).to_contain_text("shop/orders.py")
     await expect(asked.get_by_role("timer")).to_contain_text("left")
-    await _shoot(page, "inbox")
+    await picture(page, "people-inbox")
     await asked.get_by_role("checkbox", name="Remember this as a rule").check()
     await asked.get_by_role("button", name="Allow", exact=True).click()
     await expect(page.get_by_role("heading", name="Nothing waits for you")).to_be_visible()
@@ -90,7 +66,7 @@ async def _keep_rules(page: Page) -> None:
     await form.get_by_label("Why", exact=True).fill("People push.")
     await form.get_by_label("Why", exact=True).press("Enter")  # the keyboard is enough
     await expect(page.get_by_role("region", name="2 rules")).to_contain_text("People push.")
-    await _shoot(page, "rules")
+    await picture(page, "people-rules")
     await page.get_by_role("button", name="Remove the rule about git push*").click()
     await expect(rules).not_to_contain_text("git push*")
 
@@ -102,7 +78,7 @@ async def _pause_and_resume(page: Page, url: str) -> None:
     await page.get_by_role("button", name="Pause", exact=True).click()
     paused = page.get_by_role("region", name="Paused")
     await paused.get_by_label("What its agent is told").fill("Take your time.")
-    await _shoot(page, "paused")
+    await picture(page, "people-paused")
     await paused.get_by_role("button", name="Resume").click()
     asked = page.get_by_role("region", name="It asks")
     await expect(asked).to_contain_text("Which way?", timeout=60_000)
@@ -117,11 +93,11 @@ async def _fork(page: Page) -> None:
     await page.get_by_role("button", name=re.compile(r"Fork from event \d+")).last.click()
     dialog = page.get_by_role("dialog", name=re.compile("Fork from event"))
     await dialog.get_by_label("What its agent is told").fill("Now the other way.")
-    await _shoot(page, "fork")
+    await picture(page, "people-fork")
     await dialog.get_by_role("button", name="Fork", exact=True).click()
     await expect(page.get_by_role("note", name="Fork")).to_contain_text("It does not have: ")
     assert page.url != first
-    await _shoot(page, "forked")
+    await picture(page, "people-forked")
 
 
 async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None:
@@ -133,7 +109,7 @@ async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None
     diff = page.get_by_role("tabpanel", name="Diff")
     await diff.get_by_text("STOCK = 3").click(timeout=60_000)
     await page.get_by_label("Comment on line 3 of shop/stock.py").fill("Why three?")
-    await _shoot(page, "comment")
+    await picture(page, "people-comment")
     await page.get_by_role("button", name="Add comment").click()
     await expect(diff).to_contain_text("not sent yet")
     line = diff.get_by_role("button", name="Comment on line 1", exact=True)
@@ -144,7 +120,7 @@ async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None
     await page.keyboard.press("Control+Enter")
     review = page.get_by_role("region", name="Review")
     await expect(review).to_contain_text("2 comments on lines will go with it")
-    await _shoot(page, "review")
+    await picture(page, "people-review")
     await review.get_by_role("button", name="Approve").click()
     await expect(review).to_contain_text("shop/stock.py:3")
     await expect(diff).not_to_contain_text("not sent yet")
@@ -152,7 +128,7 @@ async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None
     await review.get_by_role("button", name="Merge", exact=True).click()
     await review.get_by_role("button", name="Undo the merge").click(timeout=90_000)
     await expect(review).to_contain_text("undo")
-    await _shoot(page, "merged")
+    await picture(page, "people-merged")
 
 
 async def _choose_among_tries(page: Page, url: str, project: str) -> str:
@@ -167,7 +143,7 @@ async def _choose_among_tries(page: Page, url: str, project: str) -> str:
     for column in (first, second):
         await expect(column).to_contain_text("Scripted editor")
         await expect(column.get_by_label("Diff")).to_contain_text("TILL = []")
-    await _shoot(page, "tries")
+    await picture(page, "people-tries")
     await second.get_by_role("button", name="Choose try 2").click()
     await expect(second.locator("[data-state=chosen]")).to_be_visible()
     await expect(page.locator("h1 + [data-state=completed], header [data-state=completed]").first).to_be_visible(
@@ -192,4 +168,4 @@ async def _see_it_on_a_phone(page: Page, url: str, tries: str) -> None:
             await expect(page.get_by_role("tabpanel", name="Diff")).to_contain_text("TILL = []")
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"the page {name} is {wide} px wider than a phone"
-        await _shoot(page, f"phone-{name}")
+        await picture(page, f"people-phone-{name}")

@@ -1,9 +1,8 @@
 """A person beside agents that work together: notes, claims, a team's graph that moves, and what is folded away.
 
-With SCREENSHOTS=<folder> each station leaves a picture there, to be looked at. Agents and teams are made by the API.
+Agents and teams are made by the API.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.console.conftest import Console
-from tests.console.test_people import _CALL, _register
+from tests.console.person import picture, post, register
 
 PATIENCE = 90_000
 """Milliseconds within which an agent is at work or done, on a machine that does much else."""
@@ -29,9 +28,9 @@ async def test_notes_claims_and_a_teams_graph_are_seen_and_used_in_the_console(
     console: Console, repository: Path
 ) -> None:
     page = console.page
-    await _register(page, console.url)
+    await register(page, console.url)
     body = {"name": "Shop", "path": str(repository), "build_graph": False}
-    project = (await page.evaluate(_CALL, ["/api/v1/projects", body]))["project_id"]
+    project = (await post(page, "/api/v1/projects", body))["project_id"]
     await page.goto(f"{console.url}/projects/{project}")
     await expect(page.locator("[data-state=ready]")).to_be_visible(timeout=PATIENCE)
     await _share_notes(page)
@@ -39,13 +38,6 @@ async def test_notes_claims_and_a_teams_graph_are_seen_and_used_in_the_console(
     team = await _watch_a_team(page, console.url, project)
     await _see_it_small_and_dark(page, console.url, project, team)
     assert console.problems == []
-
-
-async def _shoot(page: Page, name: str) -> None:
-    if folder := os.environ.get("SCREENSHOTS"):
-        await page.mouse.move(0, 0)
-        await page.wait_for_timeout(300)  # transitions; for the picture's sake only
-        await page.screenshot(path=Path(folder) / f"together-{name}.png", full_page=True)
 
 
 async def _share_notes(page: Page) -> None:
@@ -64,7 +56,7 @@ async def _share_notes(page: Page) -> None:
     await expect(notes).to_contain_text("<b>Never.</b>")
     await todo.get_by_role("button", name="Take").click()
     await expect(todo.locator("[data-state=doing]")).to_be_visible()
-    await _shoot(page, "notes")
+    await picture(page, "together-notes")
     await todo.get_by_role("button", name="Done").click()
     await expect(page.get_by_role("region", name="To do")).to_contain_text("Nothing.")
     both = page.get_by_role("region", name="2 notes")
@@ -85,13 +77,13 @@ async def _see_claims_of_an_agent(page: Page, project: str) -> None:
         "type": "scripted", "input": {"steps": steps}, "preferred_target": "agent:scripted", "project_id": project,
         "title": "Tidy the orders",
     }  # fmt: skip
-    await page.evaluate(_CALL, ["/api/v1/tasks", body])
+    await post(page, "/api/v1/tasks", body)
     claims = page.get_by_role("region", name="Claims on code")
     held = claims.get_by_role("article", name="Claims of Tidy the orders")
     await expect(held).to_contain_text("shop/orders.py", timeout=PATIENCE)
     todo = page.get_by_role("article", name="I change the orders.")
     await expect(todo.get_by_role("link")).to_have_attribute("href", re.compile("/tasks/"), timeout=PATIENCE)
-    await _shoot(page, "claims")
+    await picture(page, "together-claims")
     await held.get_by_role("link", name="Tidy the orders").click()
     await page.get_by_role("region", name="It asks").get_by_role("button", name="yes").click(timeout=PATIENCE)
     await expect(page.locator("[data-state=completed]")).to_be_visible(timeout=PATIENCE)
@@ -119,11 +111,11 @@ async def _watch_a_team(page: Page, url: str, project: str) -> str:
         {"id": "best", "choose": "implement"},
         _edit("finish", _write("end.md", "{{docs.summary}}\n"), start="best", needs=["docs"]),
     ]  # fmt: skip
-    made = await page.evaluate(_CALL, ["/api/v1/agents", {"name": "Shop team", "team": {"steps": steps}}])
+    made = await post(page, "/api/v1/agents", {"name": "Shop team", "team": {"steps": steps}})
     body = {
         "agent_id": made["id"], "input": {"files": ["one", "two"]}, "project_id": project, "title": "Two ways",
     }  # fmt: skip
-    task = (await page.evaluate(_CALL, ["/api/v1/agents/execute", body]))["task_id"]
+    task = (await post(page, "/api/v1/agents/execute", body))["task_id"]
     await page.goto(f"{url}/tasks/{task}")
     graph = page.get_by_role("group", name="Steps of the team")
     implement = graph.get_by_role("listitem", name="Step implement", exact=True)
@@ -134,7 +126,7 @@ async def _watch_a_team(page: Page, url: str, project: str) -> str:
     await expect(implement).to_have_attribute("data-standing", "running")
     await expect(graph.locator("[data-standing=waiting]")).to_have_count(2)
     await expect(implement.get_by_role("link", name="implement: #2, running")).to_be_visible(timeout=PATIENCE)
-    await _shoot(page, "team-at-work")
+    await picture(page, "together-team-at-work")
     for number in (1, 2):
         await implement.get_by_role("link", name=f"implement: #{number}").click()
         await page.get_by_role("region", name="It asks").get_by_role("button", name="left").click(timeout=PATIENCE)
@@ -151,7 +143,7 @@ async def _watch_a_team(page: Page, url: str, project: str) -> str:
     route = page.get_by_role("region", name="Route")
     await expect(route).to_contain_text("Shop team")
     await expect(page.get_by_role("table", name="Candidates")).to_have_count(0)
-    await _shoot(page, "team-done")
+    await picture(page, "together-team-done")
     await route.get_by_role("button", name="scores and reasons").click()
     await expect(page.get_by_role("table", name="Candidates")).to_contain_text("Shop team")
     return str(task)
@@ -172,4 +164,4 @@ async def _see_it_small_and_dark(page: Page, url: str, project: str, task: str) 
                 await expect(page.get_by_role("listitem", name="Step finish")).to_be_visible()
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"the page {name} is {wide} px wider than the screen"
-            await _shoot(page, f"dark-{width}-{name}")
+            await picture(page, f"together-dark-{width}-{name}")
