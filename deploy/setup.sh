@@ -46,7 +46,17 @@ done
 # Our own bytecode ahead, as pip does for packages: a process that may not write any (PYTHONDONTWRITEBYTECODE, an image
 # run as another user) would compile all of this at each start. Where it cannot be written here, they do.
 compile() { [ ! -d orchestrator ] || .venv/bin/python -m compileall -q orchestrator >/dev/null 2>&1 || true; }
-[ -n "$missing" ] || { compile; exit 0; }
+# `.venv/bin/orchestrator` starts ours from any folder, and never what a folder it is started in calls by that name (-P).
+launcher() {
+    for site in .venv/lib/python*/site-packages; do
+        [ -d "$site" ] || return 0
+        rm -f "$site/orchestrator.pth" .venv/bin/orchestrator
+        pwd >"$site/orchestrator.pth"
+    done
+    printf '#!/bin/sh\nexec "%s/.venv/bin/python" -P -m orchestrator "$@"\n' "$(pwd)" >.venv/bin/orchestrator
+    chmod +x .venv/bin/orchestrator
+}
+[ -n "$missing" ] || { compile; launcher; exit 0; }
 
 log=.setup/pip.log
 # shellcheck disable=SC2086  # a list of options
@@ -55,3 +65,4 @@ watch "Installing Python packages" "$log" \
     fail "Python packages could not be installed." "$(explain "$log")"
 for file in $missing; do echo "$now" >".venv/.installed-$file"; done
 compile
+launcher

@@ -172,7 +172,9 @@ def build_container(settings: Settings) -> Container:
     passwords = Passwords()
     oauth = _oauth(settings, database, secretbox)
     sessions = Sessions(database, tokens, days=settings.refresh_token_days)
-    documents = ClientDocuments(allow_private=settings.allow_private_client_documents)
+    documents = ClientDocuments(
+        wanted=settings.read_client_documents, allow_private=settings.allow_private_client_documents
+    )
     clients = OAuthClients(database, documents)
     huggingface = HFService(settings.hf_url)
     rules = ToolRules(database, access, policy)

@@ -183,6 +183,12 @@ class Settings(BaseSettings):
         "Link-local ones (169.254.0.0/16, fe80::/10) are refused always.",
     )
 
+    read_client_documents: bool = Field(
+        True,
+        description="Whether programs that connect to /mcp may describe themselves by a document at an https "
+        "address of theirs, as Claude Code and Codex do. Set this to false where the service has no way to the "
+        "internet: programs register instead.",
+    )
     allow_private_client_documents: bool = Field(
         False,
         description="Whether programs that connect to /mcp may describe themselves by a document at a private or "

@@ -94,7 +94,7 @@ async def server(request: Request, response: Response, container: ContainerDep) 
     return AuthorizationServer(
         issuer=origin, authorization_endpoint=f"{origin}/oauth/authorize", token_endpoint=f"{origin}/oauth/token",
         registration_endpoint=f"{origin}/oauth/register", revocation_endpoint=f"{origin}/oauth/revoke",
-        scopes_supported=SCOPES,
+        scopes_supported=SCOPES, client_id_metadata_document_supported=container.settings.read_client_documents,
     )  # fmt: skip
 
 

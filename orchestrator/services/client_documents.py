@@ -57,9 +57,10 @@ def is_document_address(client_id: str) -> bool:
 
 
 class ClientDocuments:
-    """The documents of clients. ``allow_private`` lets them lie inside the service's own network."""
+    """The documents of clients, where they are ``wanted``; with ``allow_private`` from inside our own network, too."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, wanted: bool = True) -> None:
+        self._wanted = wanted
         self._allow_private = allow_private
         self._kept: OrderedDict[str, tuple[Client | OAuthRefused, float]] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[Client]] = {}
@@ -69,6 +70,8 @@ class ClientDocuments:
 
     async def find(self, client_id: str, *, place: str) -> Client:
         """The client at this address; OAuthRefused when there is none that can be trusted to be one."""
+        if not self._wanted:
+            raise _refused("this service reads no documents of clients; have the program register instead")
         kept = self._kept.get(client_id)
         if kept is not None and kept[1] > time.monotonic():
             if isinstance(kept[0], Client):

@@ -104,6 +104,20 @@ def test_setup_compiles_the_package_where_processes_may_write_no_bytecode(tmp_pa
     assert list((folder / "orchestrator/__pycache__").glob("module.*.pyc"))
 
 
+def test_the_launcher_starts_ours_in_a_folder_that_has_a_package_of_that_name(tmp_path: Path) -> None:
+    folder = _copy(tmp_path)
+    venv = [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", folder / ".venv"]
+    subprocess.run(venv, check=True, timeout=60)
+    for root, says in ((folder, "ours"), (folder / "elsewhere", "theirs")):
+        (root / "orchestrator").mkdir(parents=True)
+        (root / "orchestrator/__main__.py").write_text(f"import sys\nprint({says!r}, sys.argv[1:])\n")
+    done = _setup(folder)
+    assert done.returncode == 0, done.stderr
+    started = [folder / ".venv/bin/orchestrator", "mcp", "a b"]
+    said = subprocess.run(started, cwd=folder / "elsewhere", capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout == "ours ['mcp', 'a b']\n"
+
+
 def test_a_failed_setup_explains_itself_and_is_tried_again(tmp_path: Path) -> None:
     folder = _copy(tmp_path)
     (folder / ".venv/bin").mkdir(parents=True)

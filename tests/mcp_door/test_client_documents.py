@@ -42,6 +42,12 @@ async def test_a_document_says_who_its_client_is(documents: ClientDocuments, hos
     assert request.headers["host"] == host.url.removeprefix("https://")
 
 
+async def test_a_service_without_a_way_to_the_internet_reads_none_and_says_what_to_do(host: DocumentHost) -> None:
+    message = await refusal(ClientDocuments(wanted=False, allow_private=True), host.client_id)
+    assert "register instead" in message
+    assert host.requests == []
+
+
 async def test_a_host_with_several_addresses_is_reached_at_the_one_that_answers(
     documents: ClientDocuments, host: DocumentHost
 ) -> None:

@@ -29,7 +29,7 @@ from tests.mcp_door.browser import (
     register,
     registered,
 )
-from tests.mcp_door.conftest import Service
+from tests.mcp_door.conftest import Service, serving
 from tests.mcp_door.test_access import INITIALIZE, READING, post
 
 ALL = " ".join(sorted(SCOPE_WORDS))
@@ -130,6 +130,13 @@ async def test_who_is_refused_learns_where_to_log_in(service: Service) -> None:
         assert server["code_challenge_methods_supported"] == ["S256"]
         assert server["client_id_metadata_document_supported"]
         assert server["authorization_response_iss_parameter_supported"]
+
+
+async def test_a_service_that_reads_no_documents_of_clients_says_so(settings: Settings) -> None:
+    without = settings.model_copy(update={"read_client_documents": False})
+    async with serving(without) as service, httpx.AsyncClient(base_url=service.url) as client:
+        said = (await client.get("/.well-known/oauth-authorization-server")).json()
+    assert said["client_id_metadata_document_supported"] is False
 
 
 METADATA = (
