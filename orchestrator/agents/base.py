@@ -4,7 +4,7 @@ Services and the catalogue use these words; tests make contexts of their own. Wo
 through the context, so an agent knows neither git nor MCP nor RDF. Nothing here runs anything.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -319,6 +319,8 @@ class AgentContext:
     go_on: str = ""
     """What to say, instead of the task once more, to an agent that took up an earlier attempt's session."""
     safe_points: SafePoints | None = None
+    hear_stop: Callable[[float], Awaitable[None]] | None = None
+    """Told the moment a provider says stop for so many seconds: the run ends a little later, and others would start."""
     home: Path | None = None
     """A home for a program in a sandbox, the same for all attempts at the task: there it may keep its sessions."""
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -46,6 +47,7 @@ from orchestrator.core.spending import Usage
 
 _CONNECT_SECONDS = 10.0
 _REQUEST_SECONDS = 600.0
+_MAY_STOP = STOPS | {503, 529}
 _TELL_SECONDS = 0.25
 _TELL_CHARS = 400
 _SUMMARY_CHARS = 4000
@@ -59,7 +61,7 @@ async def converse(
     usage = RunUsage()
     limit = asyncio.timeout(context.limits.seconds)
     try:
-        async with limit, _client(endpoint, context.limits.seconds, retries) as client:
+        async with limit, _client(endpoint, context, retries) as client:
             notes = f"{context.notes}\n\n{context.feedback}".strip()
             agent = _agent(client, endpoint, config, toolset, notes, context)
             limits = UsageLimits(request_limit=context.limits.requests)
@@ -150,20 +152,25 @@ async def _said(context: AgentContext) -> str:
     return "\n\n".join(texts)
 
 
-def _client(endpoint: Endpoint, seconds: float, retries: int) -> AsyncOpenAI:
+def _client(endpoint: Endpoint, context: AgentContext, retries: int) -> AsyncOpenAI:
     # A key must stand there even for servers that need none; the SDK would else take one from our environment.
-    timeout = httpx2.Timeout(min(seconds, _REQUEST_SECONDS), connect=_CONNECT_SECONDS)
+    timeout = httpx2.Timeout(min(context.limits.seconds, _REQUEST_SECONDS), connect=_CONNECT_SECONDS)
     return AsyncOpenAI(
         base_url=endpoint.base_url, api_key=endpoint.api_key or "none", timeout=timeout, max_retries=retries,
-        http_client=DefaultAsyncHttpxClient(event_hooks={"response": [_no_knocking]}),
+        http_client=DefaultAsyncHttpxClient(event_hooks={"response": [partial(_no_knocking, context)]}),
     )  # fmt: skip
 
 
-async def _no_knocking(response: httpx2.Response) -> None:
+async def _no_knocking(context: AgentContext, response: httpx2.Response) -> None:
     """Whoever says stop is not asked again by the client: the attempt is parked, and with it all of the account."""
-    stops = response.status_code in STOPS
-    if stops or (response.status_code in (503, 529) and wait_in_headers(response.headers, datetime.now(UTC))):
-        response.headers["x-should-retry"] = "false"
+    if response.status_code not in _MAY_STOP:
+        return
+    seconds = wait_in_headers(response.headers, datetime.now(UTC))
+    if seconds is None and response.status_code not in STOPS:
+        return
+    response.headers["x-should-retry"] = "false"
+    if seconds is not None and context.hear_stop is not None:
+        await context.hear_stop(seconds)
 
 
 def _agent(

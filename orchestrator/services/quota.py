@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import text
 
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Conflict, Forbidden, NotFound, QuotaReached
+from orchestrator.core.errors import Conflict, Forbidden, NotFound, QuotaReached, Unavailable
 from orchestrator.core.states import TaskState
 from orchestrator.models.database import Database
 from orchestrator.models.quota import lift, note_answer, note_stop, quota_of, quota_waits
@@ -25,6 +25,7 @@ from orchestrator.services.task_writer import TaskWriter
 log = structlog.get_logger(__name__)
 
 _WHY_CHARS = 500
+_HEARD = "The provider takes no more now."
 
 
 class Quota:
@@ -68,6 +69,14 @@ class Quota:
             )
         stop.details |= {"account": account, "until": until.isoformat()}
         log.warning("quota_reached", account=account, until=until.isoformat())
+
+    async def heard(self, account: str, seconds: float) -> None:
+        """A provider says stop this very moment; ``stopped`` follows once the agent that heard it has ended."""
+        try:
+            async with self._database.transaction() as connection:
+                await note_stop(connection, account, seconds, default=self._default, why=_HEARD)
+        except Unavailable as error:
+            log.warning("stop_is_noted_later", account=account, why=error.message)
 
     async def answered(self, account: str) -> None:
         """An agent of the account ended well; whoever waited for its trial goes on."""

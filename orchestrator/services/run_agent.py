@@ -6,6 +6,7 @@ What becomes of its worktree is ``attempt_trees``' matter. Merging is nobody's w
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -228,6 +229,7 @@ class AgentExecutor:
             history=before.history,
             go_on=before.go_on,
             home=self._homes.of(work.id) if worktree else None,
+            hear_stop=partial(self._quota.heard, account) if (account := entry.agent.info.account) else None,
             limits=_limits(task),
         )  # fmt: skip
 

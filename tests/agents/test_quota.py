@@ -16,7 +16,7 @@ from sqlalchemy import text
 from orchestrator.bootstrap import Container, build_container
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
-from orchestrator.core.errors import Forbidden, NotFound
+from orchestrator.core.errors import Forbidden, NotFound, QuotaReached
 from orchestrator.core.events import EventKind
 from orchestrator.jobs.runner import make_runner
 from orchestrator.services.task_service import TaskRequest
@@ -58,6 +58,25 @@ async def time_passes(container: Container, seconds: float) -> None:
             text("UPDATE quota_waits SET until = until - :by, trial_until = trial_until - :by"), sooner
         )
         await connection.execute(text("UPDATE tasks SET wakes_at = wakes_at - :by WHERE wakes_at IS NOT NULL"), sooner)
+
+
+async def test_a_stop_is_known_before_the_agent_that_heard_it_has_ended(
+    container: Container, caller: Caller, model: FakeOpenAI, run_task: RunTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    note = container.quota.stopped
+
+    async def ended(account: str, stop: QuotaReached) -> None:
+        with pytest.raises(QuotaReached):
+            await container.quota.check(account)
+        closed.append(account)
+        await note(account, stop)
+
+    monkeypatch.setattr(container.quota, "stopped", ended)
+    model.refuse(429, LIMIT, {"Retry-After": "600"})
+    task = await run_task(await ask(container, caller))
+    assert task["state"] == "pending"
+    assert closed == [task["quota_account"]]
 
 
 @pytest.fixture
