@@ -107,6 +107,8 @@ async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None
     )
     await page.goto(f"{url}/tasks/{task}")
     diff = page.get_by_role("tabpanel", name="Diff")
+    review = page.get_by_role("region", name="Review")
+    await expect(review).to_be_visible(timeout=60_000)  # the change is whole: a diff that still grows is drawn again
     await diff.get_by_text("STOCK = 3").click(timeout=60_000)
     await page.get_by_label("Comment on line 3 of shop/stock.py").fill("Why three?")
     await picture(page, "people-comment")
@@ -118,7 +120,6 @@ async def _review_by_lines_and_merge(page: Page, url: str, project: str) -> None
     await page.keyboard.press("Enter")
     await page.keyboard.insert_text("An empty line.")
     await page.keyboard.press("Control+Enter")
-    review = page.get_by_role("region", name="Review")
     await expect(review).to_contain_text("2 comments on lines will go with it")
     await picture(page, "people-review")
     await review.get_by_role("button", name="Approve").click()
