@@ -1,7 +1,7 @@
 """A running agent asks, a person answers, a rule answers instead, nobody does; and a person speaks up by themselves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,7 @@ from orchestrator.core.errors import InvalidInput
 from orchestrator.core.events import EventKind
 from orchestrator.core.policy import Effect, Level
 from orchestrator.jobs.runner import make_runner
-from orchestrator.main import create_app
 from orchestrator.services.task_service import TaskRequest
-from tests.accounts.conftest import another_client, bearer, log_in, register
 from tests.agents.conftest import MakeProject, RunTask, make_caller
 
 Step = dict[str, Any]
@@ -188,18 +186,6 @@ async def test_a_tool_call_that_needs_consent_is_asked_about_while_the_agent_wai
     row = await running
     assert row["state"] == state, row["error"]
     assert ("x = 1" in str(row["result"])) == read
-
-
-@pytest.fixture
-async def client(llm_settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(llm_settings)
-    async with app.router.lifespan_context(app), another_client(app) as made:
-        await register(made, "ada@example.org")
-        tokens = await log_in(made, "ada@example.org")
-        made.cookies.clear()
-        made.headers.update(bearer(tokens["access_token"]))
-        made.app = app  # type: ignore[attr-defined]
-        yield made
 
 
 async def test_the_doors_answer_list_and_refuse(client: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.kg.indexing import build
 from orchestrator.kg.indexing import side_by_side as room
 from orchestrator.kg.indexing.build import build_graph
 from orchestrator.kg.indexing.side_by_side import Work, side_by_side
@@ -55,9 +56,20 @@ def test_three_processes_build_what_one_builds(tmp_path: Path) -> None:
 
 
 def test_a_build_that_may_not_fork_has_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fork", lambda: pytest.fail("it forked"))
-    report = build_graph(_tree(tmp_path / "root", 3), tmp_path / "out", project_iri="urn:p", commit="c")
-    assert report.files == 9
+    monkeypatch.setattr(build, "processors", lambda: 3)
+    monkeypatch.setattr(os, "fork", _forked)
+    root = _tree(tmp_path / "root", 110)
+    assert build_graph(root, tmp_path / "out", project_iri="urn:p", commit="c").files == 223
+    with pytest.raises(_ForkedError):
+        build_graph(root, tmp_path / "other", project_iri="urn:p", commit="c", may_fork=True)
+
+
+class _ForkedError(Exception):
+    pass
+
+
+def _forked() -> int:
+    raise _ForkedError
 
 
 # The rest forks from here: the work is small and touches nothing that the test process holds.

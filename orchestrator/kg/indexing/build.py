@@ -21,8 +21,8 @@ from orchestrator.kg.facts import FileFacts, Skipped
 from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
 from orchestrator.kg.indexing.files import list_files
 from orchestrator.kg.indexing.reading import Reading, facts_by_key, reading
-from orchestrator.kg.indexing.side_by_side import processors, side_by_side
-from orchestrator.kg.indexing.tree_state import Content, Spread, TreeState
+from orchestrator.kg.indexing.side_by_side import Spread, processors, side_by_side
+from orchestrator.kg.indexing.tree_state import Content, TreeState
 from orchestrator.kg.rdf.graphs import NamedGraph
 from orchestrator.kg.snapshot import FACTS, GRAPH, NAMES, REPORT, current_snapshot, new_snapshot, snapshot_folder
 from orchestrator.kg.traces.observed import ObservedGraphs
@@ -125,7 +125,7 @@ def build_graph(
     with new_snapshot(out, commit) as (snapshot, folder):
         paths = sorted(set(files)) if files is not None else list_files(root)
         processes = processors() if may_fork and len(paths) >= _LEAST else 1
-        spread = partial(side_by_side, processes=processes, folder=folder)
+        spread: Spread = partial(side_by_side, processes=processes, folder=folder)
         contents, parsed = _read(reading(root, paths, _previous_facts(out)), paths, spread, ticker)
         read_at = time.perf_counter()
         save_facts(folder / FACTS, facts_by_key(contents))
@@ -147,7 +147,7 @@ def _previous_facts(out: Path) -> dict[str, FileFacts]:
     return load_facts(snapshot_folder(out, snapshot) / FACTS) if snapshot is not None else {}
 
 
-def _read(work: Reading, paths: Sequence[str], spread: partial[Any], ticker: _Ticker) -> tuple[dict[str, Content], int]:
+def _read(work: Reading, paths: Sequence[str], spread: Spread, ticker: _Ticker) -> tuple[dict[str, Content], int]:
     """Every path's content, and how many files had to be parsed."""
     contents: dict[str, Content] = {}
     parsed = 0

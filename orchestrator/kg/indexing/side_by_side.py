@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Generic, TypeVar
+from typing import IO, Generic, Protocol, TypeVar
 
 Piece = TypeVar("Piece")
 Done = TypeVar("Done")
@@ -37,6 +37,19 @@ class Work(Generic[Piece, Done]):
     decode: Callable[[bytes], Done]
 
 
+class Spread(Protocol):
+    """Does all of a work: each piece with what came out of it, in the order in which they are done."""
+
+    def __call__(self, work: Work[Piece, Done]) -> Iterator[tuple[Piece, Done]]:
+        """Do it."""
+        ...
+
+
+def alone(work: Work[Piece, Done]) -> Iterator[tuple[Piece, Done]]:
+    """In this process, one after the other."""
+    return ((piece, work.do(piece)) for piece in work.pieces)
+
+
 def processors() -> int:
     """How many processes a build may use."""
     return min(len(os.sched_getaffinity(0)), _MOST) if sys.platform == "linux" else 1
@@ -48,7 +61,7 @@ def side_by_side(work: Work[Piece, Done], processes: int, folder: Path) -> Itera
     ``folder`` takes what the others hand back, in files without a name.
     """
     if processes < 2 or len(work.pieces) < 2:
-        yield from ((piece, work.do(piece)) for piece in work.pieces)
+        yield from alone(work)
         return
     with ExitStack() as held:
         tickets = _tickets(len(work.pieces))

@@ -4,7 +4,7 @@ Used by the build, and by the indexer for the project and every view of it. Afte
 those of a clean build, name by name. It reads no disk and writes none.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import msgspec
 
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped, SourceFile
 from orchestrator.kg.indexing.families import Families
-from orchestrator.kg.indexing.side_by_side import Work
+from orchestrator.kg.indexing.side_by_side import Spread, Work, alone
 from orchestrator.kg.rdf.graphs import GraphWriter, NamedGraph
 
 
@@ -45,17 +45,10 @@ class Written:
 
 
 _Made = tuple[NamedGraph, Written]
-Spread = Callable[[Work[Sequence[str], list[_Made]]], Iterator[tuple[Sequence[str], list[_Made]]]]
 # So many files are linked by one process at a time.
 _PIECE = 16
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[_Made])
-
-
-def _alone(
-    work: Work[Sequence[str], list[_Made]],
-) -> Iterator[tuple[Sequence[str], list[_Made]]]:
-    return ((piece, work.do(piece)) for piece in work.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +72,7 @@ class TreeState:
         self._paths = self._all_paths()
         self._families = Families(self.facts, _languages(contents), self._paths, recording=recording)
 
-    def link_all(self, spread: Spread = _alone) -> Iterator[NamedGraph]:
+    def link_all(self, spread: Spread = alone) -> Iterator[NamedGraph]:
         """The graph of every file, family by family, then those of what is outside. ``spread`` does the pieces."""
         for path in sorted(self.contents.keys() - self.facts.keys()):
             graph = self._write(path)
