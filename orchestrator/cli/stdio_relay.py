@@ -58,6 +58,7 @@ class StdioRelay:
         self._say = say
         self._sessions = Sessions(http, self._hear, say)
         self._running: dict[RequestId, _Running] = {}
+        self._greeting: asyncio.Task[None] | None = None
         self._questions: dict[RequestId, Session] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._bytes = 0
@@ -73,6 +74,8 @@ class StdioRelay:
         except Unreadable as error:
             await self._write(error.answer)
             return
+        if message.version is None and message.method != "initialize" and self._greeting is not None:
+            await asyncio.wait({self._greeting})  # a client may go on writing; until then there is no session
         if message.method is None:
             await self._reply(message)
         elif "id" in message.wire:
@@ -105,6 +108,8 @@ class StdioRelay:
             before.task.cancel()  # a client that uses an id again waits for the later answer
         task = asyncio.create_task(self._answer(message), name="mcp request")
         self._running[message.id] = one = _Running(task, message)
+        if message.method == "initialize":
+            self._greeting = task
         self._bytes += len(message.line)
         task.add_done_callback(lambda _: self._ended(one))
 

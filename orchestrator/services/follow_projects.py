@@ -40,6 +40,7 @@ class FollowedProjects:
         self._roots = roots
         self._most = most
         self._watchers: dict[UUID, asyncio.Task[None]] = {}
+        self._refused: dict[UUID, str] = {}
 
     async def sweep(self) -> int:
         """Begin with projects that are to be followed, leave those that are not; returns how many are followed."""
@@ -75,8 +76,11 @@ class FollowedProjects:
         try:
             root = resolve_local_path(path, self._roots)
         except OrchestratorError as error:
-            log.warning("project-not-followed", project=str(project_id), error=error.message)
+            if self._refused.get(project_id) != error.message:  # told once: it is looked at every few seconds
+                self._refused[project_id] = error.message
+                log.warning("project-not-followed", project=str(project_id), error=error.message)
             return None
+        self._refused.pop(project_id, None)
         return root if (root / ".git").exists() else None  # a bare repository has no files to follow
 
     async def _wanted(self) -> dict[UUID, Path]:

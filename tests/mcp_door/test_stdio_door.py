@@ -159,6 +159,16 @@ async def test_what_passes_is_byte_for_byte_what_passes_over_http(
         assert await pipe.end() == ""
 
 
+async def test_a_client_that_does_not_wait_for_the_greetings_answer_is_answered_all_the_same(start: Start) -> None:
+    async with start() as pipe:
+        await pipe.say(INITIALIZE, _READY, LIST, _call("echo", "diagnostics__echo", word="so soon"))
+        assert "result" in await pipe.answer(1)
+        answers = {one["id"]: one for one in (json.loads(await pipe.line()), json.loads(await pipe.line()))}
+        assert answers[2]["result"]["tools"]
+        assert answers["echo"]["result"]["structuredContent"]["word"] == "so soon"
+        assert await pipe.end() == ""
+
+
 async def test_many_requests_at_once_are_all_answered(start: Start, era: str) -> None:
     async with start() as pipe:
         if era == "legacy":
