@@ -19,11 +19,11 @@ def list_agents(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) ->
     """The agents there are; one that cannot work says what to set."""
     page = run(lambda api: api.get("/agents", limit=limit, offset=offset))
     columns = (
-        ("Id", "id"),
         ("Name", "name"),
         ("Available", lambda row: "available" if row["available"] else f"no: {row['unavailable_reason']}"),
         ("Changes code", "changes_code"),
         ("What it is for", "description"),
+        ("Id", "id"),
     )
     show_page(page, columns, as_json=as_json, nothing="No agents.")
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,8 @@ Column = tuple[str, str | Callable[[Any], Any]]
 
 _WIDTH_OF_A_FILE = 100
 _WIDEST = 120
+_NEVER_WRAPPED = 16
+_GAP = 3  # between two columns
 _STYLES = {
     "completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "queued": "cyan",
     "healthy": "green", "unhealthy": "red", "degraded": "yellow", "ready": "green", "available": "green",
@@ -53,12 +56,39 @@ def print_json(value: Any) -> None:
 
 def table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], title: str = "") -> Table:
     """A table; a column is a heading with the key or the function that gives its cells."""
+    cells = [[cell(key(row) if callable(key) else row.get(key)) for _, key in columns] for row in rows]
+    headings = [heading for heading, _ in columns]
+    widths = _widths(headings, cells)
+    below = "Id" in headings[1:] and sum(widths) + _GAP * len(widths) > console().width
+    id_width = widths[headings.index("Id")] if below else None
+    if below:
+        _put_ids_below(headings, cells)
     made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, header_style="bold")
-    for heading, _ in columns:
-        made.add_column(heading, overflow="fold", no_wrap=heading == "Id")  # to be copied
-    for row in rows:
-        made.add_row(*[cell(key(row) if callable(key) else row.get(key)) for _, key in columns])
+    for heading, widest in zip(headings, _widths(headings, cells), strict=True):
+        # What is short stays whole, so that the long columns share what is left.
+        made.add_column(heading, overflow="fold", no_wrap=heading == "Id" or widest <= _NEVER_WRAPPED)
+    made.columns[0].width = id_width
+    for each in cells:
+        made.add_row(*each)
     return made
+
+
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[Text]]) -> list[int]:
+    """How wide each column would be if it were never wrapped."""
+    return [
+        max(cell_len(line) for text in (heading, *(row[place].plain for row in cells)) for line in text.split("\n"))
+        for place, heading in enumerate(headings)
+    ]
+
+
+def _put_ids_below(headings: list[str], cells: list[list[Text]]) -> None:
+    """Ids are there to be copied, so they are never wrapped; where there is no room they stand below the name."""
+    place = headings.index("Id")
+    del headings[place]
+    for row in cells:
+        below = row.pop(place)
+        below.stylize("dim")
+        row[0] = Text("\n").join([row[0], below])
 
 
 def cell(value: Any) -> Text:

@@ -40,21 +40,20 @@ def list_servers(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) -
     """The servers you may use: built-in, everybody's and your own."""
     page = run(lambda api: api.get("/mcps", limit=limit, offset=offset))
     columns = (
-        ("Name", "name"),
-        ("Transport", "transport"),
+        ("Name", _name),
         ("Health", "health"),
         ("Tools", "tools"),
-        ("Capabilities", lambda row: some(row["capabilities"])),
-        *((("Imported as", _origin),) if any(row["origin"] for row in page["items"]) else ()),
+        ("Capabilities", lambda row: some(row["capabilities"], most=3)),
         ("Id", "id"),
     )
     show_page(page, columns, as_json=as_json, nothing="No servers.")
 
 
-def _origin(row: Mapping[str, Any]) -> str:
-    """The name and version that the official registry has for it."""
+def _name(row: Mapping[str, Any]) -> str:
+    """Its name and transport, and below them the name and version that the official registry has for it."""
     told = row["origin"] or {}
-    return " ".join(part for part in (told.get("name"), told.get("version")) if part)
+    origin = " ".join(part for part in (told.get("name"), told.get("version")) if part)
+    return "\n".join(part for part in (f"{row['name']} ({row['transport']})", origin) if part)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -11,7 +11,7 @@ from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import Limit, Offset, ProjectName, optional_project
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_screen import Json, print_json, show_page, when
-from orchestrator.core.caller import Scope
+from orchestrator.core.caller import ALL_SCOPES, Scope
 
 app = typer.Typer(help="Personal API tokens: create, list, revoke.", no_args_is_help=True, add_completion=False)
 
@@ -51,7 +51,7 @@ def list_tokens(limit: Limit = 50, offset: Offset = 0, as_json: Json = False) ->
     columns = (
         ("Name", "name"),
         ("Begins", "prefix"),
-        ("Scopes", "scopes"),
+        ("Scopes", lambda row: "all" if set(row["scopes"]) >= ALL_SCOPES else row["scopes"]),
         ("Ends", lambda row: when(row["expires_at"]) or "never"),
         ("Last used", lambda row: when(row["last_used_at"]) or "never"),
         ("Id", "id"),

@@ -2,12 +2,13 @@
 
 import io
 
+import pytest
 from rich.console import Console, RenderableType
 
 from orchestrator.cli.client_events import event_line
 from orchestrator.cli.client_result import result_view
 from orchestrator.cli.client_route import route_view
-from orchestrator.cli.client_screen import clean
+from orchestrator.cli.client_screen import clean, table
 
 _AT = "2026-01-01T00:00:00+00:00"
 
@@ -72,3 +73,14 @@ def test_a_build_says_how_long_its_phase_may_take_where_that_is_known() -> None:
     for seconds, words in ((41.7, "700 of 2800, about 42 s left)"), (125, "about 2 min 5 s left)"), (None, "2800)")):
         event = {"kind": "attempt.progress", "at": _AT, "data": told | {"seconds_left": seconds}}
         assert event_line(event, _AT).plain.endswith(words)
+
+
+def test_an_id_stays_in_one_piece_below_the_name_where_a_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = (("Name", "name"), ("Words", "words"), ("Id", "id"))
+    row = {"name": "weather", "words": "rain and snow " * 5, "id": "01a22d3f-5869-7bdb-87b5-2aedb351abdb"}
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = _shown(table(columns, [row]), 60).splitlines()
+    assert [line.split()[0] for line in lines if line.strip()][2:4] == ["weather", row["id"]]
+    monkeypatch.setenv("COLUMNS", "130")
+    (line,) = [line for line in _shown(table(columns, [row]), 130).splitlines() if "weather" in line]
+    assert line.rstrip().endswith(row["id"])

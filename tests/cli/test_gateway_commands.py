@@ -214,7 +214,6 @@ def test_tools_are_searched_and_servers_probed_by_name(logged_in: _Cli, shows: t
 
 
 def test_a_server_from_the_registry_is_listed_with_its_name_and_version_there(logged_in: _Cli, tmp_path: Path) -> None:
-    assert "Imported as" not in logged_in("mcp", "list")[1]
     remote = {"type": "streamable-http", "url": "http://127.0.0.1:9/mcp"}
     document = {"name": "io.github.ada/weather", "description": "W.", "version": "1.2.3", "remotes": [remote]}
     (tmp_path / "server.json").write_text(json.dumps(document))
@@ -222,4 +221,4 @@ def test_a_server_from_the_registry_is_listed_with_its_name_and_version_there(lo
     assert code == 0, errors
     (entry,) = [one for one in _json(logged_in, "mcp", "list")["items"] if one["name"] == "weather"]
     assert entry["origin"] == {"name": "io.github.ada/weather", "version": "1.2.3"}
-    assert "Imported as" in logged_in("mcp", "list")[1]
+    assert "io.github.ada/weather 1.2.3" in logged_in("mcp", "list")[1]

@@ -78,7 +78,7 @@ function ServerTable({ servers }: { servers: McpServer[] }) {
         <Table.Tr>
           <Table.Th>Server</Table.Th>
           <Table.Th>Health</Table.Th>
-          <Table.Th>Capabilities</Table.Th>
+          <Table.Th className={classes.capabilities}>Capabilities</Table.Th>
           <Table.Th>Tools</Table.Th>
           <Table.Th className={classes.right}>Probed</Table.Th>
         </Table.Tr>
@@ -99,7 +99,7 @@ function ServerTable({ servers }: { servers: McpServer[] }) {
             <Table.Td className={classes.health}>
               <StateBadge state={stateOf(server)} />
             </Table.Td>
-            <Table.Td>
+            <Table.Td className={classes.capabilities}>
               <CapabilityTags capabilities={server.capabilities} limit={6} />
             </Table.Td>
             <Table.Td className={classes.number}>
