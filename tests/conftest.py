@@ -6,6 +6,7 @@ of the worker wrote; ``fresh_database_url`` and ``fresh_redis_url`` are empty bu
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -38,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Nothing of the developer's own environment reaches a test."""
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is loaded to find the tests stays: collecting garbage among it took a fifth of the tests' own time."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

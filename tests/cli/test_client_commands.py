@@ -1,89 +1,18 @@
 """The client commands against a running service, as a person or a script calls them."""
 
 import json
-import os
-import re
 import stat
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from orchestrator.cli.app import main
-from orchestrator.embedded.processes import end_everything_below
+from tests.cli.conftest import AT_ONE_SERVICE, Cli, make_shop
 
-_ROOT = Path(__file__).parents[2]
-_Cli = Callable[..., tuple[int, str, str]]
-
-pytestmark = pytest.mark.timeout(240)
+pytestmark = AT_ONE_SERVICE
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _shop(tmp_path_factory.mktemp("repositories") / "shop")
-
-
-def _shop(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "shop.py").write_text("import os\n\n\ndef price(count):\n    return 3 * count\n\n\nprice(1)\n")
-    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "Shop")):
-        subprocess.run(["git", *command], cwd=folder, check=True, timeout=30)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[str]:
-    """A service of this module, with one worker of each kind."""
-    folder = tmp_path_factory.mktemp("service")
-    environment = os.environ | {
-        "DATA_DIR": str(folder), "HOST": "127.0.0.1", "PORT": "0", "DATABASE_URL": "", "REDIS_URL": "",
-        "PROJECT_ROOTS": str(repository.parent),
-    }  # fmt: skip
-    command = [sys.executable, "-m", "orchestrator", "up"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=_ROOT, env=environment, stderr=subprocess.PIPE, stdout=log, text=True)
-    assert process.stderr is not None
-    found = next((match for line in process.stderr if (match := re.search(r"Console +(http://\S+)", line))), None)
-    assert found, "the service did not start"
-    yield found.group(1)
-    children = psutil.Process(process.pid).children()
-    process.terminate()
-    process.communicate(timeout=60)
-    psutil.wait_procs(children, timeout=15)
-    end_everything_below(folder)
-
-
-@pytest.fixture
-def cli(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> _Cli:
-    """Runs a command in this process, as an account of its own; its code, output and errors."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("ORCHESTRATOR_URL", url)
-    monkeypatch.setenv("ORCHESTRATOR_PASSWORD", "a long password")
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("ORCHESTRATOR_TOKEN", raising=False)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["orchestrator", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, errors = capsys.readouterr()
-        return int(ended.value.code or 0), out, errors
-
-    return run
-
-
-@pytest.fixture
-def logged_in(cli: _Cli, tmp_path: Path) -> _Cli:
-    code, out, errors = cli("login", "--register", "--email", f"{tmp_path.name[:40]}@example.org")
-    assert code == 0, out + errors
-    return cli
-
-
-def test_a_login_is_kept_for_its_owner_alone_and_ended_by_logout(logged_in: _Cli, tmp_path: Path) -> None:
+def test_a_login_is_kept_for_its_owner_alone_and_ended_by_logout(logged_in: Cli, tmp_path: Path) -> None:
     kept = tmp_path / "config/orchestrator/login.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "a long password" not in kept.read_text()
@@ -94,7 +23,7 @@ def test_a_login_is_kept_for_its_owner_alone_and_ended_by_logout(logged_in: _Cli
     assert "orchestrator login" in errors
 
 
-def test_an_expired_login_renews_itself(logged_in: _Cli, tmp_path: Path) -> None:
+def test_an_expired_login_renews_itself(logged_in: Cli, tmp_path: Path) -> None:
     kept = tmp_path / "config/orchestrator/login.json"
     known = json.loads(kept.read_text())
     (login,) = known["logins"].values()
@@ -107,7 +36,7 @@ def test_an_expired_login_renews_itself(logged_in: _Cli, tmp_path: Path) -> None
 
 
 def test_a_token_from_the_environment_needs_no_login(
-    logged_in: _Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    logged_in: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     code, token, _ = logged_in("token", "create", "ci", "--scope", "mcps:read")
     assert code == 0
@@ -125,7 +54,7 @@ def test_a_token_from_the_environment_needs_no_login(
     assert json.loads(logged_in("token", "list", "--json")[1])["total"] == 0
 
 
-def test_servers_are_exported_and_a_missing_value_of_an_import_is_named(logged_in: _Cli, tmp_path: Path) -> None:
+def test_servers_are_exported_and_a_missing_value_of_an_import_is_named(logged_in: Cli, tmp_path: Path) -> None:
     code, out, _ = logged_in("mcp", "export", "--format", "vscode")
     assert (code, json.loads(out)) == (0, {"servers": {}})
     file = tmp_path / "mcp.json"
@@ -140,7 +69,7 @@ def test_servers_are_exported_and_a_missing_value_of_an_import_is_named(logged_i
     assert (code, "As last seen" in out) == (0, True)
 
 
-def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path) -> None:
+def test_a_project_from_its_making_to_its_end(logged_in: Cli, repository: Path) -> None:
     code, out, errors = logged_in("project", "create", "shop", "--path", str(repository), "--wait", "--json")
     assert code == 0, errors
     assert json.loads(out)["kg_triples"] > 0
@@ -170,9 +99,9 @@ def test_a_project_from_its_making_to_its_end(logged_in: _Cli, repository: Path)
 
 
 def test_a_change_is_proven_reviewed_merged_into_the_users_repository_and_undone(
-    logged_in: _Cli, repository: Path
+    logged_in: Cli, repository: Path
 ) -> None:
-    own = _shop(repository.parent / "merged")
+    own = make_shop(repository.parent / "merged")
     assert logged_in("project", "create", "merged", "--path", str(own), "--wait")[0] == 0
     compiles = f"{sys.executable} -m compileall -q shop.py"
     made = ("task", "create", "lint_fix", "-p", "merged", "--accept", compiles, "--wait")
@@ -194,7 +123,7 @@ def test_a_change_is_proven_reviewed_merged_into_the_users_repository_and_undone
     assert "import os" in (own / "shop.py").read_text()
 
 
-def test_a_task_nobody_can_do_ends_with_code_three_and_says_what_would_help(logged_in: _Cli) -> None:
+def test_a_task_nobody_can_do_ends_with_code_three_and_says_what_would_help(logged_in: Cli) -> None:
     code, out, _ = logged_in("task", "route", "render", "--needs", "video")
     assert code == 3
     assert "register an MCP server or agent that offers video" in out
@@ -206,7 +135,7 @@ def test_a_task_nobody_can_do_ends_with_code_three_and_says_what_would_help(logg
     assert "render" in logged_in("task", "show", failed["task_id"])[1]
 
 
-def test_a_tool_called_by_name_answers(logged_in: _Cli) -> None:
+def test_a_tool_called_by_name_answers(logged_in: Cli) -> None:
     code, out, _ = logged_in("mcp", "call", "diagnostics", "echo", '{"text": "hello"}')
     assert (code, "hello" in out) == (0, True)
     code, out, _ = logged_in("mcp", "call", "diagnostics", "fail", "{}")
@@ -227,14 +156,14 @@ def test_a_tool_called_by_name_answers(logged_in: _Cli) -> None:
         (("kg", "ask", "nothing", "outline", "a.py", "300", "more"), "outline takes path, tokens"),
     ],
 )
-def test_mistakes_are_told_plainly(logged_in: _Cli, arguments: tuple[str, ...], said: str) -> None:
+def test_mistakes_are_told_plainly(logged_in: Cli, arguments: tuple[str, ...], said: str) -> None:
     code, out, errors = logged_in(*arguments)
     assert (code, out) == (1, "")
     assert errors.startswith("error: ")
     assert said in errors
 
 
-def test_a_service_that_is_not_there_is_told_with_what_to_do(cli: _Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_is_not_there_is_told_with_what_to_do(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ORCHESTRATOR_TOKEN", "any")
     code, _, errors = cli("task", "list")

@@ -14,18 +14,14 @@ from typing import Any
 import pytest
 
 from orchestrator.agents.scripted.http_server import Reply, Request, Route, ScriptedServer
-from tests.cli.test_client_commands import _Cli
-from tests.cli.test_client_commands import cli as cli
-from tests.cli.test_client_commands import logged_in as logged_in
-from tests.cli.test_client_commands import repository as repository
-from tests.cli.test_client_commands import url as url
+from tests.cli.conftest import AT_ONE_SERVICE, Cli
 from tests.fakes.authorization import FakeAuthorization
 from tests.serving import free_port
 
 RUG_PULL = Path(__file__).parents[1] / "mcp" / "servers" / "rug_pull.py"
 SUM = {"name": "sum", "description": "Adds.", "inputSchema": {"type": "object"}}
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = AT_ONE_SERVICE
 
 
 @pytest.fixture
@@ -53,13 +49,13 @@ def _until_it_listens(port: int) -> None:
     raise AssertionError("the server never listened")
 
 
-def _json(cli: _Cli, *arguments: str) -> Any:
+def _json(cli: Cli, *arguments: str) -> Any:
     code, out, errors = cli(*arguments, "--json")
     assert code == 0, out + errors
     return json.loads(out)
 
 
-def _told(cli: _Cli, word: str, *arguments: str) -> str:
+def _told(cli: Cli, word: str, *arguments: str) -> str:
     """What a command says once it says this: records are written, and counted, a moment after the call."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
@@ -70,7 +66,7 @@ def _told(cli: _Cli, word: str, *arguments: str) -> str:
     raise AssertionError(f"it never said {word}: {out}")
 
 
-def test_a_rule_is_written_explained_and_removed_and_the_record_tells_of_the_refusal(logged_in: _Cli) -> None:
+def test_a_rule_is_written_explained_and_removed_and_the_record_tells_of_the_refusal(logged_in: Cli) -> None:
     assert logged_in("mcp", "rules", "list")[:2] == (0, "No rules: every call is allowed.\n")
     why = ("--server", "diagnostics", "--tool", "ech*", "--reason", "it talks too much")
     made = _json(logged_in, "mcp", "rules", "add", "deny", *why)
@@ -95,7 +91,7 @@ def test_a_rule_is_written_explained_and_removed_and_the_record_tells_of_the_ref
     assert _json(logged_in, "mcp", "stats")["items"]
 
 
-def test_a_question_is_answered_by_its_digest_or_for_good(logged_in: _Cli) -> None:
+def test_a_question_is_answered_by_its_digest_or_for_good(logged_in: Cli) -> None:
     made = _json(logged_in, "mcp", "rules", "add", "ask", "--server", "diagnostics", "--tool", "echo")
     code, _, errors = logged_in("mcp", "call", "diagnostics", "echo", '{"text": "hello"}')
     assert code == 1
@@ -113,7 +109,7 @@ def test_a_question_is_answered_by_its_digest_or_for_good(logged_in: _Cli) -> No
 
 
 def test_a_definition_that_changed_is_shown_approved_and_rejected(
-    logged_in: _Cli, shows: tuple[str, Callable[..., None]]
+    logged_in: Cli, shows: tuple[str, Callable[..., None]]
 ) -> None:
     address, show = shows
     assert logged_in("mcp", "add", "--url", address, "changing")[0] == 0
@@ -134,7 +130,7 @@ def test_a_definition_that_changed_is_shown_approved_and_rejected(
 
 
 def test_what_is_asked_and_not_answered_approves_nothing(
-    logged_in: _Cli, shows: tuple[str, Callable[..., None]], monkeypatch: pytest.MonkeyPatch
+    logged_in: Cli, shows: tuple[str, Callable[..., None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, show = shows
     assert logged_in("mcp", "add", "--url", address, "changing")[0] == 0
@@ -145,7 +141,7 @@ def test_what_is_asked_and_not_answered_approves_nothing(
     assert _json_held(logged_in) == 1
 
 
-def _json_held(cli: _Cli) -> int:
+def _json_held(cli: Cli) -> int:
     code, out, _ = cli("mcp", "definitions", "changing", "--json")
     assert code == 3
     return int(json.loads(out)["quarantined"])
@@ -169,7 +165,7 @@ class _Guarded(ScriptedServer):
         return Reply(200, {"resource": f"{self.url}/mcp", "authorization_servers": [self.place]})
 
 
-def test_where_to_log_in_is_told_and_a_log_in_that_is_not_there_can_be_ended(logged_in: _Cli) -> None:
+def test_where_to_log_in_is_told_and_a_log_in_that_is_not_there_can_be_ended(logged_in: Cli) -> None:
     with FakeAuthorization() as place, _Guarded() as guarded:
         guarded.place = place.url
         code, out, _ = logged_in("mcp", "add", "--url", f"{guarded.url}/mcp", "--oauth", "per_user", "guarded")
@@ -185,7 +181,7 @@ def test_where_to_log_in_is_told_and_a_log_in_that_is_not_there_can_be_ended(log
 
 
 def test_credentials_of_ones_own_are_named_and_never_shown(
-    logged_in: _Cli, shows: tuple[str, Callable[..., None]]
+    logged_in: Cli, shows: tuple[str, Callable[..., None]]
 ) -> None:
     address, _ = shows
     logged_in("mcp", "add", "--url", address, "--user-header", "X-Key", "keyed")
@@ -199,12 +195,12 @@ def test_credentials_of_ones_own_are_named_and_never_shown(
     assert (code, "users of 'keyed' do not set this one" in errors) == (1, True)
 
 
-def test_options_after_the_name_of_a_new_server_are_not_taken_for_its_program(logged_in: _Cli) -> None:
+def test_options_after_the_name_of_a_new_server_are_not_taken_for_its_program(logged_in: Cli) -> None:
     code, _, errors = logged_in("mcp", "add", "late", "--url", "http://127.0.0.1:9/mcp")
     assert (code, "Options come before the name" in errors) == (1, True)
 
 
-def test_tools_are_searched_and_servers_probed_by_name(logged_in: _Cli, shows: tuple[str, Callable[..., None]]) -> None:
+def test_tools_are_searched_and_servers_probed_by_name(logged_in: Cli, shows: tuple[str, Callable[..., None]]) -> None:
     address, _ = shows
     logged_in("mcp", "add", "--url", address, "found")
     assert _json(logged_in, "mcp", "probe", "found")["healthy"] is True
@@ -213,7 +209,7 @@ def test_tools_are_searched_and_servers_probed_by_name(logged_in: _Cli, shows: t
     assert logged_in("mcp", "search", "zeppelin")[:2] == (0, "No tool has any of these words.\n")
 
 
-def test_a_server_from_the_registry_is_listed_with_its_name_and_version_there(logged_in: _Cli, tmp_path: Path) -> None:
+def test_a_server_from_the_registry_is_listed_with_its_name_and_version_there(logged_in: Cli, tmp_path: Path) -> None:
     remote = {"type": "streamable-http", "url": "http://127.0.0.1:9/mcp"}
     document = {"name": "io.github.ada/weather", "description": "W.", "version": "1.2.3", "remotes": [remote]}
     (tmp_path / "server.json").write_text(json.dumps(document))
