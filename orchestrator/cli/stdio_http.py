@@ -16,6 +16,7 @@ from orchestrator import __version__
 from orchestrator.cli.client_problem import LOG_IN_HINT, START_HINT, is_here, problem_told
 from orchestrator.cli.login_file import TOKEN, fixed_token, stored_login
 from orchestrator.cli.stdio_messages import one_line
+from orchestrator.core.bodies import whole
 from orchestrator.core.errors import NotAuthenticated, OrchestratorError, TimedOut, TooLarge, Unavailable
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -128,13 +129,10 @@ def _message(body: bytes, status: int) -> Told:
 
 
 async def _body(answer: httpx2.Response, most: int = MOST_BYTES) -> bytes:
-    parts, size = [], 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > most:
-            raise TooLarge(f"The answer is larger than {most} bytes.")
-        parts.append(part)
-    return b"".join(parts)
+    body = await whole(answer.aiter_bytes(), most)
+    if body is None:
+        raise TooLarge(f"The answer is larger than {most} bytes.")
+    return body
 
 
 def _refusal(status: int, body: bytes) -> OrchestratorError:

@@ -32,6 +32,7 @@ from mcp.shared.auth import OAuthClientMetadata, OAuthMetadata, OAuthToken, Prot
 from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_server_url
 from pydantic import AnyUrl, BaseModel, ValidationError
 
+from orchestrator.core.bodies import whole
 from orchestrator.core.errors import CredentialsNeeded, InvalidInput, ServerMisbehaved, ServerUnreachable
 from orchestrator.mcp.bearer import Challenge
 from orchestrator.mcp.guarded_network import LOOPBACK, guarded_http
@@ -339,14 +340,10 @@ def same_issuer(one: str | None, other: str | None) -> bool:
 
 
 async def _read(response: httpx2.Response, who: str) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_raw():
-        size += len(part)
-        if size > _MOST_BYTES:
-            raise ServerMisbehaved(f"the answer of {who} is larger than {_MOST_BYTES} bytes")
-        parts.append(part)
-    return b"".join(parts)
+    body = await whole(response.aiter_raw(), _MOST_BYTES)
+    if body is None:
+        raise ServerMisbehaved(f"the answer of {who} is larger than {_MOST_BYTES} bytes")
+    return body
 
 
 def _plain(response: httpx2.Response) -> list[tuple[str, str]]:

@@ -54,7 +54,6 @@ class Session:
         self.definition = definition
         self.why: str | None = None
         self.answered = self.expired = self.ended = self.closing = False
-        self.opened_at = time.monotonic()
         self._start_seconds = start_seconds
         self._on_end = on_end
         self._capabilities = capabilities or {}

@@ -16,6 +16,7 @@ from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import INTERNAL_ERROR
 
+from orchestrator.core.bodies import whole
 from orchestrator.core.errors import CredentialsNeeded, OrchestratorError
 from orchestrator.mcp.bearer import BearerTransport, Challenge
 from orchestrator.mcp.definition import ServerDefinition
@@ -76,18 +77,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def _buffered(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         """The whole JSON answer at once, so that a break in the middle is this request's alone."""
-        parts: list[bytes] = []
-        size = 0
         try:
-            async for part in response.aiter_raw():
-                size += len(part)
-                if size > self._max_bytes:
-                    return _refusal(request, ANSWER_TOO_LARGE, f"the limit is {self._max_bytes} bytes")
-                parts.append(part)
+            body = await whole(response.aiter_raw(), self._max_bytes)
         finally:
             await response.aclose()
+        if body is None:
+            return _refusal(request, ANSWER_TOO_LARGE, f"the limit is {self._max_bytes} bytes")
         headers = [(name, value) for name, value in response.headers.items() if name not in _FRAMING]
-        return httpx2.Response(response.status_code, headers=headers, content=b"".join(parts), request=request)
+        return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx2
 import orjson
 
+from orchestrator.core.bodies import whole
 from orchestrator.core.errors import InvalidInput, OAuthRefused
 from orchestrator.core.redirect_uris import LONGEST, is_usable, matches, shown_name
 from orchestrator.services.limits import AttemptLimit
@@ -164,11 +165,9 @@ async def _body_of(answer: httpx2.Response) -> bytes:
         raise _refused("its document is not JSON")
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise _refused("its document came in an encoding that was not asked for")
-    body = b""
-    async for part in answer.aiter_raw():
-        body += part
-        if len(body) > _MOST_BYTES:
-            raise _refused(f"its document is over {_MOST_BYTES} bytes")
+    body = await whole(answer.aiter_raw(), _MOST_BYTES)
+    if body is None:
+        raise _refused(f"its document is over {_MOST_BYTES} bytes")
     return body
 
 

@@ -33,11 +33,6 @@ def history_graph(project_iri: str) -> str:
     return f"{base_iri(project_iri)}/history"
 
 
-def commit_iri(project_iri: str, commit: str) -> str:
-    """The IRI of a commit, without brackets."""
-    return f"{base_iri(project_iri)}/commit/{commit}"
-
-
 def history_quads(
     project_iri: str, history: History, present: Set[str], spans: Spans, read_at: datetime
 ) -> Iterator[str]:

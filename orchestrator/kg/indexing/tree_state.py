@@ -193,10 +193,6 @@ class TreeState:
         return frozenset(path for path, one in self.contents.items() if one.file is not None)
 
 
-def _is_file(one: Content | None) -> bool:
-    return one is not None and one.file is not None
-
-
 def _languages(contents: Mapping[str, Content | None]) -> dict[str, str]:
     return {path: one.file.language for path, one in contents.items() if one is not None and one.file is not None}
 

@@ -58,11 +58,6 @@ def parameters_of(node: Node) -> Node | None:
     return function.child_by_field_name("parameters") if function is not None else None
 
 
-def is_array(node: Node) -> bool:
-    """Whether a declarator declares an array."""
-    return node.type == "array_declarator"
-
-
 def parameter_names(node: Node) -> list[Node]:
     """What a parameter is called; none where it has no name."""
     declarator = node.child_by_field_name("declarator")

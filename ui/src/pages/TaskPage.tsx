@@ -1,15 +1,14 @@
-import { Skeleton, Stack } from "@mantine/core";
-import { useParams } from "react-router";
-import { isOver, useParent, useTask } from "../api/tasks.ts";
+import { Stack } from "@mantine/core";
+import { isOver, useParent } from "../api/tasks.ts";
 import type { Task } from "../api/types.ts";
 import { useTaskEvents } from "../api/useTaskEvents.ts";
 import { PageHeader } from "../components/PageHeader.tsx";
-import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
 import { useReviewDraft } from "../lib/useReviewDraft.ts";
 import { EventsPanel } from "./task/EventsPanel.tsx";
 import { ForkNote } from "./task/ForkNote.tsx";
 import { InputPanel } from "./task/InputPanel.tsx";
+import { OfTask } from "./task/OfTask.tsx";
 import { OutcomePanel } from "./task/OutcomePanel.tsx";
 import { ProofPanel } from "./task/ProofPanel.tsx";
 import { ReviewPanel } from "./task/ReviewPanel.tsx";
@@ -22,13 +21,7 @@ import classes from "./TaskPage.module.css";
 
 /** One task: how it stands and why, its route, its events as they happen, its result and diff. */
 export function TaskPage() {
-  const { taskId = "" } = useParams();
-  const task = useTask(taskId);
-  if (task.isError && !task.data) {
-    return <ProblemAlert error={task.error} onRetry={() => void task.refetch()} />;
-  }
-  if (!task.data) return <Skeleton height={220} radius="md" />;
-  return <Shown key={taskId} task={task.data} />;
+  return <OfTask>{(task) => <Shown task={task} />}</OfTask>;
 }
 
 function Shown({ task }: { task: Task }) {

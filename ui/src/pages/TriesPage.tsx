@@ -1,6 +1,5 @@
 import { Skeleton, Stack, Text } from "@mantine/core";
-import { useParams } from "react-router";
-import { isOver, useTask } from "../api/tasks.ts";
+import { isOver } from "../api/tasks.ts";
 import { useTries } from "../api/tries.ts";
 import type { Task } from "../api/types.ts";
 import { useTaskEvents } from "../api/useTaskEvents.ts";
@@ -8,16 +7,11 @@ import { PageHeader } from "../components/PageHeader.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { StateBadge } from "../components/StateBadge.tsx";
 import { ChoicePanel } from "./task/ChoicePanel.tsx";
+import { OfTask } from "./task/OfTask.tsx";
 
 /** The tries at one task side by side: who made them, how they were proved, what they cost, what they change. */
 export function TriesPage() {
-  const { taskId = "" } = useParams();
-  const task = useTask(taskId);
-  if (task.isError && !task.data) {
-    return <ProblemAlert error={task.error} onRetry={() => void task.refetch()} />;
-  }
-  if (!task.data) return <Skeleton height={220} radius="md" />;
-  return <Shown key={taskId} task={task.data} />;
+  return <OfTask>{(task) => <Shown task={task} />}</OfTask>;
 }
 
 function Shown({ task }: { task: Task }) {
