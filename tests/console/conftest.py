@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from orchestrator.cli.service import service
 from orchestrator.config import Settings
@@ -20,6 +20,8 @@ from tests.serving import free_port
 
 _ROOT = Path(__file__).parents[2]
 _BROWSER = _ROOT / "tests" / "browser"
+_PATIENCE_MS = 60_000
+"""How long a page may take for anything at all: the browser, the service and other tests share two cores."""
 
 _FILES = {
     "README.md": "# Shop\n\nOrders of a small shop.\n",
@@ -181,7 +183,8 @@ async def console(
         context = await browser.new_context(viewport={"width": 1360, "height": 850}, color_scheme="light")
         stack.push_async_callback(context.close)
         page = await context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(_PATIENCE_MS)
+        expect.set_options(timeout=_PATIENCE_MS)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda told: problems.append(told.text) if "Content Security Policy" in told.text else None)
