@@ -36,6 +36,12 @@ GRAPH = (
         _KG + "javascript_updates.py::test_what_a_hub_gives_its_readers_decides_whether_they_run_again",
     ),
     _promise(
+        "kg.loaded-while-written", OURS, "A graph is loaded while it is written; one never finished is not waited for.",
+        _KG + "query_start.py::test_a_server_loads_a_graph_while_it_is_written",
+        _KG + "query_start.py::test_a_server_of_a_build_that_failed_is_in_nobodys_way",
+        _KG + "query_start.py::test_what_a_dead_build_left_is_not_waited_for",
+    ),
+    _promise(
         "kg.side-by-side", OURS, "Several processes build a graph as one does; when one dies the first does its part.",
         _KG + "side_by_side.py::test_three_processes_build_what_one_builds",
         _KG + "side_by_side.py::test_what_dead_processes_had_taken_is_done_by_the_first_one",

@@ -24,6 +24,7 @@ from orchestrator.core.errors import Conflict, InvalidInput, NotFound
 
 GRAPH, NAMES, FACTS, REPORT = "graph.nq", "names.txt", "facts.bin", "report.json"
 _KEPT = 2
+_DRAFT = ".building-"
 _VIEWS = "views"
 # A process of a build that was killed a moment ago may still be on its way out.
 _DYING_SECONDS = 0.5
@@ -68,6 +69,29 @@ def current_folder(folder: Path) -> Path:
     return snapshot_folder(folder, snapshot)
 
 
+def draft_of(folder: Path) -> str | None:
+    """The id of the snapshot that is being written, or was when its process died; None where there is none."""
+    drafts = sorted(path.name.removeprefix(_DRAFT) for path in (folder / "snapshots").glob(f"{_DRAFT}*"))
+    return drafts[-1] if drafts else None
+
+
+def draft_folder(folder: Path, snapshot: str) -> Path:
+    """Where a snapshot lies until it is whole."""
+    return folder / "snapshots" / f"{_DRAFT}{snapshot}"
+
+
+def is_written_to(folder: Path) -> bool:
+    """Whether somebody writes a snapshot now."""
+    try:
+        with (folder / "build.lock").open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
 @contextmanager
 def new_snapshot(folder: Path, commit: str) -> Iterator[tuple[str, Path]]:
     """Fill the yielded folder; on a normal exit it becomes current, on an exception it is removed.
@@ -76,11 +100,11 @@ def new_snapshot(folder: Path, commit: str) -> Iterator[tuple[str, Path]]:
     """
     (folder / "snapshots").mkdir(parents=True, exist_ok=True)
     with _build_lock(folder):
-        for left_over in (folder / "snapshots").glob(".building-*"):
+        for left_over in (folder / "snapshots").glob(f"{_DRAFT}*"):
             shutil.rmtree(left_over)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         snapshot = f"{stamp}-{re.sub('[^0-9A-Za-z]', '', commit)[:12] or 'worktree'}"
-        draft = folder / "snapshots" / f".building-{snapshot}"
+        draft = draft_folder(folder, snapshot)
         draft.mkdir()
         try:
             yield snapshot, draft

@@ -5,6 +5,7 @@ stays until the new one is whole. An update is the work of the project's indexer
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from orchestrator.core.errors import NotFound
 from orchestrator.core.events import EventKind
 from orchestrator.core.ids import new_id
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
+from orchestrator.kg.indexing.side_by_side import processors
 from orchestrator.kg.indexing.updates import GraphUpdates
 from orchestrator.kg.query.client import GraphQueries
 from orchestrator.kg.rdf.ontology import ontology_quads
@@ -68,7 +70,7 @@ class GraphBuilder:
             work.report.tell(EventKind.PROGRESS, **told)
 
         report = await self._update(request, given, everything) if work.task["input"].get("update") else None
-        report = report or await build_in_process(request, on_progress=progress)
+        report = report or await self._build(request, progress)
         kg_id = await self._store(project_id, work.id, view.commit, report)
         await asyncio.to_thread(write_shared, folder, "ontology", ontology_quads())
         await self._queries.warm(folder)
@@ -81,6 +83,23 @@ class GraphBuilder:
         )
         await self._work.record(project_id)
         return Outcome({"kg_id": str(kg_id), "commit": view.commit, **report, "history": history})
+
+    async def _build(self, request: BuildRequest, progress: Callable[..., None]) -> dict[str, Any]:
+        """The report after a build. Where there is a second processor, its graph is loaded while it is written."""
+        loading: list[asyncio.Task[None]] = []
+
+        def on_progress(told: dict[str, Any]) -> None:
+            if told["phase"] == "resolve" and not loading and processors() > 1:
+                loading.append(asyncio.create_task(self._queries.prepare(request.out)))
+            progress(told)
+
+        try:
+            return await build_in_process(request, on_progress=on_progress)
+        finally:
+            # A server that does not run by then is started by the first query, which tells why if it can not.
+            for start in loading:
+                start.cancel()
+            await asyncio.gather(*loading, return_exceptions=True)
 
     async def _update(
         self, request: BuildRequest, paths: list[str] | None, everything: list[str] | None

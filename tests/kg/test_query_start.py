@@ -1,12 +1,18 @@
-"""A query server starts as quickly for the API, which runs on uvloop, as for anybody else."""
+"""A query server starts as quickly for the API, on uvloop, as for anybody else, and before its graph is whole."""
 
 import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from orchestrator.core.errors import Unavailable
 from orchestrator.kg.query.client import GraphQueries
+from orchestrator.kg.query.growing import GrowingGraph
+from orchestrator.kg.snapshot import GRAPH, draft_of, new_snapshot
 from tests.kg.conftest import Build
 from tests.kg.test_queries import server_pid
 
@@ -45,3 +51,47 @@ async def test_a_server_asks_for_large_pages(build: Build, folder: Path, queries
     subprocess.run(command, cwd=_ROOT, env=own, capture_output=True, timeout=100, check=True)
     environment = Path(f"/proc/{server_pid(folder)}/environ").read_bytes().split(b"\0")
     assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in environment
+
+
+async def test_a_server_loads_a_graph_while_it_is_written(folder: Path, queries: GraphQueries) -> None:
+    with new_snapshot(folder, "c") as (_, draft), (draft / GRAPH).open("w", buffering=1) as graph:
+        graph.write("<urn:a> <urn:b> <urn:early> <urn:g> .\n")
+        await queries.prepare(folder)
+        graph.write("<urn:a> <urn:b> <urn:la")
+        await queries.prepare(folder)  # it runs already
+        graph.write("te> <urn:g> .\n")
+    answer = await queries.query(folder, "SELECT ?o { ?s ?p ?o } ORDER BY ?o", accept="text/csv")
+    assert answer.body.decode().split() == ["o", "urn:early", "urn:late"]
+
+
+class _CancelledError(Exception):
+    pass
+
+
+async def test_a_server_of_a_build_that_failed_is_in_nobodys_way(
+    build: Build, folder: Path, queries: GraphQueries
+) -> None:
+    with suppress(_CancelledError), new_snapshot(folder, "c") as (_, draft):
+        (draft / GRAPH).write_text("<urn:a> <urn:b> <urn:c> <urn:g> .\n")
+        await queries.prepare(folder)
+        raise _CancelledError
+    build()
+    assert (await queries.query(folder, "ASK { <urn:a> <urn:b> <urn:c> }")).body == b'{"head":{},"boolean":false}'
+
+
+def test_what_a_dead_build_left_is_not_waited_for(folder: Path) -> None:
+    draft = folder / "snapshots" / ".building-x"
+    draft.mkdir(parents=True)
+    (folder / "build.lock").touch()
+    (draft / GRAPH).write_bytes(b"<urn:a> ")
+    assert draft_of(folder) == "x"
+    graph = GrowingGraph(folder, "x")
+    assert graph.read(5) + graph.read(5) == b"<urn:a> "
+    with pytest.raises(Unavailable, match="not finished"):
+        graph.read(5)
+    graph.close()
+
+
+async def test_there_is_nothing_to_prepare_where_nothing_is_built(folder: Path, queries: GraphQueries) -> None:
+    await queries.prepare(folder)
+    assert draft_of(folder) is None

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.kg.indexing import build
 from orchestrator.kg.indexing import side_by_side as room
 from orchestrator.kg.indexing.build import build_graph
-from orchestrator.kg.indexing.side_by_side import Work, side_by_side
+from orchestrator.kg.indexing.side_by_side import Work, beside, side_by_side
 from orchestrator.kg.query.runtime_dir import CODE_ROOT
 from orchestrator.kg.snapshot import GRAPH, current_folder
 
@@ -92,6 +92,17 @@ def test_every_piece_is_done_once_and_not_all_by_the_first_process(tmp_path: Pat
     assert sorted(piece for piece, _ in done) == list(range(2000))
     assert all(told.startswith(f"{piece} by ") for piece, told in done)
     assert {told.rpartition(" ")[2] for _, told in done} - {str(first)}
+
+
+def test_another_process_begins_before_anything_is_asked_for(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    work = Work([begun, tmp_path / "other"], lambda piece: piece.touch() or str(os.getpid()), str.encode, bytes.decode)
+    with beside(work, tmp_path) as others:
+        while not begun.exists():
+            os.sched_yield()
+        done = dict(others)
+    assert done.keys() == set(work.pieces)
+    assert done[begun] != str(os.getpid())
 
 
 def test_what_others_hand_back_may_be_larger_than_any_pipe(tmp_path: Path) -> None:

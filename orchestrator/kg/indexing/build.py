@@ -6,7 +6,7 @@ graph. Files whose content was seen by the previous build are not parsed again. 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ from orchestrator.kg.facts import FileFacts, Skipped
 from orchestrator.kg.indexing.facts_cache import load_facts, save_facts
 from orchestrator.kg.indexing.files import list_files
 from orchestrator.kg.indexing.reading import Reading, facts_by_key, reading
-from orchestrator.kg.indexing.side_by_side import Spread, processors, side_by_side
+from orchestrator.kg.indexing.side_by_side import Beside, Spread, beside, processors, side_by_side
 from orchestrator.kg.indexing.tree_state import Content, TreeState
 from orchestrator.kg.rdf.graphs import NamedGraph
 from orchestrator.kg.snapshot import FACTS, GRAPH, NAMES, REPORT, current_snapshot, new_snapshot, snapshot_folder
@@ -132,7 +132,9 @@ def build_graph(
         saved_at = time.perf_counter()
         state = TreeState(project_iri, contents, recording=False)
         del contents  # the state lets facts go, file by file
-        triples = _write(state, folder, commit, spread, ticker) + _write_observed(state, out, folder, project_iri)
+        others: Beside | None = partial(beside, folder=folder) if processes > 1 else None
+        graphs = chain(state.link_all(spread, others), (index_graph(state, commit),))
+        triples = _write(state, folder, graphs, ticker) + _write_observed(state, out, folder, project_iri)
         ended = time.perf_counter()
         phases = {"read": read_at - began, "resolve_and_write": ended - saved_at, "save": saved_at - read_at}
         report = report_of(
@@ -159,13 +161,12 @@ def _read(work: Reading, paths: Sequence[str], spread: Spread, ticker: _Ticker) 
     return {path: contents[path] for path in paths}, parsed
 
 
-def _write(state: TreeState, folder: Path, commit: str, spread: Spread, ticker: _Ticker) -> int:
-    """Link and write file by file, so that only facts stay in memory, never triples. Returns the number of triples."""
+def _write(state: TreeState, folder: Path, graphs: Iterable[NamedGraph], ticker: _Ticker) -> int:
+    """Write graph by graph, so that only facts stay in memory, never triples. Returns the number of triples."""
     triples = 0
     total = sum(one.file is not None for one in state.contents.values())
     with (folder / GRAPH).open("w", encoding="utf-8") as stream, (folder / NAMES).open("w", encoding="utf-8") as names:
-        index = index_graph(state, commit)
-        for position, graph in enumerate(chain(state.link_all(spread), (index,)), start=1):
+        for position, graph in enumerate(graphs, start=1):
             stream.write(graph.quads)
             names.write(graph.name + "\n")
             triples += graph.size

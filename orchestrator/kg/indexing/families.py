@@ -28,6 +28,7 @@ class Families:
     ) -> None:
         self._recording = recording
         self._everything = frozenset(everything) if recording else frozenset()
+        self._has_left = False
         self._of: dict[str, _Family] = {}
         self._families: dict[MakeLinker, _Family] = {}
         members: dict[MakeLinker, dict[str, FileFacts]] = {}
@@ -43,14 +44,14 @@ class Families:
 
     def begin(self, path: str) -> None:
         """Make the linker of a file, so that processes forked from now on have it."""
+        if self._has_left:
+            self._has_left = False
+            _collect()
         self._of[path].begin()
 
     def done(self, path: str) -> None:
         """A file was linked, here or by another process, and will not be again."""
-        family = self._of.pop(path)
-        family.done(path)
-        if family.is_done and self._of:
-            _collect()
+        self._has_left |= self._of.pop(path).done(path)
 
     def groups(self) -> list[list[str]]:
         """The files of each family, small ones first: so the fewest linkers are in memory with the largest."""
@@ -106,11 +107,6 @@ class _Family:
         """Whether its linker lives on while files change."""
         return isinstance(self._linker, UpdatableLinker)
 
-    @property
-    def is_done(self) -> bool:
-        """Whether no file is left to be linked by it."""
-        return not self._facts
-
     def paths(self) -> list[str]:
         return sorted(self._facts)
 
@@ -127,10 +123,13 @@ class _Family:
             self._readers.record(path, linker.consulted)
         return links
 
-    def done(self, path: str) -> None:
+    def done(self, path: str) -> bool:
+        """Whether a linker went with it: no file is left."""
         del self._facts[path]
-        if not self._facts:
-            self._linker = None
+        if self._facts or self._linker is None:
+            return False
+        self._linker = None
+        return True
 
     def update(self, changed: Mapping[str, FileFacts | None], everything: Collection[str]) -> set[str]:
         for path, one in changed.items():

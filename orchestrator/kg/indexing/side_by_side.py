@@ -12,7 +12,7 @@ import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Generic, Protocol, TypeVar
@@ -45,6 +45,14 @@ class Spread(Protocol):
         ...
 
 
+class Beside(Protocol):
+    """Has another process begin a work at once; yields what comes out of it, for who asks when he has time."""
+
+    def __call__(self, work: Work[Piece, Done]) -> AbstractContextManager[Iterator[tuple[Piece, Done]]]:
+        """Begin it."""
+        ...
+
+
 def alone(work: Work[Piece, Done]) -> Iterator[tuple[Piece, Done]]:
     """In this process, one after the other."""
     return ((piece, work.do(piece)) for piece in work.pieces)
@@ -64,18 +72,30 @@ def side_by_side(work: Work[Piece, Done], processes: int, folder: Path) -> Itera
         yield from alone(work)
         return
     with ExitStack() as held:
-        tickets = _tickets(len(work.pieces))
-        held.callback(os.close, tickets)
-        source, target = os.pipe()
-        held.callback(os.close, source)
-        boxes = [held.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(processes - 1)]
-        for number, box in enumerate(boxes):
-            child = os.fork()
-            if not child:
-                _serve(work, tickets, target, box.fileno(), number)
-            held.callback(_end, child)
-        os.close(target)
-        yield from _gathered(work, tickets, _Inbox(source, boxes))
+        yield from _begun(work, processes - 1, folder, held)
+
+
+@contextmanager
+def beside(work: Work[Piece, Done], folder: Path) -> Iterator[Iterator[tuple[Piece, Done]]]:
+    """A work that one other process begins now; this one helps with what is left once it asks for the first piece."""
+    with ExitStack() as held:
+        yield _begun(work, 1, folder, held)
+
+
+def _begun(work: Work[Piece, Done], others: int, folder: Path, held: ExitStack) -> Iterator[tuple[Piece, Done]]:
+    """Fork the others; what they and this process do comes in the order in which it is done."""
+    tickets = _tickets(len(work.pieces))
+    held.callback(os.close, tickets)
+    source, target = os.pipe()
+    held.callback(os.close, source)
+    boxes = [held.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(others)]  # noqa: SIM115 - held closes
+    for number, box in enumerate(boxes):
+        child = os.fork()
+        if not child:
+            _serve(work, tickets, target, box.fileno(), number)
+        held.callback(_end, child)
+    os.close(target)
+    return _gathered(work, tickets, _Inbox(source, boxes))
 
 
 def _gathered(work: Work[Piece, Done], tickets: int, inbox: "_Inbox") -> Iterator[tuple[Piece, Done]]:

@@ -12,7 +12,7 @@ import msgspec
 
 from orchestrator.kg.facts import FileFacts, FileLinks, Skipped, SourceFile
 from orchestrator.kg.indexing.families import Families
-from orchestrator.kg.indexing.side_by_side import Spread, Work, alone
+from orchestrator.kg.indexing.side_by_side import Beside, Spread, Work, alone
 from orchestrator.kg.rdf.graphs import GraphWriter, NamedGraph
 
 
@@ -72,14 +72,23 @@ class TreeState:
         self._paths = self._all_paths()
         self._families = Families(self.facts, _languages(contents), self._paths, recording=recording)
 
-    def link_all(self, spread: Spread = alone) -> Iterator[NamedGraph]:
-        """The graph of every file, family by family, then those of what is outside. ``spread`` does the pieces."""
+    def link_all(self, spread: Spread = alone, beside: Beside | None = None) -> Iterator[NamedGraph]:
+        """The graph of every file, family by family, then those of what is outside. ``spread`` does the pieces.
+
+        ``beside``: the small families are another process's, while this one finds out what flows in the largest.
+        """
         for path in sorted(self.contents.keys() - self.facts.keys()):
             graph = self._write(path)
             if graph is not None:
                 yield graph
-        for group in self._families.groups():
-            yield from self._link_group(group, spread)
+        groups = self._families.groups()
+        if beside is None or len(groups) < 2:
+            for group in groups:
+                yield from self._link_group(group, spread)
+        else:
+            with beside(self._linking(groups[:-1])) as others:
+                yield from self._link_group(groups[-1], spread)
+                yield from self._taken(others)
         for name in sorted(self._outside):
             yield self.writer.external(name)
         if self._recording:
@@ -88,8 +97,13 @@ class TreeState:
     def _link_group(self, paths: Sequence[str], spread: Spread) -> Iterator[NamedGraph]:
         """The graphs of one family's files."""
         self._families.begin(paths[0])
-        pieces = [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
-        for piece, made in spread(Work(pieces, self._made, _ENCODER.encode, _DECODER.decode)):
+        yield from self._taken(spread(self._linking([paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)])))
+
+    def _linking(self, pieces: Sequence[Sequence[str]]) -> Work[Sequence[str], list[_Made]]:
+        return Work(pieces, self._made, _ENCODER.encode, _DECODER.decode)
+
+    def _taken(self, done: Iterable[tuple[Sequence[str], list[_Made]]]) -> Iterator[NamedGraph]:
+        for piece, made in done:
             for path, one in zip(piece, made, strict=True):
                 yield self._take(path, one)
 

@@ -11,6 +11,8 @@ from orchestrator.kg.facts import AttributeBinding, Binding, BindingKind, Defini
 from orchestrator.kg.python.expressions import can_matter
 from orchestrator.kg.python.steps import arguments
 
+# A third of the time that the constructor of a named tuple takes; there are as many bindings as lines.
+_new = tuple.__new__
 # Methods of builtin containers that put their last argument into them, and at which key (see ``facts.Store``).
 _PUTS = {
     "append": "+", "appendleft": "+", "add": "+", "insert": "+", "extend": "+", "update": "**", "setdefault": "key",
@@ -49,7 +51,7 @@ class Bindings:
             scope, conditional = 0, True
         elif name in self.scope.outer_names:
             scope, conditional = max(0, self._definitions[scope].parent), True
-        self.bindings.append(Binding(scope, name, kind, intern(value), line, conditional))
+        self.bindings.append(_new(Binding, (scope, name, kind, intern(value), line, conditional)))
 
     def bind_attribute(self, name: str, kind: BindingKind, value: str, line: int) -> None:
         """Bind an attribute of the instance that the method is called on."""

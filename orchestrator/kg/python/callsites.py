@@ -15,6 +15,7 @@ from orchestrator.kg.python.symbols import Bound, External, Found, Inherited, In
 from orchestrator.kg.python.tree_index import TreeIndex
 
 MAX_CANDIDATES = 8
+_new = tuple.__new__
 # Builtins that call what they are given: by position, or by name.
 _CALLS_BACK = {
     "map": (0, ""), "filter": (0, ""), "sorted": (-1, "key"), "min": (-1, "key"), "max": (-1, "key"), "iter": (-1, ""),
@@ -55,7 +56,7 @@ class CallSites:
         if known is not None:
             edges, name, resolved = known
             at, line = call.scope, call.line
-            here = [Edge(at, one[1], one[2], one[3], line, one[5], one[6]) for one in edges]
+            here = [_new(Edge, (at, one[1], one[2], one[3], line, one[5], one[6])) for one in edges]
             return Reached(here, name, resolved)
         edges, name = list(self.edges(scope, call, found)), last_name(call.callee)
         resolved = is_builtin(found) or any(edge.certainty == "calls" for edge in edges)

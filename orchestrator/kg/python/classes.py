@@ -103,7 +103,9 @@ class Classes(Exports):
             lists: list[list[Symbol | External | Opaque]] = [
                 known.get(base, [base]) if isinstance(base, Symbol) else [base] for base in bases[current]
             ]
-            known[current] = [current, *(base for base in merged([*lists, bases[current]]) if base is not current)]
+            # Behind one base comes what is behind that: most classes have no more.
+            behind = lists[0] if len(lists) == 1 else merged([*lists, bases[current]])
+            known[current] = [current, *(base for base in behind if base is not current)]
         return tuple(known[of])
 
     def bases(self, of: Symbol) -> list[Symbol | External | Opaque]:

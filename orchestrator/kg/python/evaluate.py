@@ -106,7 +106,7 @@ class Evaluator(Elements):
         else:
             site = Site(scope, step[1:-1], line)
             take: Callable[[Value, Site], Found] = self.call if sign == "(" else self.subscript
-            result = union([take(value, site) for value in values])
+            result = take(values[0], site) if len(values) == 1 else union([take(value, site) for value in values])
         if found.complete and not found.guess and not found.open:
             return result
         return Found(
@@ -227,7 +227,8 @@ class Evaluator(Elements):
         """What one binding binds."""
         kind, value = binding.kind, binding.value
         if kind == "def":
-            return self._decorated(scope, _symbol(scope, binding))
+            symbol = scope.siblings[int(value)]
+            return self._decorated(scope, symbol) if symbol.definition.decorated else one(symbol)
         if kind in ("self", "cls"):
             given = self._environment.get((scope, binding.name))
             if given is not None:

@@ -210,5 +210,7 @@ class Tree:
 
 def _is_continued(before: Sequence[Symbol], facts: FileFacts) -> bool:
     """Whether what was defined in a file is the same kind of thing where it still is: what is gone, its keys tell."""
+    if not before:
+        return True
     kinds = dict(zip(local_names(facts), (one.kind for one in facts.definitions), strict=True))
     return all(kinds.get(symbol.local, symbol.definition.kind) == symbol.definition.kind for symbol in before)

@@ -19,7 +19,7 @@ from orchestrator.core.errors import InvalidInput, NotFound, Unavailable
 from orchestrator.kg.query.daemons import Launches, WentAwayError, exchange
 from orchestrator.kg.query.formats import Kind
 from orchestrator.kg.query.runtime_dir import socket_path
-from orchestrator.kg.snapshot import current_snapshot, split_view
+from orchestrator.kg.snapshot import current_snapshot, draft_of, split_view
 
 _LARGE_PAGES = "glibc.malloc.hugetlb=1"
 
@@ -115,6 +115,13 @@ class GraphQueries:
     async def refresh(self, folder: Path) -> None:
         """See to it that queries from now on see what is on disk; a server that does not run needs no telling."""
         await self._tell_running(folder, {"op": "refresh"})
+
+    async def prepare(self, folder: Path) -> None:
+        """Have a server load the graph that a build is writing, so that it answers as soon as that one is whole."""
+        snapshot = await asyncio.to_thread(draft_of, folder)
+        if snapshot is not None:
+            command = server_command(folder, snapshot, self._idle_seconds)
+            await self._launches.start(socket_path(folder, snapshot), command, _large_pages())
 
     async def warm(self, folder: Path) -> None:
         """Start the folder's query server and wait until its graph is loaded."""

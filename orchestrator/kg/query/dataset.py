@@ -5,11 +5,13 @@ a child that answers for it takes the difference into its own copy of the memory
 Used by the query server and by export. Every change is read from disk: journal and shared graphs.
 """
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.core.errors import NotFound
 from orchestrator.kg.journal import MAIN, Delta, length, read
+from orchestrator.kg.query.growing import GrowingGraph
 from orchestrator.kg.query.store import OxigraphStore
 from orchestrator.kg.shared_graphs import Stamp, shared_files
 from orchestrator.kg.snapshot import GRAPH
@@ -24,11 +26,11 @@ class _View:
 
 
 class Dataset:
-    """The graphs of one snapshot's folder, followed as they change."""
+    """The graphs of one snapshot's folder, followed as they change. One that is still written is waited for."""
 
     def __init__(self, folder: Path, snapshot: Path) -> None:
         self._folder, self._snapshot = folder, snapshot
-        self.store = OxigraphStore(snapshot / GRAPH)
+        self.store = _loaded(folder, snapshot)
         self._offset = 0
         self._views: dict[str, _View] = {}
         self._texts: dict[str, str] = {}
@@ -120,3 +122,11 @@ class Dataset:
         for path in fresh:
             self._shared[path] = (present[path], self.store.add_file(path))
         return bool(gone or fresh)
+
+
+def _loaded(folder: Path, snapshot: Path) -> OxigraphStore:
+    """The snapshot's triples; the engine reads a whole file by itself, one that grows through us."""
+    if snapshot.is_dir():
+        return OxigraphStore(snapshot / GRAPH)
+    with closing(GrowingGraph(folder, snapshot.name)) as graph:
+        return OxigraphStore(graph)

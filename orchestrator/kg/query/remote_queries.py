@@ -52,6 +52,9 @@ class RemoteQueries(GraphQueries):
             return await super().query(folder, sparql, limits=limits, **given)
         return await self._ask_server(folder, sparql, limits, **given)
 
+    async def prepare(self, folder: Path) -> None:
+        """Nothing: what is not whole is not published."""
+
     async def warm(self, folder: Path) -> None:
         """Publish the folder's graph."""
         await self.refresh(folder)

@@ -82,7 +82,7 @@ class QueryServer:
         self._last_look = 0.0
 
     def serve(self) -> None:
-        """Load the graph, then answer until there is a reason to end."""
+        """Load the graph, while it is written if need be, then answer until there is a reason to end."""
         self._dataset = Dataset(self._folder, snapshot_folder(self._folder, self._snapshot))
         # The first parse builds the grammar: once here, not in every child.
         admit("ASK {}", self._dataset.store.has_graph)

@@ -7,7 +7,6 @@ an edit of one file leaves the IRIs of everything else, and the edges that point
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
 
 from orchestrator.core.errors import InvalidInput
 from orchestrator.kg.facts import Definition, Edge, FileFacts, FileLinks, Skipped, SourceFile, SymbolRef, local_names
@@ -124,7 +123,7 @@ class TripleWriter:
         internal = _internal(facts, qualified)
         unresolved = dict(links.unresolved_sites)
         for index, definition in enumerate(facts.definitions):
-            node = self._symbol(file.path, index)
+            node = self._symbols(file.path)[index]
             kind = "Method" if index in members else _kind(facts, definition)
             yield f"{node} {_TYPE} {_c(kind)}"
             if index in links.tests:
@@ -137,7 +136,7 @@ class TripleWriter:
             yield f"{node} {_c('visibility')} {_c('internal' if internal[index] else 'public')}"
             if definition.parent >= 0:
                 parent = members.get(index, SymbolRef(file.path, definition.parent))
-                yield f"{node} {_c('memberOf')} {self._symbol(parent.path, parent.at)}"
+                yield f"{node} {_c('memberOf')} {self._target(parent)}"
             if definition.signature:
                 yield f"{node} {_c('signature')} {literal(definition.signature)}"
             if definition.doc:
@@ -152,12 +151,12 @@ class TripleWriter:
             yield f"{node} {_LABEL} {literal(key)}"
             yield f"{node} {_c('configSource')} {literal(origin)}"
         for scope, key, origin in dict.fromkeys((read.scope, read.key, read.origin) for read in facts.config):
-            yield f"{self._symbol(path, scope)} {_c('readsConfig')} <{self._base}/config/{origin}/{path_part(key)}>"
+            yield f"{self._symbols(path)[scope]} {_c('readsConfig')} <{self._base}/config/{origin}/{path_part(key)}>"
 
     def _links(self, file: SourceFile, links: FileLinks) -> Iterator[str]:
         path = file.path
         for index, name in links.unresolved:
-            yield f"{self._symbol(path, index)} {_c('unresolvedName')} {literal(name)}"
+            yield f"{self._symbols(path)[index]} {_c('unresolvedName')} {literal(name)}"
         for predicate, pairs in (
             ("imports", links.imports),
             ("extends", links.extends),
@@ -166,52 +165,61 @@ class TripleWriter:
             ("references", links.references),
         ):
             for index, ref in pairs:
-                yield f"{self._symbol(path, index)} {_c(predicate)} {self._target(ref)}"
+                yield f"{self._symbols(path)[index]} {_c(predicate)} {self._target(ref)}"
         yield from self._calls(path, links.edges)
 
-    def _calls(self, path: str, edges: Sequence[Edge]) -> Iterator[str]:
-        """Each call once as an edge, and as call sites: one for all lines that reach the same by the same rule."""
+    def _calls(self, path: str, edges: Sequence[Edge]) -> list[str]:
+        """Each call once as an edge, and as call sites: one for all lines that reach the same by the same rule.
+
+        Half of all triples are made here: a list takes them faster than a generator hands them on.
+        """
+        symbols, target_of, found = self._symbols(path), self._target, list[str]()
         seen: set[tuple[int, str, SymbolRef]] = set()
         for edge in edges:
-            made = ((edge.made, "instantiates"),) if edge.made is not None else ()
-            for target, predicate in chain(((one, edge.certainty) for one in edge.targets), made):
-                if (edge.scope, predicate, target) not in seen:
-                    seen.add((edge.scope, predicate, target))
-                    yield f"{self._symbol(path, edge.scope)} {_c(predicate)} {self._target(target)}"
+            scope, certainty = edge.scope, edge.certainty
+            for target in edge.targets:
+                if (scope, certainty, target) not in seen:
+                    seen.add((scope, certainty, target))
+                    found.append(f"{symbols[scope]} {_c(certainty)} {target_of(target)}")
+            made = edge.made
+            if made is not None and (scope, "instantiates", made) not in seen:
+                seen.add((scope, "instantiates", made))
+                found.append(f"{symbols[scope]} {_c('instantiates')} {target_of(made)}")
         ordinals: dict[tuple[int, str, str], int] = {}
         for edge, lines in _sites(edges):
             key = (edge.scope, edge.certainty, edge.name)
             ordinals[key] = ordinals.get(key, 0) + 1
-            yield from self._site(path, edge, lines, ordinals[key])
+            self._site(symbols[edge.scope], edge, lines, ordinals[key], found)
+        return found
 
-    def _site(self, path: str, edge: Edge, lines: Iterable[int], ordinal: int) -> Iterator[str]:
-        caller = self._symbol(path, edge.scope)
-        site = f"{caller[:-1]};{edge.certainty};{path_part(edge.name)};{ordinal}>"
-        yield f"{site} {_TYPE} {_c('CallSite')}"
-        yield f"{site} {_c('caller')} {caller}"
+    def _site(self, caller: str, edge: Edge, lines: Iterable[int], ordinal: int, found: list[str]) -> None:
+        certainty, target_of = edge.certainty, self._target
+        site = f"{caller[:-1]};{certainty};{path_part(edge.name)};{ordinal}>"
+        found += (f"{site} {_TYPE} {_c('CallSite')}", f"{site} {_c('caller')} {caller}")
         for line in lines:
-            yield f"{site} {_c('startLine')} {_number(line)}"
-        yield f"{site} {_c('resolution')} {_c('rule-' + edge.rule)}"
+            found.append(f"{site} {_c('startLine')} {_number(line)}")
+        found.append(f"{site} {_c('resolution')} {_c('rule-' + edge.rule)}")
         if edge.made is not None:
-            yield f"{site} {_c('instantiates')} {self._target(edge.made)}"
-        predicate = _c("callee" if edge.certainty == "calls" else "candidate")
+            found.append(f"{site} {_c('instantiates')} {target_of(edge.made)}")
+        predicate = _c("callee" if certainty == "calls" else "candidate")
         for target in edge.targets:
-            yield f"{site} {predicate} {self._target(target)}"
+            found.append(f"{site} {predicate} {target_of(target)}")
 
     def _target(self, ref: SymbolRef) -> str:
-        return self._symbol(ref.path, ref.at) if ref.path else self._external(ref.external)
+        return self._symbols(ref.path)[ref.at] if ref.path else self._external(ref.external)
 
     def _external(self, name: str) -> str:
         return f"<{self._base}/external/{path_part(name)}>"
 
-    def _symbol(self, path: str, index: int) -> str:
+    def _symbols(self, path: str) -> list[str]:
+        """The definitions of a file, by index."""
         names = self._names.get(path)
         if names is None:
             prefix = f"<{self._base}/symbol/{path_part(path)}"
             names = self._names[path] = [
                 f"{prefix}#{path_part(name)}>" if name else f"{prefix}>" for name in local_names(self._facts[path])
             ]
-        return names[index]
+        return names
 
 
 def _sites(edges: Sequence[Edge]) -> Iterable[tuple[Edge, dict[int, None]]]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from orchestrator.kg.facts import Binding, ConfigRead, Definition
 from orchestrator.kg.python.config_reads import MENTION, MOST_KEY, SETTING, KnownNames, scope_at
 
+_HINTS = (b"environ", b"getenv", b"settings.")
 KINDS = (ast.Attribute, ast.Call, ast.Subscript, ast.Compare)
 
 
 def mentions_config(source: bytes) -> bool:
     """Whether a file may read configuration at all."""
-    return MENTION.search(source) is not None
+    # To look for a few bytes is quick; only few files have them.
+    return any(one in source for one in _HINTS) and MENTION.search(source) is not None
 
 
 def config_reads(

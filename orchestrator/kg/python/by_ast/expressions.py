@@ -13,10 +13,14 @@ from orchestrator.kg.facts import Compound, CompoundKind
 from orchestrator.kg.python.by_ast.source import Source
 from orchestrator.kg.python.expressions import MAX_ARGUMENTS, MAX_ITEMS, MAX_NESTING, MAX_STEPS, MAX_WRITTEN, can_matter
 
+Argument = tuple[str, ast.expr]
+Parameter = tuple[str, ast.arg | None, ast.expr | None]
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _SEQUENCES: dict[type, CompoundKind] = {ast.List: "list", ast.Tuple: "tuple", ast.Set: "list"}
-_WORD = re.compile(r"\w{0,40}", re.ASCII)
+_LONGEST_WORD = 40
+_WORD = re.compile(r"\w*", re.ASCII)
+_LITERALS: dict[type, str] = {bool: "@bool", bytes: "@str", float: "@float", complex: "@float"}
 
 
 class Expressions:
@@ -95,15 +99,16 @@ class Expressions:
                 return names[written]
         return written
 
-    def passed(self, call: ast.Call, depth: int = 0) -> str:
-        """The arguments of a call, separated by commas; "" where none can matter."""
+    def passed(self, call: ast.Call, depth: int = 0, given: list[Argument] | None = None) -> str:
+        """The arguments of a call (``given`` where they are known), by commas; "" where none can matter."""
         if depth > MAX_NESTING:
             return ""
         if is_bare_generator(call):
             return self.of(call.args[0], depth + 1)
         parts, matters = [], False
-        for prefix, value in arguments_of(call)[:MAX_ARGUMENTS]:
-            written = self.of(value, depth + 1)
+        plain = not self._renamed
+        for prefix, value in (arguments_of(call) if given is None else given)[:MAX_ARGUMENTS]:
+            written = value.id if plain and type(value) is ast.Name else self.of(value, depth + 1)
             sign = written[0]
             if sign not in "?@" or (sign == "@" and written[1] in "'-0123456789"):
                 matters = True
@@ -113,10 +118,10 @@ class Expressions:
         found = ",".join(parts) if matters else ""
         return found if len(found) <= MAX_WRITTEN else ""
 
-    def parameters(self, parameters: ast.arguments, depth: int = 0) -> str:
+    def parameters(self, parameters: list[Parameter], depth: int = 0) -> str:
         """The parameters of a function as ``facts`` writes them; the defaults belong to the scope around."""
         parts = []
-        for stars, parameter, value in parameters_of(parameters):
+        for stars, parameter, value in parameters:
             if parameter is None:
                 parts.append(stars)
                 continue
@@ -257,13 +262,14 @@ def _no_lambdas(node: ast.Lambda, depth: int) -> int:
 
 def is_bare_generator(call: ast.Call) -> bool:
     """``f(x for x in y)``: the brackets of the call are the generator's."""
-    if len(call.args) != 1 or call.keywords or type(call.args[0]) is not ast.GeneratorExp:
+    args = call.args
+    if len(args) != 1 or type(args[0]) is not ast.GeneratorExp or call.keywords:
         return False
-    only = call.args[0]
+    only = args[0]
     return only.end_col_offset == call.end_col_offset and only.end_lineno == call.end_lineno
 
 
-def arguments_of(call: ast.Call) -> list[tuple[str, ast.expr]]:
+def arguments_of(call: ast.Call) -> list[Argument]:
     """The arguments in the order in which they are written, each with what stands before its value."""
     found = [("*", one.value) if type(one) is ast.Starred else ("", one) for one in call.args]
     if call.keywords:
@@ -274,9 +280,9 @@ def arguments_of(call: ast.Call) -> list[tuple[str, ast.expr]]:
     return found
 
 
-def parameters_of(parameters: ast.arguments) -> list[tuple[str, ast.arg | None, ast.expr | None]]:
+def parameters_of(parameters: ast.arguments) -> list[Parameter]:
     """Each parameter with its stars and default, in order; ``/`` and ``*`` without one."""
-    found: list[tuple[str, ast.arg | None, ast.expr | None]] = []
+    found: list[Parameter] = []
     plain = [*parameters.posonlyargs, *parameters.args]
     without = len(plain) - len(parameters.defaults)
     for place, one in enumerate(plain):
@@ -294,19 +300,19 @@ def parameters_of(parameters: ast.arguments) -> list[tuple[str, ast.arg | None, 
 
 
 def _constant(node: ast.Constant, *, alone: bool) -> str:
-    value, width = node.value, (node.end_col_offset or 0) - node.col_offset
+    value = node.value
     if isinstance(value, str):
         # As wide as the word and two quotes: no prefix, no escapes, no other string behind it.
-        if alone and len(value) + 2 == width and _WORD.fullmatch(value) and node.lineno == node.end_lineno:
-            return f"@'{value}'"
+        size = len(value)
+        if alone and size <= _LONGEST_WORD and node.end_col_offset == node.col_offset + size + 2:
+            return f"@'{value}'" if node.lineno == node.end_lineno and _WORD.fullmatch(value) else "@str"
         return "@str"
-    if value is None or isinstance(value, bool):
-        return "@None" if value is None else "@bool"
-    if isinstance(value, int):
+    if value is None:
+        return "@None"
+    if isinstance(value, int) and not isinstance(value, bool):
+        width = (node.end_col_offset or 0) - node.col_offset
         return f"@{value}" if alone and width == len(str(value)) <= 4 else "@int"
-    if isinstance(value, bytes):
-        return "@str"
-    return "@float" if isinstance(value, float | complex) else "?"
+    return _LITERALS.get(type(value), "?")
 
 
 def _unary(node: ast.UnaryOp, *, alone: bool) -> str:

@@ -11,7 +11,7 @@ import warnings
 from orchestrator.kg.facts import Definition, FileFacts, ImportFact
 from orchestrator.kg.python.bindings import Scope
 from orchestrator.kg.python.by_ast.config_reads import KINDS, config_reads, mentions_config
-from orchestrator.kg.python.by_ast.expressions import parameters_of
+from orchestrator.kg.python.by_ast.expressions import Parameter, parameters_of
 from orchestrator.kg.python.by_ast.source import Source
 from orchestrator.kg.python.by_ast.uses import Handler, Uses, arity
 from orchestrator.kg.python.expressions import can_matter
@@ -225,29 +225,30 @@ class _Extractor(Uses):
 
     def _function(self, node: Function) -> None:
         decorators, around = self._decorators(node), self.names.scope
-        least, most = arity(node.args)
+        parameters = parameters_of(node.args)
+        least, most = arity(parameters)
         arrow = f" -> {self.source.one_line(node.returns, 100)}" if node.returns is not None else ""
         definition = Definition(
             "function", node.name, around.index, node.lineno, node.end_lineno or node.lineno,
             signature=self.source.bracketed(self._behind_name(node)) + arrow, doc=self.source.docstring(node.body),
             least_args=least, most_args=most, returns_type=self.source.annotation(node.returns),
-            parameters=self.names.expressions.parameters(node.args),
+            parameters=self.names.expressions.parameters(parameters),
         )  # fmt: skip
         index = self._define(node, definition, decorators)
-        self.visit_parameters(node.args)
+        self.visit_parameters(parameters)
         self._some(node.returns)
         scope, method = Scope(index, 0, 0, 0, around.self_name, around.owner), self.found.is_method(index)
         if method:
-            scope.self_name, scope.owner = _first_name(node.args), around.index
+            scope.self_name, scope.owner = _first_name(parameters), around.index
         self.enter(scope)
-        self.bind_parameters(self.found.definitions[index], node.args, method=method)
+        self.bind_parameters(self.found.definitions[index], parameters, method=method)
         self._body(node.body)
         self.leave(around)
 
 
-def _first_name(parameters: ast.arguments) -> str:
+def _first_name(parameters: list[Parameter]) -> str:
     """The name of the first parameter, with or without stars; "" where a lone star comes first."""
-    _, first, _ = next(iter(parameters_of(parameters)), ("", None, None))
+    _, first, _ = parameters[0] if parameters else ("", None, None)
     return first.arg if first is not None else ""
 
 

@@ -15,6 +15,7 @@ from orchestrator.kg.python.by_ast.bindings import Names
 from orchestrator.kg.python.by_ast.expressions import (
     COMPREHENSIONS,
     Comprehension,
+    Parameter,
     arguments_of,
     is_bare_generator,
     parameters_of,
@@ -107,7 +108,7 @@ class Uses:
         callee = self.expression(function)
         written = arguments_of(node)
         if callee != "?" and callee != "super":
-            passed = self.names.expressions.passed(node) if written else ""
+            passed = self.names.expressions.passed(node, 0, written) if written else ""
             self.found.call(scope, callee, node.lineno, _count(written), passed)
             if passed:
                 self.names.put(callee, passed, node.lineno)
@@ -154,14 +155,15 @@ class Uses:
         if index is None:
             scope = self.names.scope.index
             number = self._lambdas_in[scope] = self._lambdas_in.get(scope, 0) + 1
-            least, most = arity(node.args)
+            written = parameters_of(node.args)
+            least, most = arity(written)
             index = self._lambdas[node] = len(self.found.definitions)
             self.found.definitions.append(
                 Definition(
                     "function", f"<lambda{number}>", scope, node.lineno, node.end_lineno or node.lineno,
                     signature=self.source.until_colon(self.source.start(node) + len("lambda")),
                     least_args=least, most_args=most,
-                    parameters=self.names.expressions.parameters(node.args, depth),
+                    parameters=self.names.expressions.parameters(written, depth),
                 )
             )  # fmt: skip
         return index
@@ -170,9 +172,10 @@ class Uses:
         index = self._lambda_index(node)
         around = self.names.scope
         self.enter(Scope(index, 0, 0, 0, around.self_name, around.owner))
-        self.bind_parameters(self.found.definitions[index], node.args, method=False)
+        written = parameters_of(node.args)
+        self.bind_parameters(self.found.definitions[index], written, method=False)
         self.found.is_result(index, self.expression(node.body))
-        self.visit_parameters(node.args)
+        self.visit_parameters(written)
         self.visit(node.body)
         self.leave(around)
 
@@ -187,9 +190,9 @@ class Uses:
         self.names.scope = around
         self.names.expressions.scope = around.index
 
-    def bind_parameters(self, definition: Definition, parameters: ast.arguments, *, method: bool) -> None:
+    def bind_parameters(self, definition: Definition, parameters: list[Parameter], *, method: bool) -> None:
         """Bind the parameters in the scope of their function."""
-        for position, (stars, parameter, _) in enumerate(parameters_of(parameters)):
+        for position, (stars, parameter, _) in enumerate(parameters):
             if parameter is None:
                 continue
             if position == 0 and method:
@@ -200,9 +203,9 @@ class Uses:
                 declared = "" if stars else self.source.annotation(parameter.annotation)
                 self.names.bind(parameter.arg, "parameter", declared, parameter.lineno)
 
-    def visit_parameters(self, parameters: ast.arguments) -> None:
+    def visit_parameters(self, parameters: list[Parameter]) -> None:
         """Annotations and defaults."""
-        for _, parameter, default in parameters_of(parameters):
+        for _, parameter, default in parameters:
             if parameter is not None and parameter.annotation is not None:
                 self.visit(parameter.annotation)
             if default is not None:
@@ -245,10 +248,10 @@ def _note(seen: list[ast.expr], handler: Handler, uses: Uses, node: ast.expr) ->
     handler(uses, node)
 
 
-def arity(parameters: ast.arguments) -> tuple[int, int]:
+def arity(parameters: list[Parameter]) -> tuple[int, int]:
     """The least and most arguments a function takes; -1 for any number."""
     least = most = 0
-    for stars, parameter, default in parameters_of(parameters):
+    for stars, parameter, default in parameters:
         if parameter is None:
             continue
         if stars:
