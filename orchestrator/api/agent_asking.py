@@ -29,7 +29,7 @@ class ChoiceOut(BaseModel):
 
     id: str = Field(description="What to send as `choice`.")
     name: str = Field(description="Its name for people.")
-    kind: str = Field(description="allow_once, allow_always, reject_once, reject_always, or empty.")
+    kind: str = Field("", description="allow_once, allow_always, reject_once, reject_always, or empty.")
 
 
 class AgentQuestionOut(BaseModel):

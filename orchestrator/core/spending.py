@@ -95,4 +95,5 @@ def amount(name: str, value: float) -> str:
     """A number of something, for people."""
     if name == MONEY:
         return f"{value:.2f} USD" if value >= 0.01 or value == 0 else f"{value:.4f} USD"
-    return f"{int(value):,} {name.replace('_', ' ')}"
+    things = name.replace("_", " ")
+    return f"{int(value):,} {things.removesuffix('s') if int(value) == 1 else things}"

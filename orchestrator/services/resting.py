@@ -9,7 +9,10 @@ from orchestrator.core.errors import BudgetReached, ChoiceNeeded
 from orchestrator.core.spending import Period, next_period
 from orchestrator.models.agent_asking import ABOUT_BUDGET, ABOUT_CHOICE, Asked
 
-_CHOICES = ({"id": "raise", "name": "Raise it by as much again"}, {"id": "stop", "name": "Stop the task"})
+_CHOICES = (
+    {"id": "raise", "name": "Raise it by as much again", "kind": ""},
+    {"id": "stop", "name": "Stop the task", "kind": ""},
+)
 
 
 def about_budget(error: BudgetReached, agent: str, patience: timedelta) -> Asked:

@@ -91,6 +91,23 @@ async def test_a_used_up_budget_pauses_the_task_and_asks_and_the_answer_lets_it_
     assert (row["state"], row["result"]["summary"]) == ("completed", "Done.")
 
 
+async def test_a_question_about_a_budget_is_read_and_answered_through_the_doors(
+    container: Container, client: httpx.AsyncClient, model: FakeOpenAI
+) -> None:
+    two_rounds(model)
+    body = {"type": "ask", "input": {"prompt": "Hi"}, "preferred_target": "agent:llm", "budget": {"tokens": 12}}
+    task = UUID((await client.post("/tasks", json=body)).json()["task_id"])
+    runner, _ = make_runner(container, "agents")
+    await runner.run(task, 1)
+    for path in ("/questions", f"/tasks/{task}/questions"):
+        (question,) = (await client.get(path)).json()["items"]
+        assert (question["about"], question["default"]) == ("budget", "stop")
+        assert [choice["id"] for choice in question["choices"]] == ["raise", "stop"]
+    answer = await client.post(f"/tasks/{task}/input", json={"choice": "raise"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "queued"), answer.text
+    assert (await client.get("/questions")).json()["items"] == []
+
+
 async def test_a_person_may_stop_what_costs_too_much(container: Container, caller: Caller, model: FakeOpenAI) -> None:
     two_rounds(model)
     task = await ask(container, caller, budget={"tokens": 12})
