@@ -23,9 +23,9 @@ AGENTS_THAT_CHANGE_CODE = (
     ),
     _promise(
         "agents.acp.vendors", _SOURCE + " 1", "A vendor's program does whole tasks, asks, and is proven or stopped.",
-        "programs/test_opencode.py::test_a_task_is_done_in_two_attempts_of_one_session_with_leave_and_proof",
-        "programs/test_opencode.py::test_it_is_stopped_in_the_middle_and_nothing_of_it_is_left",
-        "programs/test_opencode.py::test_where_it_is_not_installed_its_agent_says_how_to_get_it",
+        "programs/test_programs.py::test_a_task_is_done_in_two_attempts_of_one_session_with_leave_and_proof",
+        "programs/test_programs.py::test_it_is_stopped_in_the_middle_and_nothing_of_it_is_left",
+        "programs/test_programs.py::test_where_it_is_not_installed_its_agent_says_how_to_get_it",
         _ACP + "a_program_that_wants_a_log_in_gets_it_with_the_key_it_was_given",
         _ACP + "the_mode_of_an_entry_is_chosen_where_a_session_has_it",
         _ACP + "a_program_has_a_terminal_of_its_own_in_its_sandbox",

@@ -126,6 +126,7 @@ class Catalogue:
         launch = Launch(
             entry.name, entry.commands, Wish(network="full", limits=_LIMITS), {**entry.env, **said}, granted,
             files=entry.files, mode=entry.mode, install=entry.install, inside={**entry.inside},
+            kinds={**entry.kinds},
         )  # fmt: skip
         return AcpAgent(info, launch, self.starter, self._presence)
 

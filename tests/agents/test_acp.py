@@ -219,6 +219,27 @@ async def test_the_mode_of_an_entry_is_chosen_where_a_session_has_it(tree: Path,
     assert any("no mode 'dream'" in one["message"] for one in told.of(EventKind.LOG)) == (mode == "dream")
 
 
+@pytest.mark.parametrize(
+    ("title", "arguments", "tool", "paths", "command"),
+    [
+        ("write · b/c.py", {"path": "b/c.py"}, "edit", ("b/c.py",), ""),
+        ("write · up", {"path": "../up.py"}, "edit", ("{above}/up.py",), ""),
+        ("shell · make", {"command": "make"}, "execute", (), "make"),
+        ("weather · Rome", {"path": "b.py"}, "other", (), ""),
+    ],
+)
+async def test_a_call_that_says_no_kind_is_known_by_its_tool_where_the_entry_knows_it(
+    tree: Path, title: str, arguments: dict[str, str], tool: str, paths: tuple[str, ...], command: str
+) -> None:
+    people = Somebody("allow")
+    agent = scripted(kinds={"write": "edit", "shell": "execute"})
+    steps: Steps = [{"do": "permit", "text": title, "arguments": arguments}]
+    await agent.run(replace(context(tree, steps=steps), people=people))
+    (action,) = people.asked
+    expected = tuple(path.format(above=tree.resolve().parent) for path in paths)
+    assert (action.tool, action.paths, action.command) == (tool, expected, command)
+
+
 async def test_a_program_has_a_terminal_of_its_own_in_its_sandbox(tree: Path) -> None:
     line = "python3 -c \"import os, pty; r, w = pty.openpty(); print(os.ttyname(w)); print(os.listdir('/dev/pts'))\""
     result = await scripted().run(context(tree, steps=[{"do": "run", "text": line}]))

@@ -1,7 +1,7 @@
-"""A coding agent of somebody else, OpenCode, as its maker ships it, with a scripted model on loopback behind it.
+"""Coding agents of others, as their makers ship them, with a scripted model on loopback behind them.
 
-Its binary comes from npm; where npm does not answer, on other machines and where no sandbox can be made (it would write
-into the home of whoever runs the tests) the tests are skipped and say so.
+They come from npm; where npm does not answer, on other machines and where no sandbox can be made (they would write into
+the home of whoever runs the tests) the tests are skipped and say so.
 """
 
 import os
@@ -9,67 +9,49 @@ import platform
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
-from orchestrator.agents.scripted.http_server import Reply, Request
-from orchestrator.agents.scripted.model_server import ScriptedModel
 from orchestrator.bootstrap import Container, build_container
 from orchestrator.config import Settings
 from tests.agents.conftest import caller, make_project
-from tests.console.conftest import npm_or_skip
+from tests.console.conftest import node, npm_or_skip
+from tests.programs.known import KEY, PROGRAMS, Program
+from tests.programs.models import ModelOfVendors
 
 __all__ = ["caller", "make_project"]
 
-_KEY = "sk-of-the-model"
-
-
-class ModelOfProgram(ScriptedModel):
-    """The scripted model; what a program asks without offering tools (a title for its session) is no part of it."""
-
-    def _complete(self, request: Request) -> Reply:
-        body = request.json()
-        if body.get("tools"):
-            return super()._complete(request)
-        title = {"role": "assistant", "content": "A title"}
-        return self._streamed(body, title) if body.get("stream") else self._plain(body, title)
-
 
 @pytest.fixture
-def model() -> Iterator[ModelOfProgram]:
-    with ModelOfProgram(api_key=_KEY) as scripted:
+def model() -> Iterator[ModelOfVendors]:
+    with ModelOfVendors(api_key=KEY) as scripted:
         yield scripted
 
 
 @pytest.fixture(scope="session")
-def opencode() -> Path:
-    """The folder of its binary."""
+def packages() -> Path:
+    """Where npm's packages are."""
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("the tests have OpenCode for Linux on x86-64 only")
-    return npm_or_skip("tests/programs") / "opencode-linux-x64-baseline" / "bin"
+        pytest.skip("the tests have these programs for Linux on x86-64 only")
+    return npm_or_skip("tests/programs")
 
 
-def configuration(model: ScriptedModel) -> dict[str, Any]:
-    """What a user writes into opencode.json to have it use an endpoint of their own."""
-    provider = {
-        "npm": "@ai-sdk/openai-compatible",
-        "options": {"baseURL": model.base_url, "apiKey": _KEY},
-        "models": {"scripted": {"limit": {"context": 100_000, "output": 4000}}},
-    }
-    return {"provider": {"house": provider}, "model": "house/scripted", "small_model": "house/scripted"}
+@pytest.fixture(params=PROGRAMS, ids=lambda program: program.agent.removeprefix("agent:"))
+def program(request: pytest.FixtureRequest) -> Program:
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture
 async def container(
-    settings: Settings, model: ModelOfProgram, opencode: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, model: ModelOfVendors, program: Program, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Container]:
-    """The service where OpenCode is installed, and its configuration and switches are passed on."""
-    monkeypatch.setenv("PATH", f"{opencode}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("OPENCODE_CONFIG_CONTENT", orjson.dumps(configuration(model)).decode())
-    monkeypatch.setenv("OPENCODE_DISABLE_MODELS_FETCH", "1")
-    passed = {"agent_secrets": "OPENCODE_CONFIG_CONTENT,OPENCODE_DISABLE_MODELS_FETCH", "loop_repeats": 3}
+    """The service where the program is installed, and what its user sets is passed on."""
+    places = (packages / program.folder, node().parent)
+    monkeypatch.setenv("PATH", os.pathsep.join([*map(str, places), os.environ["PATH"]]))
+    given = program.settings(model.url)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    passed = {"agent_secrets": ",".join(given), "loop_repeats": 3}
     made = build_container(Settings(_env_file=None, **(settings.model_dump() | passed)))
     verdict = await made.agents._catalogue.starter.verdict()
     if not verdict.possible:

@@ -6,7 +6,7 @@ ours become the protocol's; the agent goes on and may do something else.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from acp.schema import (
 
 from orchestrator.agents.acp.config import Unruled
 from orchestrator.agents.acp.files import read_text, relative, write_text
+from orchestrator.agents.acp.kinds import understood
 from orchestrator.agents.acp.terminals import Terminals
 from orchestrator.agents.base import Action, Choice, People, pick
 from orchestrator.core.errors import DeniedByPolicy, NotFound, OrchestratorError
@@ -42,13 +43,21 @@ class Client:
     """The answers of one run."""
 
     def __init__(
-        self, root: Path, people: People | None, unruled: Unruled, terminals: Terminals | None, *, files: bool
+        self,
+        root: Path,
+        people: People | None,
+        unruled: Unruled,
+        terminals: Terminals | None,
+        *,
+        files: bool,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         self._root = root
         self._people = people
         self._unruled = unruled
         self._terminals = terminals
         self._files = files
+        self._kinds = kinds or {}
         self.closing = False
         self.cost: float | None = None
         self.hear: Callable[[ToolCallUpdate], None] = lambda _: None
@@ -61,8 +70,9 @@ class Client:
         self, session_id: str, tool_call: ToolCallUpdate, options: list[PermissionOption], **kwargs: Any
     ) -> RequestPermissionResponse:
         """Leave to act, by rule or by a person; the agent offers the answers."""
+        tool_call = understood(tool_call, self._kinds)
         self.hear(tool_call)
-        choices = [Choice(one.option_id, one.name[:200], one.kind) for one in options[:_MOST_CHOICES]]
+        choices = [Choice(one.option_id, _in_words(one)[:200], one.kind) for one in options[:_MOST_CHOICES]]
         chosen = None if self.closing else await _translated(self._permit(self._action(tool_call), choices))
         if chosen is None:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))
@@ -184,6 +194,11 @@ async def _translated(work: Awaitable[Answer]) -> Answer:
         return await work
     except OrchestratorError as error:
         raise _as_theirs(error) from error
+
+
+def _in_words(option: PermissionOption) -> str:
+    """An answer's name; one that only repeats its kind (Goose) is said as people would."""
+    return option.name.replace("_", " ").capitalize() if option.name == option.kind else option.name
 
 
 def _as_theirs(error: OrchestratorError) -> RequestError:

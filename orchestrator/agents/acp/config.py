@@ -71,5 +71,7 @@ class Launch:
     tools: bool = True
     inside: Mapping[str, str] = field(default_factory=dict)
     """Variables it gets where it runs in a sandbox; others of the same name go before."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """What work a tool is by its name, where a request for leave begins with that and does not say."""
     folders: tuple[Path, ...] = ()
     """Folders of ours that it reads: where a scripted agent's own code is."""

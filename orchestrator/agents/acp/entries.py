@@ -15,7 +15,8 @@ class AcpEntry:
 
     ``secrets`` and ``settings`` are names of variables it may get, where the operator passes them on. ``env`` it has in
     any case, ``inside`` where it runs in a sandbox of ours; what the operator passes on goes before both. ``mode`` is
-    chosen where its session offers it; without ``files`` it reads and writes its tree by itself.
+    chosen where its session offers it; without ``files`` it reads and writes its tree by itself. ``kinds`` says what
+    work its tools are, for a program that does not say so itself when it asks for leave.
     """
 
     id: str
@@ -29,6 +30,7 @@ class AcpEntry:
     inside: Mapping[str, str] = field(default_factory=dict)
     mode: str = ""
     files: bool = True
+    kinds: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ("coding",)
 
 
@@ -76,9 +78,15 @@ ENTRIES = (
         "Goose",
         "Block's open source agent, with the model it was configured for.",
         (("goose", "acp"),),
-        "see https://block.github.io/goose/docs/getting-started/installation",
+        "npm install -g @aaif/goose-acp",
         ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY"),
         settings=("GOOSE_PROVIDER", "GOOSE_MODEL", "GOOSE_MODE", "OPENAI_HOST", "ANTHROPIC_HOST"),
+        # Of its own accord it allows itself everything; and it has no keyring to look for a key in.
+        env={"GOOSE_MODE": "approve", "GOOSE_TELEMETRY_OFF": "1", "GOOSE_DISABLE_KEYRING": "1"},
+        kinds={
+            "write": "edit", "edit": "edit", "shell": "execute", "read": "read", "read_image": "read",
+            "tree": "read", "analyze": "read", "load": "read", "load_skill": "read", "todo_write": "think",
+        },
     ),
     AcpEntry(
         "agent:opencode",

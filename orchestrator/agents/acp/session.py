@@ -121,8 +121,8 @@ class _Session:
         self._context = context
         self._process = process
         self._root = root
-        self._updates = Updates(context.tell, str(root))
-        self._client = Client(root, context.people, launch.unruled, terminals, files=launch.files)
+        self._updates = Updates(context.tell, str(root), launch.kinds)
+        self._client = Client(root, context.people, launch.unruled, terminals, files=launch.files, kinds=launch.kinds)
         self._client.hear = self._updates.asked
         self._wire = Wire(process.reader, process.writer, self._take, limits)
         self._connection = ClientSideConnection(cast("TheirClient", self._client), self._wire)

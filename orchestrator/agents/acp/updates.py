@@ -6,7 +6,7 @@ clipped diffs. What is malformed or unknown is counted and left out: an agent ma
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import unified_diff
 from typing import Any
@@ -26,6 +26,7 @@ from acp.schema import (
 )
 from pydantic import ValidationError
 
+from orchestrator.agents.acp.kinds import understood
 from orchestrator.agents.base import Tell
 from orchestrator.agents.gathering import Gathering
 from orchestrator.core.events import EventKind
@@ -62,8 +63,9 @@ class _Call:
 class Updates:
     """The updates of one session."""
 
-    def __init__(self, tell: Tell, root: str) -> None:
+    def __init__(self, tell: Tell, root: str, kinds: Mapping[str, str] | None = None) -> None:
         self._tell = tell
+        self._kinds = kinds or {}
         self._root = root.rstrip("/") + "/"
         self._said = Gathering(lambda text: tell(EventKind.MESSAGE, role="assistant", text=text))
         self._thought = Gathering(lambda text: tell(EventKind.MESSAGE, role="thought", text=text))
@@ -101,9 +103,9 @@ class Updates:
                 self._said.flush()
                 self._thought.add(text)
             case ToolCallStart():
-                self._start(update)
+                self._start(understood(update, self._kinds))
             case ToolCallProgress():
-                self._go_on(update)
+                self._go_on(understood(update, self._kinds))
             case AgentPlanUpdate():
                 self._plan(update)
             case UsageUpdate():
