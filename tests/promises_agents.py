@@ -87,6 +87,17 @@ AGENTS_THAT_CHANGE_CODE = (
         "console/test_people.py::test_agents_are_answered_paused_forked_and_reviewed_in_the_console",
     ),
     _promise(
+        "agents.console.words", _SOURCE + " 5, 6",
+        "What a person writes outlives redraws; agents at work are steered, and a merge is undone for a reason.",
+        "console/test_review.py::test_words_are_kept_agents_steered_and_merges_undone_for_a_reason_in_the_console",
+    ),
+    _promise(
+        "agents.cli", _SOURCE + " 5, 6", "From the command line agents are answered and steered, and merges undone.",
+        "cli/test_client_commands.py::test_an_agent_is_steered_and_answered",
+        "cli/test_client_commands.py::"
+        "test_an_admin_undoes_a_merge_for_a_reason_where_its_undo_was_found_to_break_something",
+    ),
+    _promise(
         "agents.stalls", _SOURCE + " 11", "An agent that goes silent or in circles is ended, and the task says why.",
         "agents/test_watchdog.py::test_a_silent_agent_ends_as_stalled",
         "agents/test_watchdog.py::test_an_agent_that_repeats_a_call_ends_as_looping",

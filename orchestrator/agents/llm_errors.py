@@ -67,7 +67,11 @@ def _wait(error: foreign.ModelAPIError, said: str) -> dict[str, float]:
 
 
 def _said(error: Exception, endpoint: Endpoint) -> str:
-    text = str(error)
+    body = getattr(error, "body", None)
+    message = body.get("message") if isinstance(body, dict) else None
+    # The provider's own words, where it has some; else all that is known, as the library writes it.
+    told = isinstance(error, foreign.ModelHTTPError) and isinstance(message, str) and message
+    text = f"{message} (status {getattr(error, 'status_code', '?')})" if told else str(error)
     if endpoint.api_key:
         text = text.replace(endpoint.api_key, "***")
     return text[:_MOST_CHARS]

@@ -60,12 +60,16 @@ NONE_OF_THEM = "none of them"
 def needs_choice(step: str, candidates: Sequence[PartDone], best: PartDone) -> ChoiceNeeded:
     """The question which try is taken; the best by proof counts when nobody answers."""
     choices = [
-        {"id": one.name, "name": f"{one.name} of {one.agent}, {one.lines} lines changed", "kind": ""}
+        {"id": one.name, "name": f"{one.name} of {one.agent}, {_lines(one.lines)} changed", "kind": ""}
         for one in candidates
     ]
     choices.append({"id": NONE_OF_THEM, "name": "None of them: end the task", "kind": ""})
     details = {"step": step, "choices": choices, "default": best.name}
     return ChoiceNeeded(f"Which of {len(candidates)} proved tries shall be taken?", details=details)
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def approves(said: PartDone) -> bool:

@@ -22,7 +22,7 @@ def result_view(result: Mapping[str, Any], lines: int = _LINES) -> RenderableTyp
     if "diff" in result and "files" in result:
         return Group(*_change(result, lines))
     answers = (result.get("data") or {}).get("answers") if isinstance(result.get("data"), dict) else None
-    if answers:
+    if isinstance(answers, list) and answers and all(isinstance(answer, dict) for answer in answers):
         return Group(*[part for answer in answers for part in _answer(answer, lines)])
     found = _structured(result)
     if isinstance(found, dict) and isinstance(found.get("files"), list):

@@ -4,9 +4,11 @@ A command that waited for a task ends with code 3 when the task did not complete
 """
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_events import print_event
@@ -14,7 +16,8 @@ from orchestrator.cli.client_find import InputJson, Limit, Offset, ProjectName, 
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_result import result_view
 from orchestrator.cli.client_route import route_view
-from orchestrator.cli.client_screen import Json, console, print_json, show_one, show_page, when
+from orchestrator.cli.client_screen import Json, cell, clean, console, print_json, show_one, show_page, when
+from orchestrator.cli.task_asked import answer, steer
 from orchestrator.cli.task_pause import fork, pause, resume
 from orchestrator.cli.task_proof import Accept, acceptance, attempts, diff, proof, show_proofs
 from orchestrator.cli.task_review import merge, review, undo
@@ -23,7 +26,7 @@ from orchestrator.cli.together import graph, parts
 from orchestrator.core.states import TaskState
 
 app = typer.Typer(
-    help="Tasks: create, list, show, watch, cancel, retry, route.", no_args_is_help=True, add_completion=False
+    help="Tasks: hand in, follow, answer, steer, prove, review, merge.", no_args_is_help=True, add_completion=False
 )
 
 NOT_COMPLETED = 3
@@ -108,11 +111,9 @@ def list_tasks(
         return page
 
     columns = (
-        ("Created", lambda row: when(row["created_at"])),
-        ("Type", "type"),
-        ("State", "state"),
-        ("Reason", "reason"),
-        ("Tries", "attempt"),
+        ("Task", lambda row: clean(row["title"] or row["type"], 60)),
+        ("State", _standing),
+        ("Created", lambda row: when(row["created_at"])[5:16]),
         ("Id", "task_id"),
     )
     show_page(run(work), columns, as_json=as_json, nothing="No tasks.")
@@ -161,8 +162,16 @@ def retry(task: Id, as_json: Json = False) -> None:
     show_one(run(lambda api: api.post(f"/tasks/{task}/retry")), as_json=as_json)
 
 
-for _more in (pause, resume, fork, proof, attempts, diff, review, merge, undo, parts, graph, tries, choose):
+for _more in (
+    answer, steer, pause, resume, fork, proof, attempts, diff, review, merge, undo, parts, graph, tries, choose
+):  # fmt: skip
     app.command()(_more)
+
+
+def _standing(row: Mapping[str, Any]) -> Text:
+    """A state in its colour, with the reason where it is not just well."""
+    state = cell(row["state"])
+    return state.append(f", {row['reason']}") if row["reason"] and row["reason"] != "ok" else state
 
 
 async def _body(api: Api, kind: str, given: str, project: str, needs: list[str] | None, target: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_login import run
 from orchestrator.cli.client_result import clipped, diff_view
-from orchestrator.cli.client_screen import Json, clean, console, print_json, show_page, table, when
+from orchestrator.cli.client_screen import Json, clean, console, count, print_json, show_page, table, when
 from orchestrator.core.errors import InvalidInput
 
 Id = Annotated[str, typer.Argument(metavar="TASK", help="Id of the task.")]
@@ -82,7 +82,7 @@ def attempts(task: Id, as_json: Json = False) -> None:
 
 
 def _size(change: Mapping[str, Any] | None) -> str:
-    return f"{change['files']} files, +{change['added']} −{change['removed']}" if change else ""
+    return f"{count(change['files'], 'file')}, +{change['added']} −{change['removed']}" if change else ""
 
 
 def diff(

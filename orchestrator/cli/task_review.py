@@ -20,7 +20,9 @@ Summary = Annotated[str, typer.Option("--summary", "-m", help="What to say of th
 Comments = Annotated[
     list[str] | None, typer.Option("--comment", help="PATH:LINE:TEXT, about a line of the new version; repeatable.")
 ]
-Override = Annotated[str, typer.Option(help="Why it is undone though its criteria failed; for admins of the project.")]
+Override = Annotated[
+    str, typer.Option(metavar="REASON", help="Why it is undone though its criteria failed; for admins of the project.")
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")]
 
 _LOOK_SECONDS = 0.5

@@ -12,7 +12,7 @@ from rich.text import Text
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import agent_id
 from orchestrator.cli.client_login import run
-from orchestrator.cli.client_screen import Json, clean, console, print_json, show_one, table
+from orchestrator.cli.client_screen import Json, clean, console, count, print_json, show_one, table
 from orchestrator.core.errors import InvalidInput
 
 Id = Annotated[str, typer.Argument(metavar="TASK", help="Id of the task.")]
@@ -35,15 +35,13 @@ def tries(task: Id, as_json: Json = False) -> None:
         print_json(told)
         return
     columns = (
-        ("", lambda row: "→" if row["is_chosen"] else ""),
-        ("Choice", "choice"),
         ("Agent", "agent"),
+        ("Choice", lambda row: ("→ " if row["is_chosen"] else "") + row["choice"]),
         ("State", lambda row: Text(row["state"], style=_STYLES.get(row["state"], ""))),
-        ("Change", lambda row: f"{row['files']} files, +{row['added']} −{row['removed']}"),
-        ("Proof", lambda row: ", ".join(f"{one['name']}: {one['verdict']}" for one in row["proof"])),
-        ("Cost", _cost),
-        ("Seconds", lambda row: "" if row["seconds"] is None else f"{row['seconds']:.1f}"),
-        ("Task", "task_id"),
+        ("Change", lambda row: f"{count(row['files'], 'file')}, +{row['added']} −{row['removed']}"),
+        ("Proof", _proof),
+        ("Used", _used),
+        ("Id", "task_id"),
     )
     for choice in told["items"]:
         waits = ", a person is waited for" if choice["is_open"] else ""
@@ -71,7 +69,14 @@ def choose(
     show_one(run(work), as_json=as_json)
 
 
-def _cost(row: Mapping[str, Any]) -> str:
+def _proof(row: Mapping[str, Any]) -> str:
+    """How many of the criteria passed; `task proof` tells the rest."""
+    passed = sum(one["verdict"] == "passed" for one in row["proof"])
+    return f"{passed} of {len(row['proof'])} passed" if row["proof"] else ""
+
+
+def _used(row: Mapping[str, Any]) -> str:
     money = "" if row["money"] is None else f"{row['money']:.2f} USD"
     tokens = f"{row['tokens']:,} tokens" if row["tokens"] else ""
-    return ", ".join(part for part in (money, tokens) if part)
+    time = "" if row["seconds"] is None else f"{row['seconds']:.1f} s"
+    return ", ".join(part for part in (time, money, tokens) if part)

@@ -7,7 +7,7 @@ import typer
 from orchestrator.cli.client import Api
 from orchestrator.cli.client_find import ProjectName, optional_project
 from orchestrator.cli.client_login import run
-from orchestrator.cli.client_screen import Json, short, show_one, show_page
+from orchestrator.cli.client_screen import Json, print_json, short, show_one, show_page
 
 app = typer.Typer(
     help="What agents used and may use: show, budgets, budget, prices, price.", no_args_is_help=True,
@@ -41,7 +41,13 @@ def show(
         ("USD", lambda row: f"{row['money']:.2f}" + ("+?" if row["unpriced_tokens"] else "")),
         ("Time", lambda row: f"{row['seconds']:,.0f} s"),
     )
-    show_page(run(work), columns, as_json=as_json, nothing="No agent worked.")
+    told = run(work)
+    if as_json:
+        print_json(told)
+        return
+    # With one line of its own the sum says nothing new.
+    items = [*told["items"], told["total"] | {"label": "all"}] if len(told["items"]) > 1 else told["items"]
+    show_page({"items": items}, columns, as_json=False, nothing="No agent worked.")
 
 
 @app.command()

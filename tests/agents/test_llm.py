@@ -171,6 +171,7 @@ async def test_a_rate_limit_says_how_long_to_wait(model: FakeOpenAI) -> None:
     with pytest.raises(QuotaReached) as caught:
         await agent(model).run(context(prompt="Hi"))
     assert caught.value.details["retry_after"] == 17
+    assert caught.value.message == "The model's provider limits the rate: slow down (status 429)"
 
 
 async def test_a_stumble_is_retried_within_the_run(model: FakeOpenAI) -> None:

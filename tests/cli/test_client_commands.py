@@ -3,6 +3,7 @@
 import json
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,76 @@ def test_a_change_is_proven_reviewed_merged_into_the_users_repository_and_undone
     code, out, errors = logged_in("task", "merge", task)
     assert (code, "merged into" in out) == (0, True), out + errors
     assert "import os" not in (own / "shop.py").read_text()
+    code, _, errors = logged_in("task", "undo", task, "--override", "it leaks keys")
+    assert (code, "no undo of this merge has failed" in errors) == (1, True)
     assert logged_in("task", "undo", task)[0] == 0
     assert "import os" in (own / "shop.py").read_text()
+
+
+def test_an_admin_undoes_a_merge_for_a_reason_where_its_undo_was_found_to_break_something(
+    logged_in: Cli, repository: Path
+) -> None:
+    own = make_shop(repository.parent / "undone")
+    assert logged_in("project", "create", "undone", "--path", str(own), "--wait")[0] == 0
+    first = _merged(logged_in, "rates.py", "RATE = 2")
+    _merged(logged_in, "tax.py", "TAX = 1", "--accept", "test -f rates.py")
+    code, out, _ = logged_in("task", "undo", first)
+    assert (code, "unproven" in out, "test -f rates.py" in out) == (3, True, True)
+    assert (own / "rates.py").exists()
+    code, out, errors = logged_in("task", "undo", first, "--override", "it leaks keys")
+    assert (code, "as an admin of the project wanted: it leaks keys" in _flat(out)) == (0, True), out + errors
+    assert not (own / "rates.py").exists()
+
+
+def _merged(cli: Cli, name: str, text: str, *more: str) -> str:
+    """A task whose change is on the default branch."""
+    steps = json.dumps({"steps": [{"do": "write", "path": name, "text": text}]})
+    given = ("-p", "undone", "-i", steps, "--target", "agent:scripted-editor", "--title", name)
+    code, out, errors = cli("task", "create", "scripted", *given, *more, "--wait")
+    assert code == 0, out + errors
+    page = json.loads(cli("task", "list", "--json")[1])
+    task = next(str(one["task_id"]) for one in page["items"] if one["title"] == name)
+    for command in (("review", task, "approve"), ("merge", task)):
+        code, out, errors = cli("task", *command)
+        assert code == 0, out + errors
+    return task
+
+
+def _flat(out: str) -> str:
+    """A table's text without its line breaks."""
+    return " ".join(out.split())
+
+
+def test_an_agent_is_steered_and_answered(logged_in: Cli) -> None:
+    leave = {"do": "permit", "tool": "execute", "text": "Run the tests", "arguments": {"command": "make test"}}
+    steps = json.dumps({"steps": [leave], "turns": [[{"do": "say", "text": "heard"}]]})
+    given = ("-i", steps, "--target", "agent:scripted", "--json")
+    task = str(json.loads(logged_in("task", "create", "scripted", *given)[1])["task_id"])
+    asked = _until(logged_in, "Run the tests", "task", "answer", task)
+    assert "command: make test" in asked
+    assert "then: reject" in asked
+    code, _, errors = logged_in("task", "answer", task, "perhaps")
+    assert (code, "choice" in errors) == (1, True)
+    code, _, errors = logged_in("task", "answer", task, "allow", "-m", "yes")
+    assert (code, "not both" in errors) == (1, True)
+    assert logged_in("task", "steer", task, "Mind the step.")[0] == 0
+    assert logged_in("task", "answer", task, "allow")[0] == 0
+    _until(logged_in, "completed", "task", "show", task)
+    assert "Mind the step." in logged_in("task", "watch", task, "--json")[1]
+    assert logged_in("task", "answer", task)[1] == "It asks nothing.\n"
+    code, _, errors = logged_in("task", "steer", task, "Too late.")
+    assert (code, "only a running agent is told something" in errors) == (1, True)
+    code, out, errors = logged_in("usage", "show", "--by", "agent")
+    assert (code, "agent:scripted" in out) == (0, True), errors
+
+
+def _until(cli: Cli, words: str, *command: str) -> str:
+    """What a command says once it says the words."""
+    end = time.monotonic() + 60
+    while words not in (out := cli(*command)[1]):
+        assert time.monotonic() < end, out
+        time.sleep(0.1)
+    return out
 
 
 def test_a_task_nobody_can_do_ends_with_code_three_and_says_what_would_help(logged_in: Cli) -> None:

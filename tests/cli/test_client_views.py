@@ -45,6 +45,11 @@ def test_call_sites_become_a_table_beside_what_is_unknown() -> None:
     assert "a.py:3" in text
 
 
+def test_answers_that_are_words_of_people_are_shown_as_they_are() -> None:
+    text = _shown(result_view({"data": {"answers": ["allow", None], "steps": 2}, "summary": "went on"}))
+    assert "went on" in text
+
+
 def test_every_candidate_of_a_route_has_its_line_in_eighty_columns() -> None:
     parts = dict.fromkeys(
         ("preference", "weight_fit", "capability_fit", "observed_success", "health", "load", "priority"), 0.5

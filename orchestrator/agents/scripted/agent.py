@@ -136,7 +136,8 @@ class _Run:
         raise AgentFailed("a scripted agent in this process runs no commands")
 
     async def _permit(self, step: Step) -> bool:
-        action = Action(step.tool or "other", step.text or step.tool, (step.path,) if step.path else ())
+        paths, command = (step.path,) if step.path else (), str(step.arguments.get("command", ""))
+        action = Action(step.tool or "other", step.text or step.tool, paths, command)
         people = self._context.people
         choice = await people.permit(action, (ALLOW, REJECT)) if people is not None else None
         self.answers.append(choice.id if choice is not None else None)

@@ -3,6 +3,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, unwrap } from "./client.ts";
 import type { Merge, NewReview, Task } from "./types.ts";
 
+/** How long it takes at most until a page shows what others say of a change that is whole. */
+const OTHERS_MS = 10_000;
+
 const FINISHED = new Set<Merge["state"]>(["merged", "opened", "conflicted", "unproven", "failed"]);
 
 /** Whether the change of its latest attempt takes a verdict: it is done, or fell short of its criteria. */
@@ -25,6 +28,7 @@ export function useReviews(taskId: string) {
     queryKey: ["tasks", taskId, "reviews"],
     queryFn: () =>
       unwrap(api.GET("/api/v1/tasks/{task_id}/reviews", { params: { path: { task_id: taskId } } })),
+    refetchInterval: OTHERS_MS,
   });
 }
 
@@ -35,12 +39,14 @@ export function useMerges(taskId: string) {
     queryFn: () =>
       unwrap(api.GET("/api/v1/tasks/{task_id}/merges", { params: { path: { task_id: taskId } } })),
     refetchInterval: (query) =>
-      query.state.data?.items.some((entry) => !FINISHED.has(entry.state)) ? 1500 : false,
+      query.state.data?.items.some((entry) => !FINISHED.has(entry.state)) ? 1500 : OTHERS_MS,
   });
 }
 
 export type ChangeAction =
-  { action: "review"; review: NewReview } | { action: "merge"; method: Merge["method"] } | { action: "undo"; overrideReason?: string };
+  | { action: "review"; review: NewReview }
+  | { action: "merge"; method: Merge["method"] }
+  | { action: "undo"; overrideReason?: string };
 
 async function act(taskId: string, asked: ChangeAction): Promise<void> {
   const params = { path: { task_id: taskId } };

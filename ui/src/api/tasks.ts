@@ -118,9 +118,10 @@ export type TaskAction =
   | { action: "consent"; grant: boolean }
   | { action: "pause" }
   | { action: "resume"; text: string }
+  | { action: "steer"; text: string }
   | { action: "input"; text: string };
 
-function act(id: string, action: TaskAction) {
+function act(id: string, action: TaskAction): Promise<unknown> {
   const params = { path: { task_id: id } };
   switch (action.action) {
     case "cancel":
@@ -133,12 +134,14 @@ function act(id: string, action: TaskAction) {
       return unwrap(api.POST("/api/v1/tasks/{task_id}/pause", { params }));
     case "resume":
       return unwrap(api.POST("/api/v1/tasks/{task_id}/resume", { params, body: { text: action.text } }));
+    case "steer":
+      return unwrap(api.POST("/api/v1/tasks/{task_id}/steer", { params, body: { text: action.text } }));
     case "input":
       return unwrap(api.POST("/api/v1/tasks/{task_id}/input", { params, body: { text: action.text } }));
   }
 }
 
-/** Cancel, retry, consent, pause, resume or answer. */
+/** Cancel, retry, consent, pause, resume, steer or answer. */
 export function useTaskAction(id: string) {
   const cache = useQueryClient();
   return useMutation({

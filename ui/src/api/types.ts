@@ -37,6 +37,7 @@ export type Candidate = Schemas["CandidateOut"];
 
 export type Spent = Schemas["SpentOut"];
 export type Budget = Schemas["BudgetOut"];
+export type NewBudget = Schemas["BudgetIn"];
 export type Price = Schemas["PriceOut"];
 export type SpentBy = NonNullable<NonNullable<paths["/api/v1/usage"]["get"]["parameters"]["query"]>["by"]>;
 

@@ -1,7 +1,8 @@
-import { Button, Group, Text, Textarea, UnstyledButton } from "@mantine/core";
-import { type KeyboardEvent, type MouseEvent, useState } from "react";
+import { Button, UnstyledButton } from "@mantine/core";
+import type { KeyboardEvent, MouseEvent } from "react";
 import type { DiffFile, DiffHunk, DiffLine } from "../lib/diff.ts";
 import { keyOf, type Place, placeOf } from "../lib/lineComments.ts";
+import { CommentForm } from "./CommentForm.tsx";
 import classes from "./DiffLines.module.css";
 import type { Commenting } from "./DiffViewer.tsx";
 
@@ -12,7 +13,7 @@ interface Props {
 
 /** The hunks of a file, with line numbers of both sides. Where it may be, a click on a line writes a comment on it. */
 export function DiffLines({ file, commenting }: Props) {
-  const [writing, setWriting] = useState<string | null>(null);
+  const begun = new Set(commenting?.draft?.begun.map(keyOf));
   return (
     <table className={classes.table} onKeyDown={commenting?.draft ? walkWithArrows : undefined}>
       {file.hunks.map((hunk, index) => (
@@ -25,8 +26,7 @@ export function DiffLines({ file, commenting }: Props) {
               place={placeOf(file.path, file.oldPath, line)}
               isFirst={number === 0}
               commenting={commenting}
-              writing={writing}
-              onWrite={setWriting}
+              begun={begun}
             />
           ))}
         </tbody>
@@ -50,14 +50,13 @@ interface LineProps {
   place: Place | null;
   isFirst: boolean;
   commenting?: Commenting;
-  writing: string | null;
-  onWrite: (key: string | null) => void;
+  begun: Set<string>;
 }
 
-function Line({ line, place, isFirst, commenting, writing, onWrite }: LineProps) {
+function Line({ line, place, isFirst, commenting, begun }: LineProps) {
   const key = place && keyOf(place);
   const draft = commenting?.draft;
-  const open = () => onWrite(key);
+  const open = () => place && draft?.begin(place);
   return (
     <>
       <tr
@@ -82,15 +81,12 @@ function Line({ line, place, isFirst, commenting, writing, onWrite }: LineProps)
         <td className={classes.text}>{line.text || " "}</td>
       </tr>
       {place && key && commenting && <Comments place={place} commenting={commenting} />}
-      {place && draft && writing === key && (
-        <Writing
-          place={place}
-          onCancel={() => onWrite(null)}
-          onAdd={(text) => {
-            draft.add({ ...place, text });
-            onWrite(null);
-          }}
-        />
+      {place && key && draft && begun.has(key) && (
+        <tr className={classes.below}>
+          <td colSpan={3}>
+            <CommentForm place={place} draft={draft} />
+          </td>
+        </tr>
       )}
     </>
   );
@@ -128,58 +124,6 @@ function Comments({ place, commenting }: { place: Place; commenting: Commenting 
             </div>
           ))}
         </div>
-      </td>
-    </tr>
-  );
-}
-
-function Writing({
-  place,
-  onAdd,
-  onCancel,
-}: {
-  place: Place;
-  onAdd: (text: string) => void;
-  onCancel: () => void;
-}) {
-  const [text, setText] = useState("");
-  const add = () => text.trim() && onAdd(text.trim());
-  return (
-    <tr className={classes.below}>
-      <td colSpan={3}>
-        <form
-          className={classes.pinned}
-          onSubmit={(event) => {
-            event.preventDefault();
-            add();
-          }}
-        >
-          <Textarea
-            autoFocus
-            aria-label={`Comment on line ${place.line} of ${place.path}`}
-            autosize
-            minRows={2}
-            maxRows={12}
-            maxLength={10_000}
-            value={text}
-            onChange={(event) => setText(event.currentTarget.value)}
-            onKeyDown={(event) => {
-              if (event.key === "Escape") onCancel();
-              if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) add();
-            }}
-          />
-          <Group gap={8} mt={8}>
-            <Button size="xs" type="submit" disabled={!text.trim()}>
-              Add comment
-            </Button>
-            <Button size="xs" variant="default" onClick={onCancel}>
-              Cancel
-            </Button>
-            <Text size="xs" c="dimmed">
-              It is sent with your review.
-            </Text>
-          </Group>
-        </form>
       </td>
     </tr>
   );

@@ -23,7 +23,10 @@ export function QuestionCard({ question, project, withTask = false }: Props) {
   const nameOf = useAgentNames();
   const [remember, setRemember] = useState(false);
   const asksLeave = Object.keys(question.action).length > 0;
-  const otherwise = question.choices.find((choice) => choice.id === question.default)?.name;
+  const otherwise =
+    question.about === "choice"
+      ? "the smallest proved change"
+      : question.choices.find((choice) => choice.id === question.default)?.name;
   return (
     <article className={classes.card} aria-label={question.question}>
       <div className={classes.about}>
@@ -76,7 +79,7 @@ export function QuestionCard({ question, project, withTask = false }: Props) {
   );
 }
 
-function toneOf(kind: string): "filled" | "default" {
+function toneOf(kind = ""): "filled" | "default" {
   return kind.startsWith("allow") ? "filled" : "default";
 }
 

@@ -1,11 +1,13 @@
 import { Table, Text } from "@mantine/core";
 import { IconCheck } from "@tabler/icons-react";
 import type { Candidate, Route } from "../api/types.ts";
-import { words } from "../lib/format.ts";
+import { plural, words } from "../lib/format.ts";
+import { Fold } from "./Fold.tsx";
 import { ScoreParts } from "./ScoreParts.tsx";
 import classes from "./RouteTable.module.css";
 
-/** Every candidate of a route: who was chosen, what each scored, why the others could not. */
+/** Every candidate of a route: who was chosen, what each scored, why the others could not. Whose kind of work it is not
+ * stays folded. */
 export function RouteTable({ route }: { route: Route }) {
   if (route.candidates.length === 0) {
     return (
@@ -14,8 +16,38 @@ export function RouteTable({ route }: { route: Route }) {
       </Text>
     );
   }
+  const fold = !route.candidates.every(isOtherWork);
+  const [others, near] = parted(route.candidates, (one) => fold && isOtherWork(one));
   return (
-    <Table verticalSpacing={7} className={classes.table} aria-label="Candidates">
+    <>
+      <Candidates candidates={near} chosen={route.target_id} label="Candidates" />
+      {others.length > 0 && (
+        <Fold label={`${plural(others.length, "other")} whose kind of work it is not`}>
+          <Candidates candidates={others} chosen={route.target_id} label="Other candidates" />
+        </Fold>
+      )}
+    </>
+  );
+}
+
+function isOtherWork(candidate: Candidate): boolean {
+  return candidate.rejections.some(({ obstacle }) => obstacle === "type");
+}
+
+function parted<T>(all: readonly T[], belongs: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(belongs), all.filter((one) => !belongs(one))];
+}
+
+interface CandidatesProps {
+  candidates: Candidate[];
+  chosen: string | null;
+  label: string;
+}
+
+function Candidates({ candidates, chosen, label }: CandidatesProps) {
+  if (candidates.length === 0) return null;
+  return (
+    <Table verticalSpacing={7} className={classes.table} aria-label={label}>
       <Table.Thead>
         <Table.Tr>
           <Table.Th>Target</Table.Th>
@@ -24,11 +56,11 @@ export function RouteTable({ route }: { route: Route }) {
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {route.candidates.map((candidate) => (
+        {candidates.map((candidate) => (
           <CandidateRow
             key={candidate.target_id}
             candidate={candidate}
-            chosen={candidate.target_id === route.target_id}
+            chosen={candidate.target_id === chosen}
           />
         ))}
       </Table.Tbody>

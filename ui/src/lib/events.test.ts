@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { describeEvent, isNamed } from "./events.ts";
+import { describeEvent, isNamed, isOverAfter } from "./events.ts";
 
 const REFERENCE = new URL("../../../docs/reference/events.md", import.meta.url);
 
@@ -27,4 +27,11 @@ test("an event says who speaks, what is waited for, and where work can be taken 
   assert.equal(told("task.waiting", { for: "a person", question: "Which?" }).detail, "Which?");
   assert.equal(told("attempt.checkpoint", { commit: "0123456789abcdef" }).detail, "files at 0123456789");
   assert.equal(told("task.resumed", { by: "x", text: "" }).detail, null);
+});
+
+test("a task stays over when it is reviewed or merged, until it is taken up again", () => {
+  const after = (...kinds: string[]) => kinds.reduce((over, kind) => isOverAfter(kind, over), false);
+  assert.equal(after("task.queued", "attempt.started"), false);
+  assert.equal(after("attempt.started", "task.completed", "task.reviewed", "merge.ended"), true);
+  assert.equal(after("task.completed", "task.reviewed", "task.queued"), false);
 });

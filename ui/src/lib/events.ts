@@ -27,7 +27,7 @@ const KINDS: Record<string, Words> = {
   "proof.result": ["Criterion", (data) => joined(text(data.name), text(data.verdict), text(data.why))],
   "task.reviewed": ["Reviewed", (data) => joined(text(data.verdict), text(data.summary))],
   "merge.queued": ["In the merge queue", (data) => text(data.action)],
-  "merge.ended": ["Merge", (data) => joined(text(data.state), text(data.message))],
+  "merge.ended": [(data) => (data.action === "undo" ? "Undo" : "Merge"), merged],
   "task.overlap": ["Overlap", (data) => text(data.message)],
   "task.collision": ["Collision", (data) => text(data.message)],
   "task.handed_over": ["Handed over", (data) => joined(text(data.to), text(data.why))],
@@ -84,6 +84,11 @@ function joined(...parts: (string | null)[]): string | null {
   return parts.filter(Boolean).join(", ") || null;
 }
 
+function merged(data: Data): string | null {
+  const [state, message] = [text(data.state), text(data.message)];
+  return message?.startsWith(state ?? "") ? message : joined(state, message);
+}
+
 function attempt(data: Data): string | null {
   const number = data.generation ?? data.attempt;
   return typeof number === "number" && number > 1 ? `attempt ${number}` : null;
@@ -100,7 +105,8 @@ function checkpoint(data: Data): string | null {
 
 function waiting(data: Data): string | null {
   const until = typeof data.until === "string" ? `until ${clock(data.until).slice(0, 8)}` : null;
-  return joined(text(data.question ?? data.waiting_for ?? data.for), until);
+  const what = text(data.question ?? data.waiting_for ?? data.for);
+  return joined(what, what?.includes(" until ") ? null : until);
 }
 
 function routed(data: Data): string | null {
@@ -130,4 +136,12 @@ function diff(data: Data): string | null {
   if (typeof files !== "number") return null;
   const lines = typeof data.added === "number" ? `+${data.added} −${String(data.removed)}` : null;
   return joined(plural(files, "file"), lines);
+}
+
+const LAST_KINDS = new Set(["task.completed", "task.failed", "task.cancelled"]);
+const AGAIN_KINDS = new Set(["task.queued", "task.routed", "task.retry", "task.resumed", "attempt.started"]);
+
+/** Whether a task is over once this was told of it. Reviews and merges are told afterwards and change nothing in that. */
+export function isOverAfter(kind: string, wasOver: boolean): boolean {
+  return LAST_KINDS.has(kind) || (wasOver && !AGAIN_KINDS.has(kind));
 }

@@ -70,3 +70,8 @@ export function words(name: string): string {
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** Money as people write it; less than a cent keeps its digits. */
+export function dollars(value: number): string {
+  return `$${value.toFixed(value > 0 && value < 0.01 ? 4 : 2)}`;
+}

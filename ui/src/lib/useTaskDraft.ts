@@ -2,9 +2,11 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useMemo, useState } from "react";
 import { useProjects } from "../api/projects.ts";
 import type { NewTask, TaskType } from "../api/types.ts";
+import { NO_WISHES, type Wishes, wishesOf } from "./taskWishes.ts";
 
-export interface DraftValues {
+export interface DraftValues extends Wishes {
   type: string;
+  title: string;
   project: string | null;
   input: string;
   capabilities: string[];
@@ -27,7 +29,12 @@ export interface TaskDraft {
 export function useTaskDraft(types: TaskType[], project: string | null, type: string | null): TaskDraft {
   const projects = useProjects();
   const first = types.find((each) => each.name === type) ?? types[0];
-  const [values, setValues] = useState<DraftValues>(() => ({ ...startOf(first), project }));
+  const [values, setValues] = useState<DraftValues>(() => ({
+    ...NO_WISHES,
+    title: "",
+    project,
+    ...startOf(first),
+  }));
   const only = projects.data?.items.length === 1 ? (projects.data.items[0]?.project_id ?? null) : null;
   const effective = useMemo(() => ({ ...values, project: values.project ?? only }), [values, only]);
   const [settled] = useDebouncedValue(effective, 250);
@@ -36,16 +43,18 @@ export function useTaskDraft(types: TaskType[], project: string | null, type: st
   return {
     values: effective,
     set: (change) => setValues((now) => ({ ...now, ...change })),
-    pickType: (picked) => setValues((now) => ({ ...startOf(picked), project: now.project })),
+    pickType: (picked) => setValues((now) => ({ ...now, ...startOf(picked) })),
     inputError: read.error,
     task: settled === effective ? task : null,
   };
 }
 
-function startOf(type: TaskType | undefined): DraftValues {
+/** What a type brings along; everything else a person entered stays. */
+function startOf(
+  type: TaskType | undefined,
+): Pick<DraftValues, "type" | "input" | "capabilities" | "priority" | "heavy" | "target"> {
   return {
     type: type?.name ?? "",
-    project: null,
     input: JSON.stringify(type?.example ?? {}, null, 2),
     capabilities: [],
     priority: 0,
@@ -75,6 +84,8 @@ function taskOf(values: DraftValues, input: Record<string, unknown>): NewTask | 
     required_capabilities: values.capabilities,
     priority: values.priority,
     is_heavy: values.heavy,
+    ...(values.title.trim() ? { title: values.title.trim() } : {}),
+    ...wishesOf(values),
     ...(values.target ? { preferred_target: values.target } : {}),
   };
 }

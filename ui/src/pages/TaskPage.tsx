@@ -1,4 +1,5 @@
 import { Stack } from "@mantine/core";
+import { useMerges, useReviews } from "../api/proof.ts";
 import { isOver, useParent } from "../api/tasks.ts";
 import type { Task } from "../api/types.ts";
 import { useTaskEvents } from "../api/useTaskEvents.ts";
@@ -13,6 +14,7 @@ import { OutcomePanel } from "./task/OutcomePanel.tsx";
 import { ProofPanel } from "./task/ProofPanel.tsx";
 import { ReviewPanel } from "./task/ReviewPanel.tsx";
 import { RoutePanel } from "./task/RoutePanel.tsx";
+import { SteerPanel } from "./task/SteerPanel.tsx";
 import { TaskActions } from "./task/TaskActions.tsx";
 import { TaskFacts } from "./task/TaskFacts.tsx";
 import { TogetherPanel } from "./task/TogetherPanel.tsx";
@@ -24,8 +26,16 @@ export function TaskPage() {
   return <OfTask>{(task) => <Shown task={task} />}</OfTask>;
 }
 
+/** Changes whenever there are events to come: while it goes, and with what others say of it once it is over. */
+function useRun(task: Task): string {
+  const reviews = useReviews(task.task_id).data?.items ?? [];
+  const merges = useMerges(task.task_id).data?.items ?? [];
+  if (!isOver(task.state)) return "going";
+  return [task.state, reviews.length, ...merges.map((entry) => entry.state)].join(" ");
+}
+
 function Shown({ task }: { task: Task }) {
-  const followed = useTaskEvents(task.task_id, isOver(task.state) ? "over" : "going");
+  const followed = useTaskEvents(task.task_id, useRun(task));
   const draft = useReviewDraft(task.task_id, task.attempt);
   const parent = useParent(task);
   return (
@@ -43,6 +53,7 @@ function Shown({ task }: { task: Task }) {
         <TaskFacts task={task} />
         <ForkNote task={task} />
         <WaitingPanel task={task} />
+        <SteerPanel task={task} />
         <TogetherPanel task={task} />
         <OutcomePanel task={task} events={followed.events} draft={draft} />
         <ProofPanel task={task} />

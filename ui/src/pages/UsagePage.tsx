@@ -1,14 +1,15 @@
-import { Progress, SegmentedControl, Skeleton, Stack, Table, Text } from "@mantine/core";
+import { SegmentedControl, Skeleton, Stack, Table, Text } from "@mantine/core";
 import { IconCoins } from "@tabler/icons-react";
 import { useState } from "react";
-import type { Budget, Price, Spent, SpentBy } from "../api/types.ts";
-import { useBudgets, usePrices, useQuota, useUsage } from "../api/usage.ts";
+import type { Price, Spent, SpentBy } from "../api/types.ts";
+import { usePrices, useQuota, useUsage } from "../api/usage.ts";
 import { EmptyState } from "../components/EmptyState.tsx";
 import { PageHeader } from "../components/PageHeader.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { ProblemAlert } from "../components/ProblemAlert.tsx";
 import { TimeAgo } from "../components/TimeAgo.tsx";
-import { count, duration, plural } from "../lib/format.ts";
+import { count, dollars, duration, plural } from "../lib/format.ts";
+import { BudgetsPanel } from "./usage/BudgetsPanel.tsx";
 import classes from "./UsagePage.module.css";
 
 const BY: { value: SpentBy; label: string }[] = [
@@ -30,7 +31,7 @@ export function UsagePage() {
       <Stack gap="md">
         <Stopped />
         <Used />
-        <Budgets />
+        <BudgetsPanel />
         <Prices />
       </Stack>
     </>
@@ -115,58 +116,6 @@ function SpentRow({ name, of }: { name: string; of: Spent }) {
   );
 }
 
-function Budgets() {
-  const budgets = useBudgets();
-  const items = budgets.data?.items ?? [];
-  return (
-    <Panel flush title="Budgets" note="a task that reaches one pauses and asks">
-      <ProblemAlert error={budgets.error} onRetry={() => void budgets.refetch()} />
-      {budgets.data && items.length === 0 && (
-        <Text size="sm" p="md" className={classes.dim}>
-          None is set. PUT /api/v1/budgets or `orchestrator usage budget` sets one for a project or for
-          yourself.
-        </Text>
-      )}
-      {items.length > 0 && (
-        <Table className={classes.table}>
-          <Table.Tbody>{items.flatMap((one) => capsOf(one))}</Table.Tbody>
-        </Table>
-      )}
-    </Panel>
-  );
-}
-
-function capsOf(one: Budget) {
-  const caps: [string, number | null | undefined, number, (value: number) => string][] = [
-    ["money", one.money, one.used_money, dollars],
-    ["tokens", one.tokens, one.used_tokens, count],
-    ["tool calls", one.tool_calls, one.used_tool_calls, count],
-  ];
-  return caps
-    .filter(([, most]) => most)
-    .map(([name, most, used, shown]) => {
-      const share = Math.min(100, (100 * used) / (most ?? 1));
-      return (
-        <Table.Tr key={one.budget_id + name}>
-          <Table.Td>{one.project_id ? `Project ${one.project_id.slice(0, 8)}` : "Yours"}</Table.Td>
-          <Table.Td className={classes.dim}>
-            {name}, {one.period === "total" ? "in all" : `per ${one.period}`}
-          </Table.Td>
-          <Table.Td className={classes.bar}>
-            <Progress
-              value={share}
-              color={share >= 100 ? "red" : share >= 80 ? "yellow" : undefined}
-              aria-label={`${name} used`}
-            />
-          </Table.Td>
-          <Table.Td className={classes.number}>
-            {shown(used)} of {shown(most ?? 0)}
-          </Table.Td>
-        </Table.Tr>
-      );
-    });
-}
-
 function Prices() {
   const prices = usePrices();
   const items = prices.data?.items ?? [];
@@ -241,8 +190,4 @@ function Stopped() {
       </Table>
     </Panel>
   );
-}
-
-function dollars(value: number): string {
-  return `$${value.toFixed(value > 0 && value < 0.01 ? 4 : 2)}`;
 }

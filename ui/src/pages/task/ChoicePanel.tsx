@@ -24,8 +24,8 @@ export function ChoicePanel({ taskId, choosing }: Props) {
       {choosing.is_open && (
         <div className={classes.ask}>
           <Text size="sm">
-            Choose one: the task goes on with it, to proof, review and merge. The others stay on their
-            branches.
+            Choose one of {choosing.tries.length}: the task goes on with it, to proof, review and merge. The
+            others stay on their branches.
           </Text>
           <ConfirmButton
             label="None of them"

@@ -2,6 +2,7 @@ import { Stack, Tabs, Text } from "@mantine/core";
 import { Problem } from "../../api/problem.ts";
 import { isReviewable, useReviews } from "../../api/proof.ts";
 import { isOver } from "../../api/tasks.ts";
+import { useAgentNames } from "../../api/targets.ts";
 import type { Task, TaskEvent } from "../../api/types.ts";
 import { type Commenting, DiffViewer } from "../../components/DiffViewer.tsx";
 import { Panel } from "../../components/Panel.tsx";
@@ -22,11 +23,12 @@ export function OutcomePanel({ task, events, draft }: Props) {
   const diff = diffOf(task, events);
   const commenting = useCommenting(task, draft);
   const hasResult = task.result !== null || task.result_pointer !== null;
-  if (task.error) {
+  // While it goes on the error is that of an earlier attempt, which its events tell.
+  if (task.error && isOver(task.state)) {
     return (
       <>
         <ProblemAlert error={taskProblem(task.error)} />
-        {diff && isOver(task.state) && (
+        {diff && (
           <Panel title="What it changed">
             <DiffViewer text={diff.text} truncated={diff.truncated} commenting={commenting} />
           </Panel>
@@ -66,15 +68,18 @@ export function OutcomePanel({ task, events, draft }: Props) {
 /** Comments of reviews of the latest attempt; more can be written once it is over. */
 function useCommenting(task: Task, draft: ReviewDraft): Commenting {
   const reviews = useReviews(task.task_id);
+  const nameOf = useAgentNames();
   const said = (reviews.data?.items ?? [])
     .filter((review) => review.attempt === task.attempt)
     .flatMap((review) =>
       review.comments.map((comment) => ({
         ...comment,
-        by: review.agent_id ?? review.user_name ?? "somebody",
+        by: review.agent_id ? nameOf(review.agent_id) : (review.user_name ?? "somebody"),
       })),
     );
-  return { said: byLine(said), draft: isReviewable(task) ? draft : null };
+  // What somebody has begun stays, also where the task was taken up again meanwhile.
+  const mayWrite = isReviewable(task) || draft.begun.length + draft.comments.length > 0;
+  return { said: byLine(said), draft: mayWrite ? draft : null };
 }
 
 /** Where the change was committed. */

@@ -23,11 +23,11 @@ export function ProofPanel({ task }: { task: Task }) {
 }
 
 function Criterion({ proof }: { proof: Proof }) {
-  const name = proof.merge_id ? `${proof.name} (for the merge)` : proof.name;
+  const name = proof.merge_id ? `${proof.name} (in the merge queue)` : proof.name;
   return (
     <div>
       <StateBadge state={proof.verdict} />{" "}
-      <Text span size="sm">
+      <Text span size="sm" ml={6}>
         {name}
       </Text>
       {proof.why && (

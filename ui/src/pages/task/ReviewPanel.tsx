@@ -1,6 +1,8 @@
-import { Button, Group, Stack, Text, Textarea } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, Textarea } from "@mantine/core";
+import { useSessionStorage } from "@mantine/hooks";
 import { useState } from "react";
 import { isReviewable, useChangeAction, useMerges, useReviews } from "../../api/proof.ts";
+import { useAgentNames } from "../../api/targets.ts";
 import type { Merge, NewReview, Review, Task } from "../../api/types.ts";
 import { ConfirmButton } from "../../components/ConfirmButton.tsx";
 import { Panel } from "../../components/Panel.tsx";
@@ -16,7 +18,7 @@ export function ReviewPanel({ task, draft }: { task: Task; draft: ReviewDraft })
   const said = reviews.data?.items ?? [];
   const entries = merges.data?.items ?? [];
   const open = isReviewable(task);
-  if (!open && said.length === 0 && entries.length === 0) return null;
+  if (!open && said.length === 0 && entries.length === 0 && draft.left.length === 0) return null;
   return (
     <Panel title="Review">
       <Stack gap="sm">
@@ -26,9 +28,8 @@ export function ReviewPanel({ task, draft }: { task: Task; draft: ReviewDraft })
         {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} />
         ))}
-        {open && (
-          <Actions task={task} draft={draft} approved={isApproved(task, said)} entries={entries} />
-        )}
+        <LeftOver draft={draft} />
+        {open && <Actions task={task} draft={draft} approved={isApproved(task, said)} entries={entries} />}
       </Stack>
     </Panel>
   );
@@ -43,11 +44,13 @@ function isApproved(task: Task, reviews: Review[]): boolean {
 }
 
 function Said({ review }: { review: Review }) {
+  const nameOf = useAgentNames();
   return (
     <div>
       <StateBadge state={review.verdict} />{" "}
-      <Text span size="sm">
-        {review.agent_id ?? review.user_name ?? "somebody"}, attempt {review.attempt}
+      <Text span size="sm" ml={6}>
+        <b>{review.agent_id ? nameOf(review.agent_id) : (review.user_name ?? "somebody")}</b>, attempt{" "}
+        {review.attempt}
         {review.summary && `: ${review.summary}`}
       </Text>
       {review.comments.map((comment, number) => (
@@ -62,11 +65,31 @@ function Said({ review }: { review: Review }) {
   );
 }
 
+/** Comments on an earlier attempt that were never sent: its lines are gone, the words are not. */
+function LeftOver({ draft }: { draft: ReviewDraft }) {
+  if (draft.left.length === 0) return null;
+  return (
+    <Alert color="gray" title="You wrote this on an earlier attempt and did not send it">
+      {draft.left.map((comment, number) => (
+        <Text key={number} size="sm">
+          <span className="mono">
+            {comment.path}:{comment.line}
+          </span>{" "}
+          {comment.text}
+        </Text>
+      ))}
+      <Button size="compact-xs" variant="subtle" color="gray" mt={6} onClick={draft.forget}>
+        Forget it
+      </Button>
+    </Alert>
+  );
+}
+
 function Entry({ entry }: { entry: Merge }) {
   return (
     <div>
       <StateBadge state={entry.state} />{" "}
-      <Text span size="sm">
+      <Text span size="sm" ml={6}>
         {entry.action === "undo" ? "undo" : "merge"}
         {entry.before > 0 && `, ${entry.before} before it in line`}
         {entry.message && `: ${entry.message}`}
@@ -118,7 +141,11 @@ interface ActionsProps {
 
 function Actions({ task, draft, approved, entries }: ActionsProps) {
   const act = useChangeAction(task.task_id);
-  const [text, setText] = useState("");
+  const [text, setText] = useSessionStorage({
+    key: `orchestrator.review.${task.task_id}.summary`,
+    defaultValue: "",
+    getInitialValueInEffect: false,
+  });
   const last = entries.at(-1);
   const underWay = last?.state === "queued" || last?.state === "verifying";
   const merged = entries.filter((entry) => entry.state === "merged").at(-1)?.action === "merge";

@@ -1,4 +1,14 @@
-import { Autocomplete, Group, Input, NumberInput, Select, Stack, Switch, TagsInput } from "@mantine/core";
+import {
+  Autocomplete,
+  Group,
+  Input,
+  NumberInput,
+  Select,
+  Stack,
+  Switch,
+  TagsInput,
+  TextInput,
+} from "@mantine/core";
 import { useAgents } from "../../api/agents.ts";
 import { asProblem } from "../../api/problem.ts";
 import { useProjects } from "../../api/projects.ts";
@@ -6,6 +16,7 @@ import { useServers } from "../../api/servers.ts";
 import { CodeEditor } from "../../components/CodeEditor.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import type { TaskDraft } from "../../lib/useTaskDraft.ts";
+import { WishesForm } from "./WishesForm.tsx";
 
 interface Props {
   draft: TaskDraft;
@@ -38,6 +49,14 @@ export function TaskForm({ draft, error, onSubmit }: Props) {
           value={values.project}
           error={fields.project_id}
           onChange={(project) => set({ project })}
+        />
+        <TextInput
+          label="Title"
+          description="What people call it; may be empty"
+          maxLength={200}
+          value={values.title}
+          error={fields.title}
+          onChange={(event) => set({ title: event.currentTarget.value })}
         />
         <Input.Wrapper label="Input" error={draft.inputError ?? fields.input}>
           <CodeEditor
@@ -83,6 +102,7 @@ export function TaskForm({ draft, error, onSubmit }: Props) {
           checked={values.heavy}
           onChange={(event) => set({ heavy: event.currentTarget.checked })}
         />
+        <WishesForm draft={draft} fields={fields} />
       </Stack>
     </Panel>
   );

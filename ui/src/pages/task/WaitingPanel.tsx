@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTaskQuestions } from "../../api/questions.ts";
 import { isPaused, type TaskAction, useTaskAction } from "../../api/tasks.ts";
 import type { Task } from "../../api/types.ts";
+import { Countdown } from "../../components/Countdown.tsx";
 import { Panel } from "../../components/Panel.tsx";
 import { ProblemAlert } from "../../components/ProblemAlert.tsx";
 import { QuestionCard } from "../../components/QuestionCard.tsx";
@@ -12,7 +13,7 @@ export function WaitingPanel({ task }: { task: Task }) {
   const act = useTaskAction(task.task_id);
   const questions = useTaskQuestions(task);
   const asked = isPaused(task) ? [] : (questions.data ?? []);
-  if (!task.waiting_for) return null;
+  if (!task.waiting_for || questions.isLoading) return null;
   if (asked.length > 0) {
     return (
       <Panel flush title="It asks">
@@ -25,6 +26,11 @@ export function WaitingPanel({ task }: { task: Task }) {
   return (
     <Panel title={titleOf(task)}>
       {!isPaused(task) && <Text size="sm">{task.waiting_for}</Text>}
+      {task.wakes_at && !isPaused(task) && (
+        <Text size="sm" c="dimmed">
+          It goes on by itself: <Countdown until={task.wakes_at} />
+        </Text>
+      )}
       <Ways task={task} busy={act.isPending} onAct={(action) => act.mutate(action)} />
       <ProblemAlert error={act.error} />
     </Panel>
