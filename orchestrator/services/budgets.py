@@ -143,7 +143,9 @@ class Budgets:
         if row is None:
             raise Conflict("the task whose budget is used up is gone")
         if row["budget"].get(name, 0) <= by:
-            caps = {**row["budget"], name: row["budget"].get(name, 0) + by}
+            most = row["budget"].get(name, 0) + by
+            # Only money has fractions: a cap of 2.0 tokens would be refused when the task goes on.
+            caps = {**row["budget"], name: most if name == MONEY else int(most)}
             await self._writer.apply(Transition(task_id, None, patch={"budget": caps}))
 
     async def _raise(self, budget: Row, name: str, by: float) -> None:

@@ -106,6 +106,11 @@ async def test_a_question_about_a_budget_is_read_and_answered_through_the_doors(
     answer = await client.post(f"/tasks/{task}/input", json={"choice": "raise"})
     assert (answer.status_code, answer.json()["state"]) == (200, "queued"), answer.text
     assert (await client.get("/questions")).json()["items"] == []
+    model._script.clear()
+    model.call(("diagnostics__none", {}))
+    await runner.run(task, 2)
+    row = (await client.get(f"/tasks/{task}")).json()
+    assert row["waiting_for"] == "the budget of this task is used up: 30 tokens of 24 tokens; raise it?", row["error"]
 
 
 async def test_a_person_may_stop_what_costs_too_much(container: Container, caller: Caller, model: FakeOpenAI) -> None:
