@@ -127,7 +127,12 @@ async def _raise_a_budget(page: Page, url: str, project: str) -> None:
     await expect(page.get_by_role("alert")).to_have_count(0)
     await picture(page, "review-budget")
     await asked.get_by_role("button", name="Raise it by as much again").click()
-    await expect(page.locator("[data-state=completed]")).to_be_visible(timeout=PATIENCE)
+    started = page.get_by_role("list", name="Events").locator("[data-kind='attempt.started']")
+    await expect(started).to_have_count(2, timeout=PATIENCE)  # it goes on; its script makes the same call again
+    await expect(asked).to_contain_text("2 tool calls of 2 tool calls", timeout=PATIENCE)
+    await asked.get_by_role("button", name="Stop the task").click()
+    await expect(page.locator("[data-state=failed]")).to_be_visible(timeout=PATIENCE)
+    await expect(page.get_by_role("alert")).to_contain_text("is used up")
 
 
 async def _set_a_budget(page: Page, url: str) -> None:
