@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from mcp import MCPError
 
-from orchestrator.mcp.relay import Conversation
+from orchestrator.mcp.conversation import Conversation
 
 _FIELD = "answer"
 

@@ -5,7 +5,7 @@ open: one call tries, and the others are refused until it has answered. No clock
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
 from orchestrator.core.errors import OrchestratorError, ServerUnreachable
@@ -76,18 +76,24 @@ class Breaker:
         message = self.last_error.message if self.last_error else f"MCP server {self._name!r} is down."
         return ServerUnreachable(f"{message} {what_then}", details={"retry_after": round(wait, 3)})
 
-    @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Let a call pass, as the only one when it is the try that decides."""
+    def passing(self) -> AbstractContextManager[None]:
+        """Let a call pass, or raise; the one that is the try which decides is the only one until it has ended."""
         if (position := self.position) == "closed":
-            yield
-            return
+            return _FREE
         if position == "open":
             self.refuse_start()
         if self._trying:
             raise self._refusal("It is being tried again just now.", self._limits.backoff_seconds)
+        return self._try()
+
+    @contextmanager
+    def _try(self) -> Iterator[None]:
         self._trying = True
         try:
             yield
         finally:
             self._trying = False
+
+
+_FREE = nullcontext()
+"""For every call that nothing stands in the way of: making one takes time."""

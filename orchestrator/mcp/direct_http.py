@@ -7,11 +7,11 @@ stream of events, whose messages belong to this very request. Whatever breaks is
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import orjson
 import pydantic_core
 from mcp import MCPError
 from mcp.shared.dispatcher import CallOptions
@@ -27,6 +27,7 @@ _FIXED = (
     b"Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\nAccept-Encoding: identity\r\n"
 )
 
+_MOST_HEADS, _MOST_HEAD_BYTES = 64, 4096
 _OWN = frozenset({"accept", "content-type", "accept-encoding"})
 
 
@@ -43,12 +44,14 @@ class Resumable(Exception):
         self.seconds = seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Protocol):
     """Who hears what a server says before it answers."""
 
-    notice: Callable[[str, Mapping[str, Any] | None], Awaitable[None]]
-    question: Callable[[str, Mapping[str, Any] | None], Awaitable[dict[str, Any]]]
+    async def notice(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """What it tells."""
+
+    async def question(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The answer to what it asks."""
 
 
 class DirectHttp:
@@ -60,6 +63,7 @@ class DirectHttp:
         self._headers = _FIXED + _lines({name: text for name, text in headers.items() if name.lower() not in _OWN})
         self._max_bytes = max_bytes
         self._ids = itertools.count(_FIRST_ID)
+        self._heads: dict[tuple[str | None, tuple[tuple[str, str], ...]], bytes] = {}
 
     def new_id(self) -> int:
         """An id no other request of this session has."""
@@ -69,18 +73,18 @@ class DirectHttp:
         self, request_id: int, method: str, params: Mapping[str, Any] | None, options: CallOptions, listener: Listener
     ) -> dict[str, Any]:
         """The result as it came. Raises MCPError; Redirected and Resumable where the SDK has to go on."""
-        told = dict(params or {})
         on_progress = options.get("on_progress")
         if on_progress is not None:
-            told["_meta"] = {**(told.get("_meta") or {}), "progressToken": request_id}
+            told = params or {}
+            params = {**told, "_meta": {**(told.get("_meta") or {}), "progressToken": request_id}}
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id, "method": method}
-        if told:
-            message["params"] = told
+        if params:
+            message["params"] = params
         head = self._head(options.get("headers") or {})
         answer = await self._post(head, message)
         try:
             _refuse(answer, method, known_session=self.session_id is not None)
-            if answer.headers.get("content-type", "").lower().startswith("text/event-stream"):
+            if answer.kind.startswith("text/event-stream"):
                 return await self._streamed(answer, request_id, head, on_progress, listener)
             body = await answer.read(self._max_bytes)
         except (HttpBroken, NotHttp) as error:
@@ -96,12 +100,20 @@ class DirectHttp:
         self._wire.close()
 
     def _head(self, headers: Mapping[str, str]) -> bytes:
-        session = {"Mcp-Session-Id": self.session_id} if self.session_id else {}
-        return self._headers + _lines({**session, **headers})
+        """The header lines; those of calls of the same tool are the same."""
+        key = (self.session_id, tuple(headers.items()))
+        head = self._heads.get(key)
+        if head is None:
+            session = {"Mcp-Session-Id": self.session_id} if self.session_id else {}
+            head = self._headers + _lines({**session, **headers})
+            if len(self._heads) >= _MOST_HEADS or len(head) > _MOST_HEAD_BYTES:
+                self._heads.clear()
+            self._heads[key] = head
+        return head
 
     async def _post(self, head: bytes, message: Mapping[str, Any]) -> Answer:
         try:
-            return await self._wire.post(head, pydantic_core.to_json(message, inf_nan_mode="constants"))
+            return await self._wire.post(head, _written(message))
         except (HttpBroken, NotHttp, OSError) as error:
             raise _broken(error) from error
 
@@ -155,9 +167,8 @@ async def _hear(message: Mapping[str, Any], request_id: int, on_progress: Any, l
 
 def _refuse(answer: Answer, method: str, *, known_session: bool) -> None:
     """Raise for an answer that carries no message of the protocol."""
-    kind = answer.headers.get("content-type", "").lower()
-    status = answer.status
-    if answer.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+    kind, status = answer.kind, answer.status
+    if answer.is_encoded:
         raise MCPError(MISBEHAVED, "the answer is compressed, though none was asked for")
     if status in (401, 403):
         raise MCPError(DENIED, f"HTTP {status}")
@@ -170,6 +181,15 @@ def _refuse(answer: Answer, method: str, *, known_session: bool) -> None:
     if status >= 400:
         raise _no_message(status)
     raise MCPError(MISBEHAVED, f"HTTP {status} with {kind[:100] or 'no content type'} answers no {method}")
+
+
+def _written(message: Mapping[str, Any]) -> bytes:
+    """In bytes, to the letter; the quick library knows no long numbers, and makes null of what is no number."""
+    try:
+        encoded = orjson.dumps(message)
+    except orjson.JSONEncodeError:
+        encoded = b"null"
+    return pydantic_core.to_json(message, inf_nan_mode="constants") if b"null" in encoded else encoded
 
 
 def _message(body: bytes, status: int) -> dict[str, Any]:

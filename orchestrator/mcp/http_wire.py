@@ -18,6 +18,8 @@ _PAUSE_BYTES = 256 * 1024
 _IDLE_SECONDS = 4.0
 """Shorter than the five seconds after which common servers hang up, so that a request does not meet that moment."""
 _MOST_IDLE = 64
+_JSON, _STREAM = "application/json", "text/event-stream"
+_TYPE, _ENCODING = b"content-type", b"content-encoding"
 
 
 class HttpBroken(Exception):
@@ -31,10 +33,20 @@ class NotHttp(Exception):
 class Answer:
     """One answer: its head is known, its body is read by ``chunks`` or ``read``. Close it when done."""
 
-    def __init__(self, connection: "_Connection", status: int, headers: Mapping[str, str]) -> None:
+    __slots__ = ("_connection", "is_encoded", "kind", "status")
+
+    def __init__(self, connection: "_Connection", status: int, kind: str, *, is_encoded: bool) -> None:
         self.status = status
-        self.headers = headers
+        self.kind = kind
+        """Its content type, in small letters."""
+        self.is_encoded = is_encoded
+        """Whether its body is compressed, or else another than it is read as."""
         self._connection = connection
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers by their names in small letters."""
+        return _joined(self._connection.headers)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece."""
@@ -71,7 +83,10 @@ class _Connection(asyncio.Protocol):
         self._begin()
 
     def _begin(self) -> None:
-        self._headers: dict[str, str] = {}
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._kind = ""
+        self._is_encoded = self._is_whole = False
+        self._due = False
         self._head_bytes = 0
         self._head_done = False
         self._complete = False
@@ -84,14 +99,14 @@ class _Connection(asyncio.Protocol):
     # What its user calls.
 
     async def ask(self, request: bytes) -> Answer:
-        """Send a whole request; its answer as soon as the head is there."""
+        """Send a whole request; its answer as soon as the head is there, and of JSON all or much of the body."""
         assert self._transport is not None
         self._begin()
         self.idle_since = 0.0
         self._transport.write(request)
-        while not self._head_done:
+        while not (self._head_done and self._due):
             await self._wait()
-        return Answer(self, self._parser.get_status_code(), self._headers)
+        return Answer(self, self._parser.get_status_code(), self._kind, is_encoded=self._is_encoded)
 
     async def piece(self) -> bytes:
         """The next part of the body; empty at its end."""
@@ -135,6 +150,7 @@ class _Connection(asyncio.Protocol):
             raise self._error
 
     def _tell(self) -> None:
+        self._due = True
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
@@ -167,7 +183,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         self._pool.drop(self)
-        unframed = not {"content-length", "transfer-encoding"} & self._headers.keys()
+        unframed = not {b"content-length", b"transfer-encoding"} & {name.lower() for name, _ in self.headers}
         if exc is None and self._head_done and unframed:
             self._complete = True  # such a body ends with the connection
             self._tell()
@@ -183,31 +199,51 @@ class _Connection(asyncio.Protocol):
             self.lost = self.lost or bool(self.idle_since)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._spoiled:
-            return
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        known = self._headers.get(key)
-        self._headers[key] = text if known is None else f"{known}, {text}"
+        if not self._spoiled:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self._parser.get_status_code() >= 200:  # before it, only hints
+        status = self._parser.get_status_code()
+        if status >= 200:  # before it, only hints
             self._head_done = True
             self._stays = self._parser.should_keep_alive()  # once the body is over, the parser always says no
-            self._tell()
+            self._look_at_headers()
+            # Half an answer in JSON is of no use, nor is a stream's head: whoever waits for it wakes up once.
+            self._is_whole = status < 300 and self._kind.startswith(_JSON)
+            if not self._is_whole and not (status < 300 and self._kind.startswith(_STREAM)):
+                self._tell()
+
+    def _look_at_headers(self) -> None:
+        for name, value in self.headers:
+            length = len(name)  # the quickest way past most of them
+            if length == len(_TYPE) and name.lower() == _TYPE:
+                self._kind = self._kind or value.decode("latin-1").lower()
+            elif length == len(_ENCODING) and name.lower() == _ENCODING:
+                self._is_encoded = self._is_encoded or value.strip().lower() not in (b"", b"identity")
 
     def on_body(self, body: bytes) -> None:
         if self._spoiled:
             return
         self._pieces.append(body)
         self._held += len(body)
-        self._tell()
+        if not self._is_whole or self._held > _PAUSE_BYTES:
+            self._tell()
 
     def on_message_complete(self) -> None:
         if self._head_done:
             self._complete = True
             self._tell()
         else:
-            self._headers = {}
+            self.headers = []
+
+
+def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """A header that comes several times as one, its values in their order."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 LookUp = Callable[[str, int], Awaitable[list[str]]]

@@ -56,6 +56,10 @@ class Pins:
         """A live list, sorted."""
         return sort_tools(tools, await self._approved(tools))
 
+    def know(self, tool: ToolInfo | None) -> bool:
+        """Whether this live definition is an approved one, as far as that can be said without asking anybody."""
+        return tool is not None and self.first_sight is None and is_approved(tool, self.hashes)
+
     async def require(self, server: str, name: str, tool: ToolInfo | None, tools: tuple[ToolInfo, ...]) -> None:
         """Raise ToolQuarantined unless the live definition is the approved one. ``tool`` None: no list shows it."""
         hashes = await self._approved(tools)

@@ -16,10 +16,10 @@ import orjson
 
 from orchestrator.core.errors import InvalidInput, NotFound, OrchestratorError, TimedOut, Unavailable
 from orchestrator.mcp.builtin import BuiltinServer, CallContext, ProgressFn
+from orchestrator.mcp.conversation import Conversation
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.limits import Limits, ServerState, Turns
 from orchestrator.mcp.pins import Sorted, SortedLists
-from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.result import ToolInfo, ToolResult
 from orchestrator.mcp.supervisor import Supervisor
 from orchestrator.sandbox.starter import Starter

@@ -7,28 +7,20 @@ the tests of both eras fail when one of them changes.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import lru_cache, partial
-from typing import Any, Protocol, TypeVar, cast, get_args
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from typing import Any, TypeVar, cast, get_args
 
 import anyio
 import structlog
 from mcp import ClientSession, MCPError
 from mcp.client._probe import negotiate_auto
 from mcp.shared.dispatcher import CallOptions
-from mcp.shared.inbound import (
-    MCP_NAME_HEADER,
-    encode_header_value,
-    find_invalid_x_mcp_header,
-    x_mcp_header_map,
-)
+from mcp.shared.inbound import find_invalid_x_mcp_header, x_mcp_header_map
 from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp_types import (
-    CLIENT_CAPABILITIES_META_KEY,
-    CLIENT_INFO_META_KEY,
     INVALID_REQUEST,
-    LOG_LEVEL_META_KEY,
     METHOD_NOT_FOUND,
     ClientCapabilities,
     Implementation,
@@ -40,10 +32,11 @@ from pydantic import TypeAdapter
 
 from orchestrator.mcp.builtin import ProgressFn
 from orchestrator.mcp.content_kinds import judged, surely_right
-from orchestrator.mcp.direct_http import DirectHttp, Listener, Redirected, Resumable
+from orchestrator.mcp.conversation import Conversation
+from orchestrator.mcp.direct_http import DirectHttp, Redirected, Resumable
 from orchestrator.mcp.questions import CAPABILITIES, lacking, may_be_asked
-from orchestrator.mcp.tasks import METHODS as TASK_METHODS
-from orchestrator.mcp.tasks import is_task, takes_tasks, taking_tasks, well_formed
+from orchestrator.mcp.tasks import is_task
+from orchestrator.mcp.wanted import may_be_task, mind_tasks, speak_for
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +50,7 @@ _SILENCE_SECONDS = 1.5
 _SPEAKER_SECONDS = 3.0
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _CANCEL_SECONDS = 2.0
+_MOST_STAMPS = 500
 
 Result = TypeVar("Result")
 OnChange = Callable[[str, Mapping[str, Any]], None]
@@ -74,32 +68,6 @@ def _result_of(method: str, version: str, kind: object = None) -> TypeAdapter[An
     if kind == "complete":
         result = next((one for one in get_args(result) if "input_requests" not in one.model_fields), result)
     return TypeAdapter(cast("Any", result))
-
-
-class Conversation(Protocol):
-    """Whoever is behind a call: a client of ours that may be asked and told things while the call runs."""
-
-    @property
-    def capabilities(self) -> Mapping[str, Any]:
-        """What the client declared, in wire form."""
-
-    @property
-    def info(self) -> Mapping[str, Any] | None:
-        """Who the client says it is, in wire form."""
-
-    @property
-    def log_level(self) -> str | None:
-        """From which severity on it wants to hear what the server logs during this call; None: nothing."""
-
-    @property
-    def answers_rounds(self) -> bool:
-        """Whether it takes ``input_required`` for a result and calls again with the answers."""
-
-    async def ask(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Its answer to a question of the server. Raises MCPError where it refuses."""
-
-    async def tell(self, method: str, params: Mapping[str, Any] | None) -> None:
-        """Pass on a notification that belongs to the call."""
 
 
 class RelaySession(ClientSession):
@@ -126,6 +94,7 @@ class RelaySession(ClientSession):
         self._early: set[asyncio.Future[None]] = set()
         self._listen_ids = itertools.count(1)
         self._agreed: dict[str, asyncio.Future[frozenset[str]]] = {}
+        self._stamps: dict[str, tuple[object, dict[str, Any], Mapping[str, str]]] = {}
 
     @property
     def modern(self) -> bool:
@@ -171,28 +140,45 @@ class RelaySession(ClientSession):
     ) -> dict[str, Any]:
         """The result as it came, checked against the protocol. Raises MCPError, pydantic's ValidationError."""
         data: dict[str, Any] = {"method": method, "params": dict(params or {})}
-        options: CallOptions = {}
-        self._stamp(data, options)
-        if behind is not None and self.modern:
-            meta = data["params"]["_meta"]
-            meta[CLIENT_CAPABILITIES_META_KEY] = dict(behind.capabilities)
-            meta[CLIENT_INFO_META_KEY] = behind.info or meta[CLIENT_INFO_META_KEY]
-            if behind.log_level is not None:
-                meta[LOG_LEVEL_META_KEY] = behind.log_level
+        options = self._stamped(data)
         if self.modern:
-            _mind_tasks(data, options, polled=behind is None or not behind.answers_rounds)
+            speak_for(data["params"]["_meta"], behind)
+            mind_tasks(data, options, polled=behind is None or not behind.answers_rounds)
         if on_progress is not None:
             options["on_progress"] = cast("Any", on_progress)
-        with self._speaking_for(behind):
-            while behind is not None and self._early:
-                await asyncio.wait(set(self._early))  # what the server asked when it was greeted is answered first
-            result = await self._send(method, data["params"] or None, options, behind)
-        if is_task(result) and _may_be_task(data, result):
+        if behind is None:
+            result = await self._send(method, data["params"] or None, options, None)
+        else:
+            result = await self._send_for(behind, method, data["params"] or None, options)
+        if is_task(result) and may_be_task(data, result):
             return result
         with suppress(KeyError):  # a method this revision does not define: there is nothing to check it against
             if not surely_right(method, result):
                 self._judge(method, result)
         return result
+
+    def _stamped(self, data: dict[str, Any]) -> CallOptions:
+        """Put into a request what the era wants there; of calls of a tool that repeats no arguments it is the same."""
+        name = data["params"].get("name") if data["method"] == "tools/call" else None
+        known = self._stamps.get(name) if name is not None else None
+        if known is None or known[0] is not self._stamp or name in self._x_mcp_header_maps:
+            options: CallOptions = {}
+            self._stamp(data, options)
+            if name is not None:
+                self._learn_stamp(name)
+            return options
+        _, meta, headers = known
+        if meta:
+            data["params"]["_meta"] = {**(data["params"].get("_meta") or {}), **meta}
+        return {"headers": dict(headers)}
+
+    def _learn_stamp(self, name: str) -> None:
+        sample: dict[str, Any] = {"method": "tools/call", "params": {"name": name}}
+        options: CallOptions = {}
+        self._stamp(sample, options)
+        if len(self._stamps) >= _MOST_STAMPS:
+            self._stamps.clear()
+        self._stamps[name] = (self._stamp, sample["params"].get("_meta", {}), options.get("headers") or {})
 
     def _judge(self, method: str, result: Mapping[str, Any]) -> None:
         """Raise ValidationError for what is no result of this method in this revision; KeyError for another method."""
@@ -210,9 +196,8 @@ class RelaySession(ClientSession):
         if direct is None:
             return await self._dispatcher.send_raw_request(method, params, options)
         request_id = direct.new_id()
-        listener = Listener(partial(self._hear, behind), partial(self._answer, [behind] if behind else []))
         try:
-            return await direct.request(request_id, method, params, options, listener)
+            return await direct.request(request_id, method, params, options, _Hearing(self, behind))
         except asyncio.CancelledError:
             if not self.modern:  # in the newer era hanging up says it
                 await self._tell_cancelled(request_id)
@@ -257,16 +242,17 @@ class RelaySession(ClientSession):
         self._x_mcp_header_maps[str(tool["name"])] = x_mcp_header_map(schema)
         return True
 
-    @contextmanager
-    def _speaking_for(self, behind: Conversation | None) -> Iterator[None]:
-        if behind is None:
-            yield
-            return
+    async def _send_for(
+        self, behind: Conversation, method: str, params: Mapping[str, Any] | None, options: CallOptions
+    ) -> dict[str, Any]:
+        """The same for a client that the server may ask meanwhile."""
         key = object()
         self._behind[key] = behind
         self._spoken.set()
         try:
-            yield
+            while self._early:
+                await asyncio.wait(set(self._early))  # what the server asked when it was greeted is answered first
+            return await self._send(method, params, options, behind)
         finally:
             del self._behind[key]
             if not self._behind:
@@ -332,6 +318,23 @@ class RelaySession(ClientSession):
             agreed.set_result(frozenset(str(uri) for uri in told))
 
 
+class _Hearing:
+    """What a server says on the way of a call, and who is behind that."""
+
+    __slots__ = ("_behind", "_session")
+
+    def __init__(self, session: RelaySession, behind: Conversation | None) -> None:
+        self._session, self._behind = session, behind
+
+    async def notice(self, method: str, params: Mapping[str, Any] | None) -> None:
+        """It tells something."""
+        await self._session._hear(self._behind, method, params)
+
+    async def question(self, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """It asks something."""
+        return await self._session._answer([self._behind] if self._behind else [], method, params)
+
+
 def _asking(question: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     """The question as a task whose outcome is looked at even where whoever waited for it has gone."""
     task = asyncio.get_running_loop().create_task(question)
@@ -341,23 +344,6 @@ def _asking(question: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
 
 def _went_wrong(task: asyncio.Task[Any]) -> bool:
     return not task.done() or task.cancelled() or task.exception() is not None
-
-
-def _mind_tasks(data: dict[str, Any], options: CallOptions, *, polled: bool) -> None:
-    """What the tasks extension wants of a request: the task's id in a header, and ``polled`` calls may become tasks."""
-    method, params = data["method"], data["params"]
-    if method in TASK_METHODS:
-        options.setdefault("headers", {})[MCP_NAME_HEADER] = encode_header_value(str(params.get("taskId")))
-    if polled and (method == "tools/call" or method in TASK_METHODS):
-        meta = params["_meta"]
-        meta[CLIENT_CAPABILITIES_META_KEY] = taking_tasks(meta[CLIENT_CAPABILITIES_META_KEY])
-
-
-def _may_be_task(data: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
-    """Whether a task was to be expected and can be followed; anything else is judged as a result of its method."""
-    meta = data["params"].get("_meta") or {}
-    declared = takes_tasks(meta.get(CLIENT_CAPABILITIES_META_KEY))
-    return data["method"] == "tools/call" and declared and well_formed(result)
 
 
 @asynccontextmanager

@@ -10,8 +10,8 @@ from typing import Any
 
 from orchestrator.core.errors import ServerMisbehaved
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.conversation import Conversation
 from orchestrator.mcp.questions import require_askable
-from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.task_polling import Asked, finished
 from orchestrator.mcp.tasks import is_task, takes_tasks
 

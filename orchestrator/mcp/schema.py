@@ -176,12 +176,16 @@ def _complaint(schema_json: bytes, value: Any, *, compiling: int, checking: int)
             raise ServerMisbehaved(f"A tool's schema cannot be applied: {broken}") from broken
 
 
+def _fits_at_once(schema_json: bytes, value: Any) -> bool:
+    """Whether a small value fits a plain schema that is known; False says nothing."""
+    known = schema_json in _FOUND_VALID and len(orjson.dumps(value)) + len(schema_json) < _SMALL_BYTES
+    return known and surely_fits(schema_json, value)
+
+
 async def _check(schema_json: bytes, value: Any) -> ValidationError | None:
     """Check here and now what is quickly done; the rest in a thread, so that the event loop goes on."""
     size = len(orjson.dumps(value))
     if size + len(schema_json) < _SMALL_BYTES:
-        if schema_json in _FOUND_VALID and surely_fits(schema_json, value):
-            return None
         with suppress(_TooCostlyError):
             return _complaint(schema_json, value, compiling=_STEPS_AT_ONCE, checking=_STEPS_AT_ONCE)
     # What honest schemas take grows with them and with the value, not with the ways through them.
@@ -196,7 +200,9 @@ async def check_arguments(tool: ToolInfo, arguments: dict[str, Any]) -> None:
     """InvalidInput with ``arguments.<path>`` when the arguments do not fit the tool's schema."""
     schema = _schema_bytes(tool, output=False)
     try:
-        error = None if schema is None else await _check(schema, arguments)
+        if schema is None or _fits_at_once(schema, arguments):
+            return
+        error = await _check(schema, arguments)
     except orjson.JSONEncodeError as unwritable:
         raise InvalidInput(f"The arguments cannot be written as JSON: {unwritable}", field="arguments") from unwritable
     if error is not None:
@@ -210,6 +216,8 @@ async def check_structured(tool: ToolInfo, structured: Any) -> None:
         return
     if structured is None:
         raise ServerMisbehaved(f"Tool {tool.name!r} declares an output schema and answered without structured content.")
+    if _fits_at_once(schema, structured):
+        return
     error = await _check(schema, structured)
     if error is not None:
         place = ".".join(["structuredContent", *(str(part) for part in error.absolute_path)])

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ServerUnreachable, ToolFailed
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.conversation import Conversation
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.list_rules import USUAL_SECONDS, repeats_arguments, trusted_seconds
 from orchestrator.mcp.listening import Listening, untold
-from orchestrator.mcp.relay import Conversation, OnChange, RelaySession, connected
+from orchestrator.mcp.relay import OnChange, RelaySession, connected
 from orchestrator.mcp.result import ToolInfo
 from orchestrator.mcp.sandbox_hints import hint_for
 from orchestrator.mcp.translate import SessionExpired, original_error, translate

@@ -6,8 +6,7 @@ here stays here.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -15,16 +14,18 @@ import structlog
 from orchestrator.core.errors import Conflict, OrchestratorError, ServerUnreachable, TimedOut
 from orchestrator.mcp.breaker import Breaker
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.conversation import Conversation
 from orchestrator.mcp.definition import ServerDefinition
 from orchestrator.mcp.limits import Limits, ServerState, Status, Turns
 from orchestrator.mcp.pins import Pins
-from orchestrator.mcp.relay import Conversation, OnChange
+from orchestrator.mcp.relay import OnChange
 from orchestrator.mcp.result import ToolInfo, ToolResult, unknown_tool
 from orchestrator.mcp.rounds import Patient, answered
 from orchestrator.mcp.sandbox_hints import hinted
 from orchestrator.mcp.schema import check_arguments, check_structured
 from orchestrator.mcp.session import Session
 from orchestrator.mcp.translate import SessionExpired
+from orchestrator.mcp.uses import Uses
 from orchestrator.sandbox.starter import Starter
 
 log = structlog.get_logger(__name__)
@@ -60,15 +61,12 @@ class Supervisor:
         self._opening: Session | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._breaker = Breaker(definition.name, limits, clock)
-        self._in_flight = 0
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._uses = Uses(clock)
         self._retired = False
         self._starts = 0
         self._modern = self._met = False
         self._subscribed: set[str] = set()
         self._noted: tuple[ToolInfo, ...] | None = None
-        self.last_used = clock()
 
     # Calls.
 
@@ -137,12 +135,12 @@ class Supervisor:
         on: Callable[[Session, Conversation | None], Awaitable[Result]],
     ) -> Result:
         """Do it on the live session, once more on a new one when the server forgot the session before it looked."""
-        with self._use(), self._breaker.passing():
-            session = await self.session()  # a start has a time limit of its own: it is not the call's time
+        with self._uses, self._breaker.passing():
+            session = self.current or await self.session()  # a start has a time limit of its own
             try:
                 async with asyncio.timeout(timeout) as clock, self._slots:
                     patient = Patient(behind, clock) if behind is not None else None
-                    session = await self.session()
+                    session = self.current or await self.session()
                     try:
                         return await on(session, patient)
                     except SessionExpired:
@@ -161,7 +159,7 @@ class Supervisor:
         self, session: Session, tool: str, arguments: dict[str, Any], pins: Pins | None, *, unlisted: bool
     ) -> ToolInfo | None:
         """The tool: it exists, is approved and takes these arguments; None for one that may be there unlisted."""
-        tools = await session.list_tools()
+        tools = session.fresh_tools or await session.list_tools()
         info = session.known_tool(tool)
         if info is None:
             tools = await session.list_tools(refresh=True)
@@ -172,14 +170,15 @@ class Supervisor:
             if self._capabilities and tools is not self._noted:
                 self._noted = tools
                 await pins.note(tools, self._capabilities)
-            await pins.require(self.definition.name, tool, info, tools)
+            if not pins.know(info):
+                await pins.require(self.definition.name, tool, info, tools)
         if info is not None:
             await check_arguments(info, arguments)
         return info
 
     async def list_tools(self, *, refresh: bool, timeout: float) -> tuple[ToolInfo, ...]:
         """The server's tools, from memory while they are fresh."""
-        with self._use():
+        with self._uses:
             try:
                 async with asyncio.timeout(timeout) as clock:
                     try:
@@ -193,34 +192,22 @@ class Supervisor:
 
     async def probe(self, *, timeout: float) -> tuple[Session, float]:
         """A session that has just listed its tools, and how many milliseconds that took; tries during back-off too."""
-        with self._use(counts=False):
-            try:
-                async with asyncio.timeout(timeout + self._limits.start_seconds) as clock:
-                    session = await self.session(force=True)
-                async with asyncio.timeout(timeout) as clock:
-                    began = time.perf_counter()
-                    await session.list_tools(refresh=True)
-                    latency = (time.perf_counter() - began) * 1000
-            except TimeoutError as error:
-                if (current := self.current) is not None:
-                    current.suspect()
-                raise self._late(clock, "tools/list", timeout, error) from error
+        self._uses.count += 1
+        try:
+            async with asyncio.timeout(timeout + self._limits.start_seconds) as clock:
+                session = await self.session(force=True)
+            async with asyncio.timeout(timeout) as clock:
+                began = time.perf_counter()
+                await session.list_tools(refresh=True)
+                latency = (time.perf_counter() - began) * 1000
+        except TimeoutError as error:
+            if (current := self.current) is not None:
+                current.suspect()
+            raise self._late(clock, "tools/list", timeout, error) from error
+        finally:
+            self._uses.leave()
         self._breaker.probed()
         return session, latency
-
-    @contextmanager
-    def _use(self, *, counts: bool = True) -> Iterator[None]:
-        """Keep the session from being closed as idle; a use that ``counts`` starts its idle time anew."""
-        self._in_flight += 1
-        self._quiet.clear()
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-            if counts:
-                self.last_used = self._clock()
-            if not self._in_flight:
-                self._quiet.set()
 
     def _late(self, clock: asyncio.Timeout, what: str, seconds: float, error: TimeoutError) -> OrchestratorError:
         """Our error for a time limit of ours, or for one of a library below."""
@@ -254,7 +241,12 @@ class Supervisor:
     @property
     def quiet(self) -> bool:
         """Whether nothing is opening or under way."""
-        return self._starting is None and not self._in_flight
+        return self._starting is None and not self._uses.count
+
+    @property
+    def last_used(self) -> float:
+        """When it was, by its clock."""
+        return self._uses.last
 
     async def session(self, *, force: bool = False) -> Session:
         """The live session, started if need be; ServerUnreachable at once while the back-off runs, unless forced."""
@@ -344,7 +336,7 @@ class Supervisor:
         status: Status = "ready" if session else "starting" if self._starting else "failed" if failed else "idle"
         return ServerState(
             status=status,
-            in_flight=self._in_flight,
+            in_flight=self._uses.count,
             failures=breaker.failures,
             retry_in_seconds=breaker.wait,
             breaker=breaker.position,
@@ -360,14 +352,14 @@ class Supervisor:
         """Let go of a session nobody has used for long."""
         session = self.current
         unused = self._clock() - self.last_used
-        if session is not None and not self._in_flight and unused >= self._limits.idle_seconds:
+        if session is not None and not self._uses.count and unused >= self._limits.idle_seconds:
             session.closing = True
             self._ended(session)
 
     async def retire(self) -> None:
         """Take no new session; close once the calls in flight are done, which their time limits bound."""
         self._retired = True
-        await self._quiet.wait()
+        await self._uses.none()
         await self.aclose()
 
     async def aclose(self) -> None:

@@ -14,8 +14,8 @@ from mcp_types import INTERNAL_ERROR
 
 from orchestrator.core.errors import OrchestratorError, ServerMisbehaved, ToolFailed
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.conversation import Conversation
 from orchestrator.mcp.questions import require_askable
-from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.tasks import well_formed
 
 log = structlog.get_logger(__name__)

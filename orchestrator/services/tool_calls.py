@@ -4,6 +4,7 @@ Used by ``POST /mcps/{id}/execute`` and the MCP door. Tasks go through ``run_too
 gate's to say; no task and no queue is involved.
 """
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -29,11 +30,7 @@ class ToolCalls:
         self, call: ToolCall, *, timeout: float | None = None, on_progress: ProgressFn | None = None
     ) -> ToolResult:
         """The tool's answer; its own error is an answer too. The caller was found to see the entry."""
-
-        async def ready() -> Ready:
-            return await self._ready(call)
-
-        return await self._gate.call(call, ready, timeout=timeout, on_progress=on_progress)
+        return await self._gate.call(call, partial(self._ready, call), timeout=timeout, on_progress=on_progress)
 
     async def check(self, call: ToolCall) -> ToolInfo:
         """The tool as its server describes it, once the arguments were found to fit; nothing is called."""

@@ -126,12 +126,35 @@ async def test_more_than_was_asked_for_is_nobodys_answer() -> None:
 
 
 async def test_requests_under_way_fail_when_it_is_closed() -> None:
-    async with saying(_HEAD + b"Content-Length: 50\r\n\r\nhello") as (wire, _):
+    async with saying(_HEAD + b"Content-Length: 50\r\n\r\nhello") as (wire, seen):
+        asking = asyncio.create_task(_whole(wire))
+        async with asyncio.timeout(10):
+            while not seen:  # noqa: ASYNC110 - the other side has no event of its own
+                await asyncio.sleep(0.01)
+        wire.close()
+        with pytest.raises(HttpBroken):
+            await asking
+
+
+async def test_a_stream_is_there_with_its_first_event_and_read_as_it_comes() -> None:
+    head = _HEAD.replace(b"application/json", b"text/event-stream")
+    async with saying(head + b"Content-Length: 50\r\n\r\nhello") as (wire, _):
         answer = await wire.post(b"", b"{}")
+        assert await anext(answer.chunks()) == b"hello"
         wire.close()
         with pytest.raises(HttpBroken):
             await answer.read(1000)
         answer.close()
+
+
+@pytest.mark.parametrize(
+    "head", [_HEAD.replace(b"200 OK", b"404 Not Found"), _HEAD.replace(b"application/json", b"a/b")]
+)
+async def test_what_is_no_answer_of_the_protocol_is_known_by_its_head(head: bytes) -> None:
+    async with saying(head + b"Content-Length: 50\r\n\r\n") as (wire, _):
+        answer = await asyncio.wait_for(wire.post(b"", b"{}"), 10)
+        answer.close()
+    assert (answer.status, answer.kind) in ((404, "application/json"), (200, "a/b"))
 
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1)
