@@ -84,6 +84,7 @@ class Changes:
         self._gone: list[_Client] = []
         self._heard: dict[tuple[Origin | None, str, str], Mapping[str, Any]] = {}
         self._news = asyncio.Event()
+        self._looked: tuple[object, int, frozenset[object]] | None = None
         container.pool.listen(self._hear)
 
     def _hear(self, origin: Origin | None, method: str, params: Mapping[str, Any]) -> None:
@@ -290,11 +291,14 @@ class Changes:
             return None
         # Rules say what is listed for whom, so a change of one may change a list.
         revision = await self._container.policy.revision()
-        return frozenset({revision}) | frozenset(
-            (entry.id, entry.name, entry.enabled, entry.owner_id, entry.project_id,
-             tuple(tool.fingerprint for tool in entry.tools))
-            for entry in entries
-        )  # fmt: skip
+        if self._looked is None or self._looked[0] is not entries or self._looked[1] != revision:
+            found = frozenset({revision}) | frozenset(
+                (entry.id, entry.name, entry.enabled, entry.owner_id, entry.project_id,
+                 tuple(tool.fingerprint for tool in entry.tools))
+                for entry in entries
+            )  # fmt: skip
+            self._looked = (entries, revision, found)
+        return self._looked[2]
 
 
 def _key(caller: Caller, holder: Offer) -> _Key:

@@ -55,13 +55,16 @@ class CallAudit:
         """Tell it of every record, at once."""
         self._listeners.append(listener)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for one more."""
+        return len(self._queue) >= self._most
+
     async def room(self) -> None:
         """Wait until one more record can be noted; Unavailable when that takes too long: no call goes unrecorded."""
-        if len(self._queue) < self._most:
-            return
         try:
             async with asyncio.timeout(_ROOM_SECONDS):
-                while len(self._queue) >= self._most:
+                while self.is_full:
                     self._room.clear()
                     await self._room.wait()
         except TimeoutError as error:
@@ -123,7 +126,7 @@ class CallAudit:
 
     async def _insert(self, batch: list[Record]) -> None:
         encoded = _encoded(batch)
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             await connection.execute(_INSERT, {"batch": encoded.decode()})
 
 

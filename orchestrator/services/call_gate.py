@@ -131,7 +131,8 @@ class CallGate:
 
     async def through(self, call: ToolCall, make: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
         """Admit a call, make it, and note how it ended: there is room for the record before anything is done."""
-        await self._audit.room()
+        if self._audit.is_full:
+            await self._audit.room()
         at, began, admitted = time.time(), time.perf_counter(), False
         try:
             await self.admit(call)

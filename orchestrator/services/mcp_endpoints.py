@@ -133,7 +133,7 @@ class McpEndpoints:
         return row
 
     async def _read(self) -> dict[str, tuple[UUID | None, Endpoint]]:
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             rows = (await connection.execute(select(_TABLE))).mappings().all()
         return {row["name"]: (row["owner_id"], face_of(dict(row))) for row in rows}
 

@@ -241,6 +241,11 @@ class McpRegistry:
         env, headers = self._definitions.secrets(entry)
         return sorted(env), sorted(headers)
 
+    async def prepare(self) -> None:
+        """Ask the kernel for sandboxes where some server is a program: the first one to start would wait for that."""
+        if any(entry.transport == "stdio" and entry.enabled for entry in await self.all()):
+            await self._starter.verdict()
+
     async def sandboxing(self, entry: ServerEntry) -> tuple[bool | None, str | None]:
         """Whether its server runs in a sandbox, None where it is no process of ours; and why it does not."""
         return await sandboxing(entry, self._starter)

@@ -54,6 +54,9 @@ class ServerDefinitions:
 
     async def of(self, entry: ServerEntry, user_id: UUID | None) -> ServerDefinition:
         """The definition for a user. CredentialsNeeded where the user has to set or do something first."""
+        kept = self._kept.get((entry.id, ""))
+        if kept is not None and kept[0] is entry and not entry.oauth:
+            return kept[1]  # one whose credentials are everybody's
         if entry.personal and user_id is None:
             raise CredentialsNeeded(f"MCP server {entry.name!r} is reached with the credentials of a user")
         entry = await self._credentials.view(user_id, entry)
