@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pydantic_core
 from mcp.server.connection import Connection
 from mcp.server.runner import _extract_meta
@@ -15,17 +16,21 @@ from mcp.shared.inbound import InboundModernRoute
 from mcp_types.methods import validate_client_request
 from pydantic import ValidationError
 
-_MOST, _MOST_BYTES = 1000, 8192
+_MOST, _MOST_BYTES, _MOST_KEY_BYTES = 1000, 8192, 1024
 _PLAIN = frozenset({"name", "arguments", "_meta"})
 _CALL = "tools/call"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """``meta`` as the SDK reads it; None where it says something that a call may not, or of one request alone."""
+    """``meta`` as the SDK reads it, where there is one.
+
+    ``is_plain``: nothing in it is of one request alone, or what a call may not say.
+    """
 
     connection: Connection
     meta: Mapping[str, Any] | None
+    is_plain: bool = False
 
 
 class Clients:
@@ -41,11 +46,25 @@ class Clients:
             return Client(self._read(told, told).connection, None)
         return self._read(meta, told, meta)
 
+    @staticmethod
+    def key(method: str, params: Mapping[str, Any]) -> tuple[str, bytes] | None:
+        """What a call says beside its arguments, to the letter; None where that is of one request alone."""
+        name, meta = params.get("name"), params.get("_meta")
+        if method != _CALL or type(name) is not str or type(meta) is not dict or "progressToken" in meta:
+            return None
+        try:
+            said = orjson.dumps(meta)
+        except orjson.JSONEncodeError:
+            return None
+        # Numbers that JSON has not would be written as null, too.
+        return (name, said) if len(said) <= _MOST_KEY_BYTES and b"null" not in said else None
+
     def _read(self, key: object, told: tuple[str, Any, Any], meta: Mapping[str, Any] | None = None) -> Client:
         said = pydantic_core.to_json(key, inf_nan_mode="constants")
         if (known := self._known.get(said)) is not None:
             return known
-        found = Client(Connection.from_envelope(*told), _judged(told[0], meta))
+        read = _judged(told[0], meta)
+        found = Client(Connection.from_envelope(*told), read, is_plain=read is not None)
         if len(said) <= _MOST_BYTES:
             if len(self._known) >= _MOST:
                 self._known.clear()

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from orchestrator.api.mcp_headers import DoorRequest
 from orchestrator.api.mcp_search import CALL_TOOL
 from orchestrator.api.mcp_tools import own_tools
 from orchestrator.api.oauth_metadata import RESOURCE_METADATA, SCOPES
@@ -33,11 +34,10 @@ _NEED_EXECUTE = frozenset({
 })  # fmt: skip
 
 
-async def caller_of(request: Request, container: Container) -> Caller:
+async def caller_of(request: DoorRequest, container: Container) -> Caller:
     """Bearer tokens only: a cookie is sent by browsers without anybody's wish."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    token = request.read.bearer
+    if token is None:
         raise NotAuthenticated("log in through the browser, or send Authorization: Bearer <access or API token>")
     if not token.startswith(APPLICATION_PREFIX):
         return await container.tokens.caller_of_bearer(token)

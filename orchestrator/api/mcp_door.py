@@ -11,17 +11,16 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
-import orjson
 import structlog
-from mcp import MCPError
 from mcp.server import Server
+from mcp.server._otel import OpenTelemetryMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp_types import (
-    INTERNAL_ERROR,
     SERVER_INFO_META_KEY,
     CompletionsCapability,
     LoggingCapability,
@@ -40,44 +39,26 @@ from starlette.types import Scope as HttpScope
 
 from orchestrator import __version__
 from orchestrator.api import mcp_credentials
+from orchestrator.api.mcp_call import ToolCalls
 from orchestrator.api.mcp_changes import Changes
-from orchestrator.api.mcp_conversation import Rounds, capabilities_of
-from orchestrator.api.mcp_headers import read_once
+from orchestrator.api.mcp_conversation import Rounds
+from orchestrator.api.mcp_headers import KnownHeaders, ReadHeaders
 from orchestrator.api.mcp_listing import ToolLists
-from orchestrator.api.mcp_login import asked_to_log_in, more_of
-from orchestrator.api.mcp_own_tool import Call, OwnTool
 from orchestrator.api.mcp_relay import (
     Exchange,
     Relay,
-    conversing,
-    passed_on,
-    refuse_unwritable,
-    require_scope,
-    unknown_tool,
 )
-from orchestrator.api.mcp_search import CALL_TOOL, called
-from orchestrator.api.mcp_shapes import project_of, relayed
+from orchestrator.api.mcp_shapes import relayed
 from orchestrator.api.mcp_short import IDLE_SECONDS, ShortWay
 from orchestrator.api.mcp_tasks_extension import OFFERED, Tasks
-from orchestrator.api.mcp_tools import OWN_SERVER, own_tools
 from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
-from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.caller import Caller
 from orchestrator.core.errors import (
-    ConsentNeeded,
-    CredentialsNeeded,
-    DeniedByPolicy,
     Forbidden,
     NotAuthenticated,
-    NotFound,
-    OrchestratorError,
 )
 from orchestrator.mcp.builtin import ProgressFn
-from orchestrator.mcp.pool import Behind
-from orchestrator.mcp.result import ToolResult
-from orchestrator.mcp.translate import original_error
-from orchestrator.services import shown_tools
-from orchestrator.services.call_gate import Door, ToolCall
 from orchestrator.services.mcp_endpoint import EVERYTHING, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -115,7 +96,8 @@ class _Face(Server[Any]):
 class McpDoor:
     """One per application; serves while ``running`` is entered."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, *, traced: bool = False) -> None:
+        """``traced``: every message gets a span of the SDK's."""
         self._container = container
         server = _Face(
             "orchestrator",
@@ -125,24 +107,26 @@ class McpDoor:
             get_tool_input_schema=self._schema_with_headers,
             on_subscriptions_listen=self._listen,
         )
-        # Without the SDK's tracing, which costs a sixth of a call and has no exporter here.
-        server.middleware = [self._unsieved]
+        # The SDK's tracing costs a sixth of a call, also where nobody collects its spans.
+        server.middleware = [*([OpenTelemetryMiddleware()] if traced else []), self._unsieved]
         self._server = server
         self._manager = StreamableHTTPSessionManager(
             server, max_request_body_size=container.settings.max_body_bytes, session_idle_timeout=IDLE_SECONDS
         )
-        self._short = ShortWay(server, self._manager, self._schema_with_headers, self._plain_call)
+        self._headers = KnownHeaders(self._refuse_rebinding)
+        self._short = ShortWay(server, self._manager, self._schema_of, None if traced else self._plain_call)
         self._stamp = server.server_info_stamp
         self._lists = ToolLists(container.catalogue, container.gate)
         self._rounds = Rounds()
         self._tasks = Tasks(container)
+        self._calls = ToolCalls(container, self._rounds, self._tasks)
         self._changes = Changes(container)
         self._levels: dict[str, str] = {}
         self._streams: set[asyncio.Task[Any]] = set()
         self._leaving = False
         self._methods: Mapping[str, Callable[[Exchange, ProgressFn | None], Awaitable[dict[str, Any]]]] = {
             "tools/list": lambda exchange, _: self._lists.answer(exchange),
-            "tools/call": self._call_tool,
+            "tools/call": self._calls.call,
             "logging/setLevel": self._set_level,
             "resources/subscribe": lambda exchange, _: self._changes.subscribe(exchange, wanted=True),
             "resources/unsubscribe": lambda exchange, _: self._changes.subscribe(exchange, wanted=False),
@@ -169,32 +153,33 @@ class McpDoor:
 
     async def handle(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """One HTTP request, from a caller who says who they are."""
-        request = read_once(scope, receive)
-        self._refuse_rebinding(request)
+        request = self._headers.request(scope, receive)
         try:
             caller = await mcp_credentials.caller_of(request, self._container)
         except NotAuthenticated as error:
             await mcp_credentials.unauthenticated(request, self._container, error)(scope, receive, send)
             return
+        self._headers.keep(request.read)
         self._container.request_limit.take(caller.user_id)
         scope[_CALLER] = caller
         endpoint = await self._container.endpoints.find(caller, request.path_params.get("name", ""))
         if endpoint.project_id is not None:
             caller = scope[_CALLER] = replace(caller, project_id=endpoint.project_id)
         scope[_ENDPOINT] = endpoint
-        lacking, request_id, receive = await mcp_credentials.scope_needed(request, receive, caller, endpoint)
-        if lacking is not None:
-            answer = mcp_credentials.insufficient(request, self._container, lacking, request_id)
-            await answer(scope, receive, send)
-            return
-        _caller.set(caller)
-        _endpoint.set(endpoint)
+        if caller.via == "application":
+            lacking, request_id, receive = await mcp_credentials.scope_needed(request, receive, caller, endpoint)
+            if lacking is not None:
+                answer = mcp_credentials.insufficient(request, self._container, lacking, request_id)
+                await answer(scope, receive, send)
+                return
         if scope["method"] == "POST":
             body = await _body(receive)
             if body is None or await self._short.serve(request, body, _owner(caller), receive, send):
                 return
             receive = _replayed(body, receive)
-        subject, client_id = _owner(caller)  # by this the SDK ties a session to whoever opened it
+        _caller.set(caller)
+        _endpoint.set(endpoint)
+        subject, client_id = map(str, _owner(caller))  # by this the SDK ties a session to whoever opened it
         scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=client_id, scopes=[], subject=subject))
         if scope["method"] != "GET":
             await self._manager.handle_request(scope, receive, send)
@@ -222,10 +207,10 @@ class McpDoor:
         for task in self._streams:
             task.cancel()
 
-    def _refuse_rebinding(self, request: Request) -> None:
+    def _refuse_rebinding(self, headers: ReadHeaders) -> None:
         """A page elsewhere must not reach us under a name it made up, nor in the browser of somebody who can."""
-        require_own_host(request, self._hosts)
-        origin = request.headers.get("origin")
+        require_own_host(headers, self._hosts)
+        origin = headers.get("origin")
         if origin and origin not in self._origins and hostname(origin) not in self._hosts:
             raise Forbidden(f"pages of {origin[:200]!r} may not call this", field="Origin", hint="set CORS_ORIGINS")
 
@@ -254,7 +239,7 @@ class McpDoor:
 
     async def _plain_call(self, ctx: Context) -> dict[str, Any]:
         exchange = self._exchange(ctx)
-        return self._for_era(await self._call_tool(exchange, None), exchange.modern)
+        return self._for_era(await self._calls.call(exchange, None), exchange.modern)
 
     def _exchange(self, ctx: Context) -> Exchange:
         """Who sent this very request, and through which endpoint: a session outlives tokens."""
@@ -274,86 +259,6 @@ class McpDoor:
             del wire["structuredContent"]
         return wire | ({"_meta": meta} if meta else {})
 
-    async def _call_tool(self, exchange: Exchange, on_progress: ProgressFn | None) -> dict[str, Any]:
-        """Call a tool. What a model can mend is a result that says so; unknown tools and missing scopes are errors."""
-        name, arguments = str(exchange.params["name"]), dict(exchange.params.get("arguments") or {})
-        refuse_unwritable(arguments)
-        try:
-            return await self._run(exchange, name, arguments, on_progress)
-        except CredentialsNeeded as error:
-            return asked_to_log_in(exchange, error) or ToolResult.failure(error.message, error.as_dict()).to_wire()
-        except OrchestratorError as error:
-            if original_error(error) is not None:
-                raise passed_on(error) from error
-            if isinstance(error, DeniedByPolicy | ConsentNeeded):
-                raise MCPError(mcp_credentials.REFUSED, error.message, error.as_dict()) from error
-            return ToolResult.failure(error.message, error.as_dict()).to_wire()
-        except (MCPError, asyncio.CancelledError):
-            raise
-        except Exception as error:  # the edge of a request: internals must not reach the client
-            log.exception("mcp_call_crashed", tool=name[:200])
-            raise MCPError(INTERNAL_ERROR, "Something went wrong on our side; the log has it.") from error
-
-    async def _run(
-        self, exchange: Exchange, name: str, arguments: dict[str, Any], on_progress: ProgressFn | None
-    ) -> dict[str, Any]:
-        caller = exchange.caller
-        if exchange.endpoint.search and name == CALL_TOOL.name:
-            name, arguments = called(arguments)
-        own = own_tools(exchange.endpoint).get(name)
-        if own is not None:
-            require_scope(caller, own.scope)
-            given = self._tasks.arguments(exchange, name, arguments)
-            return await self._tasks.own(exchange, name, await self._run_own(exchange, own, given, on_progress))
-        require_scope(caller, Scope.MCPS_EXECUTE)
-        offered = await self._container.catalogue.find(caller, name, exchange.endpoint)
-        if offered is None:
-            raise unknown_tool(name)
-        project_id = caller.project_id
-        if offered.entry.reads_project:
-            project_id, arguments = project_of(caller, arguments)
-
-        async def run(behind: Behind | None) -> dict[str, Any]:
-            call = ToolCall(
-                caller, Door.MCP, offered.entry, offered.tool.name, arguments, project_id=project_id,
-                request_id=exchange.request_id, endpoint=exchange.endpoint.name, behind=behind, more=more_of(exchange),
-                unlisted=offered.unlisted,
-            )  # fmt: skip
-            answer = await self._container.tool_calls.call(call, on_progress=on_progress)
-            return self._tasks.handed_on(exchange, offered.entry, answer.to_wire())
-
-        try:
-            entry, late = offered.entry, self._tasks.late(exchange, offered, arguments)
-            asks = late is not None or entry.transport != "builtin"
-            if not asks and not await self._container.consent.would_ask(caller, entry, offered.tool.name, project_id):
-                return await run(None)
-            return await conversing(self._rounds, exchange, ("tools/call", name, orjson.dumps(arguments)), run, late)
-        except NotFound as error:
-            if error.field == "tool":
-                raise unknown_tool(name) from error
-            raise
-
-    async def _run_own(
-        self, exchange: Exchange, own: OwnTool, arguments: dict[str, Any], on_progress: ProgressFn | None
-    ) -> dict[str, Any]:
-        """A tool of ours passes the gate like any other."""
-        container, caller = self._container, exchange.caller
-
-        async def make() -> ToolResult:
-            declared = shown_tools.declared(capabilities_of(exchange.ctx))
-            return await own(Call(container, caller, exchange.endpoint, on_progress, declared), arguments)
-
-        async def run(behind: Behind | None) -> dict[str, Any]:
-            call = ToolCall(
-                caller, Door.MCP, OWN_SERVER, own.name, arguments, project_id=caller.project_id,
-                request_id=exchange.request_id, endpoint=exchange.endpoint.name, behind=behind,
-            )  # fmt: skip
-            return (await container.gate.through(call, make)).to_wire()
-
-        if not await container.consent.would_ask(caller, OWN_SERVER, own.name, caller.project_id):
-            return await run(None)
-        return await conversing(self._rounds, exchange, ("tools/call", own.name, orjson.dumps(arguments)), run)
-
     async def _set_level(self, exchange: Exchange, _: ProgressFn | None) -> dict[str, Any]:
         """From which severity on this session wants to hear what servers log."""
         session = exchange.ctx.request.headers.get("mcp-session-id", "")  # type: ignore[union-attr]
@@ -369,13 +274,19 @@ class McpDoor:
 
     def _schema_with_headers(self, name: str) -> Mapping[str, Any] | None:
         """The schema of a tool whose arguments clients repeat in headers; the SDK compares them."""
-        offered = self._container.catalogue.known_tool(_caller.get(), name, _endpoint.get())
+        return self._mirrored(_caller.get(), _endpoint.get(), name)
+
+    def _schema_of(self, request: Request, name: str) -> Mapping[str, Any] | None:
+        return self._mirrored(request.scope[_CALLER], request.scope[_ENDPOINT], name)
+
+    def _mirrored(self, caller: Caller, endpoint: Endpoint, name: str) -> Mapping[str, Any] | None:
+        offered = self._container.catalogue.known_tool(caller, name, endpoint)
         return offered.tool.input_schema if offered is not None and offered.mirrors_arguments else None
 
 
-def _owner(caller: Caller) -> tuple[str, str]:
+def _owner(caller: Caller) -> tuple[UUID, UUID | str]:
     """Whose a session is: nobody else may use it, nor the same user by another log-in (an application may ask more)."""
-    return str(caller.user_id), caller.via if caller.via == "application" else str(caller.session_id or caller.via)
+    return caller.user_id, caller.via if caller.via == "application" else caller.session_id or caller.via
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pydantic_core
-from starlette.requests import Request
 
 from orchestrator.api.mcp_relay import Written
 
@@ -38,20 +37,13 @@ def is_request(message: Mapping[str, Any]) -> bool:
     )
 
 
-def is_acceptable(request: Request) -> bool:
-    """Whether the headers are those of a plain request."""
-    accept = request.headers.get("accept", "")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" and "application/json" in accept and "text/event-stream" in accept
-
-
 def parts_of(message: Mapping[str, Any]) -> list[bytes]:
     """The message as JSON; megabytes that are JSON already are a part of their own, and not copied."""
     result = message.get("result")
-    large = {name: value for name, value in result.items() if isinstance(value, Written)} if result else {}
+    large = [(name, value) for name, value in result.items() if type(value) is Written] if result else []
     if len(large) != 1:
         return [as_json(message)]
-    ((name, value),) = large.items()
+    ((name, value),) = large
     mark = token_hex(16)
     before, after = as_json({**message, "result": {**result, name: mark}}).split(b'"%b"' % mark.encode())  # type: ignore[dict-item]
     return [before, value.json, after]

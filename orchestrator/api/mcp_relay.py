@@ -20,8 +20,8 @@ from orchestrator.core.caller import Caller, Scope
 from orchestrator.core.errors import Forbidden, InvalidInput, NotFound, OrchestratorError
 from orchestrator.core.jsonsafe import check_finite
 from orchestrator.mcp.builtin import ProgressFn
+from orchestrator.mcp.conversation import Conversation
 from orchestrator.mcp.pool import Behind
-from orchestrator.mcp.relay import Conversation
 from orchestrator.mcp.translate import original_error
 from orchestrator.services.mcp_endpoint import Endpoint
 from orchestrator.services.mcp_offers import PROMPTS, RESOURCES, TEMPLATES, Kind, Offer
@@ -83,7 +83,7 @@ class Exchange:
     def request_id(self) -> str | None:
         """The id of the HTTP request that brought it."""
         request = self.ctx.request
-        return None if request is None else getattr(request.state, "request_id", None)
+        return None if request is None else request.scope["state"].get("request_id")
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -102,27 +102,31 @@ class Exchange:
     def forwarded(self) -> dict[str, Any]:
         """All parameters, for a server behind us."""
         rest = {key: value for key, value in self.params.items() if key not in _NOT_OURS}
-        return rest | ({"_meta": self.meta} if self.meta else {})
+        if meta := self.meta:
+            rest["_meta"] = meta
+        return rest
 
 
 async def conversing(
-    rounds: Rounds, exchange: Exchange, about: object, run: Asking, late: Late | None = None
+    rounds: Rounds, exchange: Exchange, about: Callable[[], object], run: Asking, late: Late | None = None
 ) -> dict[str, Any]:
     """Do something during which the client may be asked, however its era is asked. ``about`` is what it asked for."""
-    if not exchange.modern:
-        return await run(Behind(Direct(exchange.ctx, exchange.level), exchange.lane))
 
     async def on(conversation: Conversation) -> dict[str, Any]:
-        return await run(Behind(conversation, exchange.lane))
+        # Only who can be asked has a session of its own.
+        return await run(Behind(conversation, exchange.lane if conversation.capabilities else ""))
 
-    owner = (exchange.caller.user_id, exchange.endpoint.name, about)
+    if not exchange.modern:
+        return await on(Direct(exchange.ctx, exchange.level))
     state = exchange.params.get("requestState")
+    if not is_ours(state):
+        told = Told(exchange.ctx)
+        if late is None and not told.capabilities:
+            return await on(told)  # nothing will be asked: the call runs in the task of its request
+    owner = (exchange.caller.user_id, exchange.endpoint.name, about())
     if is_ours(state):
         answers = exchange.params.get("inputResponses") or {}
         return await rounds.go_on(exchange.ctx, owner, str(state), answers, late)
-    told = Told(exchange.ctx)
-    if late is None and not told.capabilities:
-        return await on(told)  # nothing will be asked: the call runs in the task of its request
     return await rounds.begin(exchange.ctx, owner, on, late)
 
 
@@ -220,7 +224,7 @@ class Relay:
             except OrchestratorError as error:
                 raise passed_on(error, definition.secrets) from error
 
-        return await conversing(self._rounds, exchange, about, run)
+        return await conversing(self._rounds, exchange, lambda: about, run)
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:

@@ -7,12 +7,12 @@ to the SDK as it came, so that every refusal is the SDK's. An answer is JSON, un
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from secrets import token_hex
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from mcp import MCPError
@@ -20,6 +20,7 @@ from mcp.server import Server
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.runner import ServerRunner, modern_error_data
+from mcp.server.session import ServerSession
 from mcp.server.streamable_http import StreamableHTTPServerTransport
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.dispatcher import CallOptions
@@ -34,20 +35,26 @@ from mcp.shared.inbound import (
 from mcp.shared.jsonrpc_dispatcher import progress_token_from_params
 from mcp.shared.message import ServerMessageMetadata
 from mcp.shared.transport_context import TransportContext
+from mcp_types import RequestParamsMeta
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from starlette.requests import Request
 from starlette.types import Receive, Send
 
 from orchestrator.api.mcp_clients import Client, Clients, is_plain_call
-from orchestrator.api.mcp_message import as_json, is_acceptable, is_request, parts_of, read_message
+from orchestrator.api.mcp_headers import DoorRequest, ReadHeaders
+from orchestrator.api.mcp_message import as_json, is_request, parts_of, read_message
 from orchestrator.api.mcp_relay import SHORT
+from orchestrator.api.whole_answer import is_offered, whole
 
 IDLE_SECONDS = 1800.0
 _PING_SECONDS = 15.0
 _WATCH_SECONDS = 0.1
 _CANCELLED = -32800
 _QUESTION = "orchestrator-"
+_MOST_FOUND = 4
+_NOTHING: Mapping[str, Any] = {}
 _JSON = (b"content-type", b"application/json")
+_JSON_LINES = b"content-type: application/json\r\ncontent-length: "
 _EVENTS = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache, no-transform"),
@@ -55,7 +62,8 @@ _EVENTS = (
     (b"x-accel-buffering", b"no"),
 )
 
-SchemaOf = Callable[[str], Mapping[str, Any] | None]
+SchemaOf = Callable[[Request, str], Mapping[str, Any] | None]
+"""The schema of a tool for who sent the request, if arguments of it are repeated in headers."""
 PlainCall = Callable[[ServerRequestContext[Any, Any]], Awaitable[dict[str, Any]]]
 """Answers a tool call that is known to be a right request."""
 
@@ -66,17 +74,31 @@ class _Reply:
     def __init__(self, request: Request, message: Mapping[str, Any], send: Send, session: "_Session | None") -> None:
         request.scope[SHORT] = True
         self.request_id: str | int = message["id"]
-        self.message_metadata = ServerMessageMetadata(request_context=request)
         self.can_send_request = session is not None
-        self.transport = TransportContext(
-            kind="streamable-http", can_send_request=self.can_send_request, headers=request.headers
-        )
-        self._token = progress_token_from_params(message.get("params"))
+        self._request = request
+        self._params = message.get("params")
         self._send = send
         self._session = session
         self.done = self.gone = False
         self._begun = False
-        self._writing = asyncio.Lock()
+
+    # What few calls need.
+
+    @cached_property
+    def message_metadata(self) -> ServerMessageMetadata:
+        """The request, for the SDK."""
+        return ServerMessageMetadata(request_context=self._request)
+
+    @cached_property
+    def transport(self) -> TransportContext:
+        """How it came, for the SDK."""
+        return TransportContext(
+            kind="streamable-http", can_send_request=self.can_send_request, headers=self._request.headers
+        )
+
+    @cached_property
+    def _writing(self) -> asyncio.Lock:
+        return asyncio.Lock()
 
     @cached_property
     def cancel_requested(self) -> anyio.Event:
@@ -94,11 +116,12 @@ class _Reply:
 
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """Tell how far the work is, where the client wants to know."""
-        if self._token is None:
+        token = progress_token_from_params(self._params)
+        if token is None:
             return
         told = {"total": total, "message": message}
         known = {key: value for key, value in told.items() if value is not None}
-        await self.notify("notifications/progress", {"progressToken": self._token, "progress": progress, **known})
+        await self.notify("notifications/progress", {"progressToken": token, "progress": progress, **known})
 
     async def send_raw_request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
@@ -133,8 +156,8 @@ class _Reply:
     async def keep_alive(self) -> None:
         """From time to time, so that nobody in between takes a long call for a dead one."""
         while True:
-            await self._write(b": ping\r\n\r\n")
             await asyncio.sleep(_PING_SECONDS)
+            await self._write(b": ping\r\n\r\n")
 
     async def _event(self, message: Mapping[str, Any], *, last: bool = False) -> None:
         await self._write(b"event: message\r\ndata: " + as_json(message) + b"\r\n\r\n", last=last)
@@ -155,13 +178,16 @@ class _Reply:
             await self._event(message, last=True)
             return
         self.done = self._begun = True
-        *parts, last = parts_of(message)
-        length = sum(map(len, parts)) + len(last)
+        parts = parts_of(message)
+        length = sum(map(len, parts))
+        if is_offered(self._request.scope):
+            session = b"" if self._session is None else b"mcp-session-id: %b\r\n" % self._session.id.encode()
+            await self._send(whole(status, b"%b%d\r\n%b" % (_JSON_LINES, length, session), parts))
+            return
         headers = [_JSON, (b"content-length", str(length).encode()), *self._headers]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        for part in parts:
-            await self._send({"type": "http.response.body", "body": part, "more_body": True})
-        await self._send({"type": "http.response.body", "body": last})
+        for number, part in enumerate(parts, 1):
+            await self._send({"type": "http.response.body", "body": part, "more_body": number < len(parts)})
 
 
 @dataclass(eq=False)
@@ -172,22 +198,23 @@ class _Session:
     owner: object
     connection: Connection
     transport: StreamableHTTPServerTransport
+    client: Client
+    plain_client: Client
     running: dict[str | int, asyncio.Task[Any]] = field(default_factory=dict)
     asked: dict[str, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> None:
         """As the SDK does it for its own requests: no session is idle while one is under way."""
+        self.transport._requests_in_flight += 1
+        if self.transport.idle_scope is not None:
+            self.transport.idle_scope.deadline = math.inf
+
+    def release(self) -> None:
+        """It has ended."""
         transport, scope = self.transport, self.transport.idle_scope
-        transport._requests_in_flight += 1
-        if scope is not None:
-            scope.deadline = math.inf
-        try:
-            yield
-        finally:
-            transport._requests_in_flight -= 1
-            if scope is not None and not transport._requests_in_flight:
-                scope.deadline = asyncio.get_running_loop().time() + IDLE_SECONDS  # the clock of its scopes here
+        transport._requests_in_flight -= 1
+        if scope is not None and not transport._requests_in_flight:
+            scope.deadline = asyncio.get_running_loop().time() + IDLE_SECONDS  # the clock of its scopes here
 
     @contextmanager
     def question(self) -> Iterator[tuple[str, asyncio.Future[dict[str, Any]]]]:
@@ -228,8 +255,13 @@ class ShortWay:
     """One per door. ``serve`` says whether it has answered; where not, nothing was sent."""
 
     def __init__(
-        self, server: Server[Any], manager: StreamableHTTPSessionManager, schema_of: SchemaOf, plain_call: PlainCall
+        self,
+        server: Server[Any],
+        manager: StreamableHTTPSessionManager,
+        schema_of: SchemaOf,
+        plain_call: PlainCall | None,
     ) -> None:
+        """Without ``plain_call`` every call is handed to the SDK."""
         self._plain_call = plain_call
         self._server = server
         self._manager = manager
@@ -242,15 +274,16 @@ class ShortWay:
         transport = self._manager._server_instances.get(session_id)
         if transport is None or session_id in self._sessions:
             return
-        session = self._sessions[session_id] = _Session(session_id, owner, connection, transport)
+        client, plain = Client(connection, None), Client(connection, None, is_plain=True)
+        session = self._sessions[session_id] = _Session(session_id, owner, connection, transport, client, plain)
         connection.exit_stack.callback(session.end)
         connection.exit_stack.callback(self._sessions.pop, session_id, None)
 
-    async def serve(self, request: Request, body: bytes, owner: object, receive: Receive, send: Send) -> bool:
+    async def serve(self, request: DoorRequest, body: bytes, owner: object, receive: Receive, send: Send) -> bool:
         """Answer a POST, if it is a plain request that nothing is wrong with."""
-        headers = request.headers
+        headers = request.read
         message = read_message(body)
-        if message is None or not is_acceptable(request):
+        if message is None or not headers.acceptable:
             return False
         version = headers.get("mcp-protocol-version")
         if version in MODERN_PROTOCOL_VERSIONS:
@@ -269,72 +302,88 @@ class ShortWay:
         await send({"type": "http.response.body", "body": b""})
         return True
 
-    async def _modern(self, request: Request, message: dict[str, Any], receive: Receive, send: Send) -> bool:
-        headers = request.headers
-        if not is_request(message) or find_duplicated_routing_header(headers.items()) is not None:
+    async def _modern(self, request: DoorRequest, message: dict[str, Any], receive: Receive, send: Send) -> bool:
+        who = self._client(request.read, message) if is_request(message) else None
+        if who is None or not self._repeats_arguments(request, message):
             return False
-        verdict = classify_inbound_request(message, headers=headers)
-        if not isinstance(verdict, InboundModernRoute) or not self._repeats_arguments(request, message):
-            return False
-        who = self._clients.of(verdict, message["params"]["_meta"])
         reply = _Reply(request, message, send, None)
         work = asyncio.current_task()
         assert work is not None
         try:
-            with _later(_WATCH_SECONDS, partial(_cancel_when_gone, receive, work, reply)):
-                await _answered(reply, self._handled(reply, message, who, plain=who.meta is not None))
+            await _answered(reply, self._handled(reply, request, message, who), _Beside(receive, work, reply))
         except asyncio.CancelledError:
             # The client has hung up, which cancels in this era, and nobody waits for an answer; else it is not ours.
             if not reply.gone or work.uncancel():
                 raise
         return True
 
+    def _client(self, headers: ReadHeaders, message: Mapping[str, Any]) -> Client | None:
+        """Who sends the request, if nothing is wrong with it. For the same headers and words that is found out once."""
+        params = message.get("params") or {}
+        said = self._clients.key(message["method"], params)
+        if said is not None and (known := headers.found.get(said)) is not None:
+            return known  # type: ignore[no-any-return]
+        if find_duplicated_routing_header(headers.items()) is not None:
+            return None
+        verdict = classify_inbound_request(message, headers=headers)
+        if not isinstance(verdict, InboundModernRoute):
+            return None
+        who = self._clients.of(verdict, params["_meta"])
+        if said is not None and len(headers.found) < _MOST_FOUND:
+            headers.found[said] = who
+        return who
+
     async def _legacy(
         self, request: Request, message: dict[str, Any], session: _Session, receive: Receive, send: Send
     ) -> None:
         """A client that hangs up cancels here, too: the protocol keeps calls for those who come back; here none can."""
         reply = _Reply(request, message, send, session)
-        who = Client(session.connection, None)
-        plain = "_meta" not in message.get("params", {})
         work = asyncio.current_task()
         assert work is not None
         session.running[reply.request_id] = work
+        session.hold()
         try:
-            with session.held(), _later(_WATCH_SECONDS, partial(_cancel_when_gone, receive, work, reply)):
-                await _answered(reply, self._handled(reply, message, who, plain=plain))
+            who = session.client if "_meta" in message.get("params", _NOTHING) else session.plain_client
+            await _answered(reply, self._handled(reply, request, message, who), _Beside(receive, work, reply))
         except asyncio.CancelledError:
             if not work.uncancel():
                 await reply.cancelled()
         finally:
+            session.release()
             if session.running.get(reply.request_id) is work:
                 del session.running[reply.request_id]
 
     def _handled(
-        self, reply: _Reply, message: Mapping[str, Any], who: Client, *, plain: bool
+        self, reply: _Reply, request: Request, message: Mapping[str, Any], who: Client
     ) -> Awaitable[dict[str, Any]]:
         """By the SDK, which judges the request first; a plain call, whose ``_meta`` is known, needs no judging."""
-        runner, params = ServerRunner(self._server, who.connection, {}), message.get("params")
-        if not plain or not is_plain_call(message):
-            return runner.on_request(reply, message["method"], params)
-        meta = None if who.meta is None else dict(who.meta)
-        version = who.connection.protocol_version
-        return self._plain_call(runner._make_context(reply, message["method"], params, meta, version))  # type: ignore[arg-type]
+        method, params, connection = message["method"], message.get("params"), who.connection
+        if self._plain_call is None or not who.is_plain or not is_plain_call(message):
+            return ServerRunner(self._server, connection, {}).on_request(reply, method, params)
+        meta = cast("RequestParamsMeta | None", None if who.meta is None else dict(who.meta))
+        session = ServerSession(reply, connection, request_meta=meta)
+        return self._plain_call(
+            ServerRequestContext(
+                session=session, lifespan_context={}, protocol_version=connection.protocol_version, method=method,
+                params=params, request_id=reply.request_id, meta=meta, request=request,
+            )
+        )  # fmt: skip
 
     def _repeats_arguments(self, request: Request, message: Mapping[str, Any]) -> bool:
         """Whether arguments that are to be repeated in headers are there as they are in the body."""
         params = message.get("params") or {}
         if message["method"] != "tools/call" or not isinstance(params.get("name"), str):
             return True
-        schema = self._schema_of(params["name"])
+        schema = self._schema_of(request, params["name"])
         arguments = params.get("arguments") or {}
         if schema is None or not isinstance(arguments, Mapping):
             return True
         return validate_mcp_param_headers(schema, arguments, request.headers) is None
 
 
-async def _answered(reply: _Reply, work: Awaitable[dict[str, Any]]) -> None:
+async def _answered(reply: _Reply, work: Awaitable[dict[str, Any]], beside: "_Beside") -> None:
     """Do the work and answer with what comes of it."""
-    with _later(_PING_SECONDS, reply.keep_alive):
+    with beside:
         try:
             result = await work
         except Exception as error:  # noqa: BLE001 - the edge of a request: the SDK tells what of it may be shown
@@ -344,25 +393,32 @@ async def _answered(reply: _Reply, work: Awaitable[dict[str, Any]]) -> None:
             await reply.result(result)
 
 
-class _later:  # noqa: N801 - read as a word; a generator would cost several times as much
-    """Something beside the work, once that is not quickly done, and for as long as it lasts."""
+class _Beside:
+    """What goes on beside the work, once that is not quickly done: signs of life, and a look at whether anybody waits.
 
-    __slots__ = ("_seconds", "_start", "_task", "_timer")
+    A class of its own, since a generator would cost several times as much.
+    """
 
-    def __init__(self, seconds: float, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._seconds, self._start = seconds, start
-        self._task: asyncio.Task[None] | None = None
+    __slots__ = ("_receive", "_reply", "_tasks", "_timer", "_work")
+
+    def __init__(self, receive: Receive, work: asyncio.Task[Any], reply: _Reply) -> None:
+        self._receive, self._work, self._reply = receive, work, reply
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     def __enter__(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._begin)
+        self._timer = self._work.get_loop().call_later(_WATCH_SECONDS, self._begin)
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     def _begin(self) -> None:
-        self._task = asyncio.create_task(self._start(), name="mcp beside")
+        watching = _cancel_when_gone(self._receive, self._work, self._reply)
+        self._tasks = (
+            asyncio.create_task(watching, name="mcp watch"),
+            asyncio.create_task(self._reply.keep_alive(), name="mcp signs of life"),
+        )
 
 
 async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any], reply: _Reply) -> None:

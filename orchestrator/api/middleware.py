@@ -13,6 +13,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.metrics import observe
+from orchestrator.api.whole_answer import WHOLE
 from orchestrator.core.ids import new_id
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,10 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_LINES = b"".join(b"%b: %b\r\n" % pair for pair in _HEADERS) + b"x-request-id: "
 
+ANSWERED = "answered"
+"""In the state of a request whose answer has begun."""
 
 _SWALLOWED_BYTES = 64 * 1024 * 1024
 _SWALLOW_SECONDS = 5.0
@@ -45,16 +49,18 @@ class RequestFrame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or str(new_id())
+        given, declared = _told(scope)
+        request_id = given or str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
         # Never unbound: each request is a task, whose context ends with it.
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        if _declared_length(scope) > self._max_body_bytes:
+        if declared is not None and declared > self._max_body_bytes:
             await self._refuse(request_id, receive, send)
             return
-        await self._serve(scope, receive, send, request_id)
+        await self._serve(scope, receive, send, request_id, counts=declared is None)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str, *, counts: bool) -> None:
+        """``counts``: nobody told how long the body is, so its bytes are counted; the server keeps others to theirs."""
         started = time.perf_counter()
         status = 0
         received = 0
@@ -73,12 +79,17 @@ class RequestFrame:
                 return  # the application answers that it could not read the body; why is told below
             if message["type"] == "http.response.start":
                 status = message["status"]
+                scope["state"][ANSWERED] = True
                 message = {**message, "headers": _with_ours(message, request_id)}
+            elif message["type"] == WHOLE:
+                status = message["status"]
+                scope["state"][ANSWERED] = True
+                message["lines"] += b"%b%b\r\n" % (_LINES, request_id.encode())
             await send(message)
 
         try:
             with suppress(_BodyTooLarge):
-                await self._app(scope, counted, framed)
+                await self._app(scope, counted if counts else receive, framed)
             if status == 0 and received > self._max_body_bytes:
                 status = 413
                 await self._refuse(request_id, receive, send)
@@ -122,16 +133,13 @@ async def _swallow(receive: Receive) -> None:
                     return
 
 
-def _given_id(scope: Scope) -> str | None:
+def _told(scope: Scope) -> tuple[str | None, int | None]:
+    """What the request says of itself: its id, where that is a sound one, and how long its body is."""
+    given = declared = None
     for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            text = bytes(value).decode("ascii", "ignore")
-            return text if 1 <= len(text) <= 64 and text.replace("-", "").isalnum() else None
-    return None
-
-
-def _declared_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if bytes(value).isdigit() else 0
-    return 0
+        if name == b"content-length" and declared is None:
+            declared = int(value) if value.isdigit() else 0
+        elif name == b"x-request-id" and given is None:
+            given = value.decode("ascii", "ignore")
+    sound = given is not None and 1 <= len(given) <= 64 and given.replace("-", "").isalnum()
+    return given if sound else None, declared

@@ -7,6 +7,7 @@ A client compares what our metadata says with the address it was given, so both 
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from orchestrator.bootstrap import Container
@@ -30,9 +31,9 @@ def hostname(address: str) -> str | None:
         return None
 
 
-def require_own_host(request: Request, hosts: frozenset[str]) -> str:
-    """The host that the request was sent to; Forbidden under a name that somebody made up."""
-    host = hostname(f"//{request.headers.get('host', '')}")
+def require_own_host(headers: Headers, hosts: frozenset[str]) -> str:
+    """The host that a request was sent to; Forbidden under a name that somebody made up."""
+    host = hostname(f"//{headers.get('host', '')}")
     if host is None or host not in hosts:
         raise Forbidden(f"this service is not known as {host!r}", field="Host", hint="set PUBLIC_URL to its address")
     return host
@@ -40,7 +41,7 @@ def require_own_host(request: Request, hosts: frozenset[str]) -> str:
 
 def own_origin(request: Request, container: Container) -> str:
     """Scheme, host and port as this client knows us, without a trailing slash."""
-    host = require_own_host(request, own_hosts(container))
+    host = require_own_host(request.headers, own_hosts(container))
     public = urlsplit(container.settings.base_url)
     if container.settings.public_url and host == public.hostname:
         return f"{public.scheme}://{public.netloc}"

@@ -72,7 +72,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OrchestratorError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, crashed)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -119,7 +119,8 @@ def refused(request: Request, error: HTTPException) -> JSONResponse:
     return problem(request, error.status_code, code, str(error.detail), headers=headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+async def crashed(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request during which something happened that nobody expected."""
     log.error("request_crashed", path=request.url.path, exc_info=error)
     return problem(request, 500, "internal_error", "something went wrong on our side; the log has it")
 

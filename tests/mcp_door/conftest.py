@@ -16,6 +16,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from orchestrator.bootstrap import Container, build_container
+from orchestrator.cli.http_protocol import HeadWithBody
 from orchestrator.config import Settings
 from orchestrator.core.caller import ALL_SCOPES, Caller, Scope
 from orchestrator.core.ids import new_id
@@ -42,9 +43,10 @@ class Service:
 async def serving(settings: Settings, port: int = 0) -> AsyncIterator[Service]:
     """The application on a loopback port, until it has stopped."""
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, http=HeadWithBody, log_level="warning", timeout_graceful_shutdown=1
     )
+    server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     async with asyncio.timeout(20):
         while not server.started:  # noqa: ASYNC110 - it has no event to wait for
