@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from orchestrator.core.batching import Batcher
 from orchestrator.core.errors import CredentialsNeeded
 from orchestrator.core.jsonsafe import storable
 from orchestrator.core.secretbox import SecretBox
@@ -25,6 +26,7 @@ from orchestrator.services.server_sandbox import stored_wish
 
 _MOST_KEPT = 10_000
 
+FirstSight = tuple[ServerEntry, tuple[ToolInfo, ...]]
 Secrets = tuple[Mapping[str, str], Mapping[str, str]]
 """Environment and headers."""
 
@@ -51,6 +53,7 @@ class ServerDefinitions:
         self._changed = changed
         self._find = find
         self._kept: dict[tuple[UUID, str], tuple[ServerEntry, ServerDefinition]] = {}
+        self._first_sights: Batcher[FirstSight, None] = Batcher(self._pin_all)
 
     async def of(self, entry: ServerEntry, user_id: UUID | None) -> ServerDefinition:
         """The definition for a user. CredentialsNeeded where the user has to set or do something first."""
@@ -139,15 +142,25 @@ class ServerDefinitions:
             return Pins(entry.pins, on_shown=shown)
 
         async def first_sight(tools: tuple[ToolInfo, ...]) -> Mapping[str, str]:
-            async with self._database.transaction() as connection:
-                await self.pin_first(connection, entry, tools)
+            await self._first_sights.submit((entry, tools))
             if entry.viewer is not None:
                 seen = {"tools": storable([tool.to_wire() for tool in tools])}
                 await self._credentials.store_seen(entry.viewer, entry.id, seen)
-            self._changed()
+                self._changed()
             return (await self._find(entry.id)).pins or {}
 
         return Pins({}, first_sight, shown)
+
+    async def _pin_all(self, seen: Sequence[FirstSight]) -> Sequence[None]:
+        """What several servers show for the first time, as they do at a first list: written, and read again, together.
+
+        In one order everywhere, so that two processes that see the same never wait for each other.
+        """
+        async with self._database.transaction() as connection:
+            for entry, tools in sorted(seen, key=lambda one: one[0].id):
+                await self.pin_first(connection, entry, tools)
+        self._changed()
+        return [None] * len(seen)
 
     async def _keep_shown(
         self, entry: ServerEntry, tools: tuple[ToolInfo, ...], capabilities: Mapping[str, object]
