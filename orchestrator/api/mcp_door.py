@@ -48,8 +48,9 @@ from orchestrator.api.mcp_relay import (
     Exchange,
     Relay,
 )
+from orchestrator.api.mcp_session import IDLE_SECONDS
 from orchestrator.api.mcp_shapes import relayed
-from orchestrator.api.mcp_short import IDLE_SECONDS, ShortWay
+from orchestrator.api.mcp_short import ShortWay
 from orchestrator.api.mcp_tasks_extension import OFFERED, Tasks
 from orchestrator.api.own_address import hostname, own_hosts, require_own_host
 from orchestrator.bootstrap import Container
