@@ -23,7 +23,7 @@ export ARGS
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-run setup-demo demo run test conformance check format bench bench-mcp bench-kg bench-orchestrator console reference openapi clean
+.PHONY: help setup setup-run setup-demo demo run test conformance programs check format bench bench-mcp bench-kg bench-orchestrator console reference openapi clean
 
 help: ## print this list
 	@echo "usage: make <target>"
@@ -44,6 +44,9 @@ test: setup console ## run every test against a real PostgreSQL and Redis; ARGS=
 
 conformance: setup ## the official MCP suite through the gateway; part of `make test`
 	$(PY) -m pytest -p no:xdist tests/conformance
+
+programs: setup ## whole tasks by five makers' coding agents; 1.4 GB from npm. `make test` tries one
+	ALL_PROGRAMS=1 $(PY) -m pytest -p no:xdist tests/programs
 
 check: setup ## lint, formatting, types, import contracts
 	$(PY) -m ruff check .

@@ -16,7 +16,7 @@ from orchestrator.bootstrap import Container, build_container
 from orchestrator.config import Settings
 from tests.agents.conftest import caller, make_project
 from tests.console.conftest import node, npm_or_skip
-from tests.programs.known import KEY, PROGRAMS, Program
+from tests.programs.known import ALWAYS, KEY, PROGRAMS, Program
 from tests.programs.models import ModelOfVendors
 
 __all__ = ["caller", "make_project"]
@@ -28,17 +28,19 @@ def model() -> Iterator[ModelOfVendors]:
         yield scripted
 
 
-@pytest.fixture(scope="session")
-def packages() -> Path:
-    """Where npm's packages are."""
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        pytest.skip("the tests have these programs for Linux on x86-64 only")
-    return npm_or_skip("tests/programs")
-
-
 @pytest.fixture(params=PROGRAMS, ids=lambda program: program.agent.removeprefix("agent:"))
 def program(request: pytest.FixtureRequest) -> Program:
     return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def packages(program: Program) -> Path:
+    """Where npm's packages are."""
+    if program.packages != ALWAYS and "ALL_PROGRAMS" not in os.environ:
+        pytest.skip("more than a gigabyte of npm's packages: `make programs` tries it")
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("the tests have these programs for Linux on x86-64 only")
+    return npm_or_skip(program.packages)
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 KEY = "sk-of-the-model"
+ALWAYS = "tests/programs"
+OTHERS = "tests/programs/others"
+"""More than a gigabyte: tried by `make programs`."""
 Call = tuple[str, Any]
 
 
@@ -20,8 +23,10 @@ class Program:
     agent: str
     name: str
     version: str
+    packages: str
+    """The folder that has npm install it."""
     folder: str
-    """Where its command is, below the folder of npm's packages."""
+    """Where its command is, below what npm installs."""
     settings: Callable[[str], Mapping[str, str]]
     """The variables its user sets, given the address of the model's server."""
     write: Callable[[str, str], Call]
@@ -55,7 +60,7 @@ def _patch(name: str, text: str) -> Call:
 
 PROGRAMS = (
     Program(
-        "agent:claude-code", "@agentclientprotocol/claude-agent-acp", "0.101.0", ".bin",
+        "agent:claude-code", "@agentclientprotocol/claude-agent-acp", "0.101.0", OTHERS, ".bin",
         lambda url: {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY},
         lambda name, text: ("Write", {"file_path": name, "content": text}),
         lambda command: ("Bash", {"command": command, "description": "as asked"}),
@@ -63,7 +68,7 @@ PROGRAMS = (
         "install it: npm install -g @agentclientprotocol/claude-agent-acp",
     ),
     Program(
-        "agent:codex", "@agentclientprotocol/codex-acp", "2.6.0", ".bin",
+        "agent:codex", "@agentclientprotocol/codex-acp", "2.6.0", OTHERS, ".bin",
         _codex,
         _patch,
         lambda command: ("exec_command", {"cmd": command}),
@@ -72,7 +77,7 @@ PROGRAMS = (
         asks=False,
     ),
     Program(
-        "agent:gemini-cli", "gemini-cli", "0.61.0", ".bin",
+        "agent:gemini-cli", "gemini-cli", "0.61.0", OTHERS, ".bin",
         lambda url: {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": KEY},
         lambda name, text: ("write_file", {"file_path": name, "content": text}),
         lambda command: ("run_shell_command", {"command": command, "description": "as asked"}),
@@ -81,14 +86,14 @@ PROGRAMS = (
         resumes=False,
     ),
     Program(
-        "agent:goose", "goose", "1.50.0", ".bin",
+        "agent:goose", "goose", "1.50.0", OTHERS, ".bin",
         lambda url: {"GOOSE_PROVIDER": "openai", "GOOSE_MODEL": "scripted", "OPENAI_HOST": url, "OPENAI_API_KEY": KEY},
         lambda name, text: ("write", {"path": name, "content": text}),
         lambda command: ("shell", {"command": command}),
         "goose is not installed on the service's machine; install it: npm install -g @aaif/goose-acp",
     ),
     Program(
-        "agent:opencode", "OpenCode", "1.18.33", "opencode-linux-x64-baseline/bin",
+        "agent:opencode", "OpenCode", "1.18.33", ALWAYS, "opencode-linux-x64-baseline/bin",
         _opencode,
         lambda name, text: ("write", {"filePath": name, "content": text}),
         lambda command: ("bash", {"command": command, "description": "as asked"}),
