@@ -11,6 +11,7 @@ from typing import Protocol
 
 from orchestrator.bootstrap import build_container
 from orchestrator.config import Settings
+from orchestrator.event_loop import Loop
 from orchestrator.jobqueue.forking import work_until_asked_to_stop
 from orchestrator.jobqueue.queues import HEAVY_QUEUES
 from orchestrator.jobs import runner
@@ -27,18 +28,18 @@ class _Stoppable(Protocol):
 
 def run_light(settings: Settings) -> None:
     """Run a light worker until a signal."""
-    asyncio.run(_serve(settings, LightWorker))
+    _serve(settings, LightWorker)
 
 
 def run_agents(settings: Settings) -> None:
     """Run a worker for agents until a signal. Its first program should not wait for the protocol's shapes to load."""
     import_module("orchestrator.agents.acp.session")
-    asyncio.run(_serve(settings, AgentWorker))
+    _serve(settings, AgentWorker)
 
 
 def run_monitor(settings: Settings) -> None:
     """Run a monitor until a signal."""
-    asyncio.run(_serve(settings, Monitor))
+    _serve(settings, Monitor)
 
 
 def run_heavy(settings: Settings) -> None:
@@ -48,7 +49,12 @@ def run_heavy(settings: Settings) -> None:
     work_until_asked_to_stop(settings.redis_url, HEAVY_QUEUES, runner.worker_id("heavy"))
 
 
-async def _serve(settings: Settings, make: type[LightWorker] | type[AgentWorker] | type[Monitor]) -> None:
+def _serve(settings: Settings, make: type[LightWorker] | type[AgentWorker] | type[Monitor]) -> None:
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(_until_stopped(settings, make))
+
+
+async def _until_stopped(settings: Settings, make: type[LightWorker] | type[AgentWorker] | type[Monitor]) -> None:
     configure_logging(settings.log_level, as_json=settings.log_json)
     container = build_container(settings)
     try:

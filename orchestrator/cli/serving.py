@@ -9,9 +9,9 @@ from typing import Any
 
 import uvicorn
 
-from orchestrator.cli.event_loop import Loop
 from orchestrator.cli.http_protocol import HeadWithBody
 from orchestrator.config import Settings
+from orchestrator.event_loop import Loop
 
 _GRACE_SECONDS = 5
 

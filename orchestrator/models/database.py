@@ -93,6 +93,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
+            # The connection used last is the one whose statements are planned already.
+            pool_use_lifo=True,
             pool_pre_ping=False,
             pool_reset_on_return="rollback",
             json_serializer=_dumps,

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from orchestrator.cli.event_loop import Loop
+from orchestrator.event_loop import Loop
 
 _COPIES = """
 import asyncio, os, sys
-from orchestrator.cli.event_loop import Loop
+from orchestrator.event_loop import Loop
 copied = []
 os.register_at_fork(before=lambda: copied.append(True))
 
