@@ -211,6 +211,7 @@ def build_container(settings: Settings) -> Container:
         sender=sender,
         relay=relay,
         writer=writer,
+        rows=rows,
         blobs=blobs,
         secretbox=secretbox,
         tokens=tokens,

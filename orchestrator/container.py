@@ -92,6 +92,7 @@ from orchestrator.services.targets import TargetDirectory
 from orchestrator.services.task_forks import TaskForks
 from orchestrator.services.task_pauses import TaskPauses
 from orchestrator.services.task_proof import TaskProofs
+from orchestrator.services.task_rows import TaskRows
 from orchestrator.services.task_service import TaskService
 from orchestrator.services.task_writer import TaskWriter
 from orchestrator.services.team_graphs import TeamGraphs
@@ -120,6 +121,7 @@ class Container:
     sender: JobSender
     relay: Relay
     writer: TaskWriter
+    rows: TaskRows
     blobs: BlobStore
     secretbox: SecretBox
     tokens: Tokens

@@ -30,6 +30,15 @@ class Fresh(Generic[Value]):
         # Shielded: the caller that began it may leave without failing the others.
         return await asyncio.shield(self._making)
 
+    async def recent(self, seconds: float) -> Value:
+        """The value, at most so old; where ``get`` would make it anew, that happens beside, and nobody waits for it."""
+        if self._kept is None or time.monotonic() - self._kept[0] >= seconds:
+            return await self.get()
+        if time.monotonic() - self._kept[0] >= self._seconds and (self._making is None or self._making.done()):
+            self._making = asyncio.create_task(self._renew())
+            self._making.add_done_callback(_heard)
+        return self._kept[1]
+
     def forget(self) -> None:
         """Make it anew at the next question, also where a making is under way: that one may have seen the old state."""
         self._kept = None
@@ -42,3 +51,9 @@ class Fresh(Generic[Value]):
         if self._making is me:
             self._kept = (began, value)
         return value
+
+
+def _heard(making: "asyncio.Task[Value]") -> None:
+    """Nobody waited for it: an error is that of whoever asks next."""
+    if not making.cancelled():
+        making.exception()

@@ -42,6 +42,7 @@ def make_runner(container: Container, kind: str) -> tuple[TaskRunner, Leases]:
         grounds=container.overlaps if kind != "light" else None,
         decision_seconds=settings.decision_seconds,
         account_of=container.quota.account_of if kind != "light" else None,
+        find=container.rows.find,
     )
     return runner, leases
 

@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from orchestrator.core.errors import Conflict
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.states import Reason, TaskState
-from orchestrator.models.transitions import Delivery
+from orchestrator.models.slots import HAS_LIMIT
+from orchestrator.models.steps import Delivery
+from orchestrator.models.usage import HAS_BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,8 @@ async def find_task(connection: AsyncConnection, task_id: UUID) -> Mapping[str, 
 
 
 async def find_tasks(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
-    """The rows of those that are there, by id."""
-    rows = await connection.execute(text("SELECT * FROM tasks WHERE id = ANY(:ids)"), {"ids": list(ids)})
+    """The rows of those that are there, by id; ``has_limit`` and ``has_budget`` say what a start has to look at."""
+    rows = await connection.execute(_TO_START, {"ids": list(ids)})
     return {row["id"]: dict(row) for row in rows.mappings()}
 
 
@@ -164,6 +166,8 @@ async def count_open(connection: AsyncConnection) -> dict[str, int]:
     )
     return {row.state: row.n for row in await connection.execute(statement)}
 
+
+_TO_START = text(f"SELECT *, {HAS_LIMIT} AS has_limit, {HAS_BUDGET} AS has_budget FROM tasks WHERE id = ANY(:ids)")
 
 _LISTED = """
     FROM tasks t WHERE (CAST(:project AS uuid) IS NULL OR t.project_id = :project)

@@ -3,105 +3,31 @@
 Callers open the transaction; ``apply`` locks the rows in id order, decides in Python, and writes a whole batch in one
 statement. A refused step is returned as its error and touches nothing. Nothing else updates a task's state, so this is
 where limits are kept: a task stands in line while its target has no slot, another one works on the same code
-(``models.grounds``), or its agent's account takes no more (``models.quota``).
+(``models.grounds``), or its agent's account takes no more (``models.quota``). ``apply_known`` is the short way for
+whoever knows the row: the same decision, written in one trip on condition that the row still is as it is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from orchestrator.core.errors import Cancelled, Conflict, IllegalTransition, NotFound, OrchestratorError, StaleLease
+from orchestrator.core.errors import Conflict, OrchestratorError
 from orchestrator.core.events import EventKind, NewEvent
-from orchestrator.core.ids import new_id
 from orchestrator.core.overlap import Footprint
 from orchestrator.core.routing import capacity_of
-from orchestrator.core.states import RESUMED_BY_PERSON, TERMINAL, WAITING, Reason, TaskState, check_transition
-from orchestrator.models.agent_asking import Asked
+from orchestrator.core.states import TaskState
 from orchestrator.models.grounds import Behind, take_grounds
 from orchestrator.models.quota import HeldBack, hold_back
 from orchestrator.models.slots import HAS_LIMIT, Slots, take_slots
+from orchestrator.models.steps import Applied, Delivery, Lease, Transition, after, decide, record, rest_instead
+
+__all__ = ["Applied", "Delivery", "Lease", "Transition", "apply", "apply_known"]
 
 _SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who holds an attempt, and for how long without a heartbeat."""
-
-    worker_id: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Into which queue the next attempt goes, and after how many seconds.
-
-    ``admitted``: only if its target has a slot free now, which is then kept for it; refused as a Conflict otherwise.
-    """
-
-    queue: str
-    delay: float = 0.0
-    admitted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One step of one task. ``to=None`` only appends events.
-
-    ``generation`` is the writer's lease (for a claim: the attempt it may start); None is a person or the monitor.
-    """
-
-    task_id: UUID
-    to: TaskState | None
-    events: tuple[NewEvent, ...] = ()
-    generation: int | None = None
-    reason: Reason | None = None
-    waiting_for: str | None = None
-    result: dict[str, Any] | None = None
-    result_pointer: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-    attempt_reason: Reason | None = None
-    lease: Lease | None = None
-    delivery: Delivery | None = None
-    target: tuple[str, str] | None = None
-    only_if_lease_expired: bool = False
-    expect: frozenset[TaskState] | None = None
-    request_cancel: bool = False
-    request_pause: bool = False
-    more_attempts: int = 0
-    patch: dict[str, Any] | None = None
-    """Columns a person's step may set beside: ``input``, ``consent`` or ``budget``."""
-    route: dict[str, Any] | None = None
-    """The newer routing decision that this step follows; it comes into force with the step or not at all."""
-    touches: Footprint | None = None
-    """For a claim of a task that changes code: what it is expected to touch."""
-    behind: UUID | None = None
-    """The task behind which this one now stands in line."""
-    account: str | None = None
-    """The provider's account: for a claim the one it would use, else the one that the task waits for."""
-    wakes_at: datetime | None = None  # when the pending task is looked at again
-    asked: Asked | None = None
-    """What a person is asked while the task rests; whoever applies the step stores it along."""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a step left: the row as it was locked, its new state and generation, and the numbers of its events.
-
-    A claim that was held back leaves the task ``pending``. ``task["has_limit"]``: its target has slots.
-    """
-
-    task: Mapping[str, Any]
-    state: TaskState
-    generation: int
-    first_seq: int
-    last_seq: int
 
 
 async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> list[Applied | OrchestratorError]:
@@ -121,8 +47,8 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
     rounds: list[list[dict[str, Any]]] = []
     depth: dict[UUID, int] = {}
     for asked in steps:
-        step = _rest_instead(asked, rows.get(asked.task_id))
-        answer = _decide(step, rows.get(step.task_id))
+        step = rest_instead(asked, rows.get(asked.task_id))
+        answer = decide(step, rows.get(step.task_id))
         if isinstance(answer, Applied) and _takes_slot(step, answer.task) and step.task_id not in slots.granted:
             step, answer = _stand_in_line(step, answer, slots)
         answers.append(answer)
@@ -131,22 +57,36 @@ async def apply(connection: AsyncConnection, steps: Sequence[Transition]) -> lis
             depth[step.task_id] = level + 1
             if level == len(rounds):
                 rounds.append([])
-            rounds[level].append(_record(step, answer))
-            rows[step.task_id] = _after(rows[step.task_id], step, answer)
+            rounds[level].append(record(step, answer))
+            rows[step.task_id] = after(rows[step.task_id], step, answer)
     for records in rounds:
         await connection.execute(_WRITE, {"batch": orjson.dumps(records, default=str).decode()})
     return answers
 
 
-def _rest_instead(step: Transition, row: Mapping[str, Any] | None) -> Transition:
-    """What becomes of another attempt at a task that a person asked to pause meanwhile."""
-    again = step.to in (TaskState.QUEUED, TaskState.PENDING) and row is not None and row["state"] == TaskState.RUNNING
-    if not again or row is None or row["pause_requested_at"] is None:
-        return step
-    kept = tuple(event for event in step.events if event.kind != EventKind.RETRY)
-    told = (*kept, NewEvent(EventKind.WAITING, {"for": RESUMED_BY_PERSON}))
-    step = replace(step, delivery=None, account=None, wakes_at=None)
-    return replace(step, to=TaskState.AWAITING_INPUT, waiting_for=RESUMED_BY_PERSON, events=told)
+async def apply_known(connection: AsyncConnection, step: Transition) -> Applied | None:
+    """Apply one step of a task whose row is known, with no lock and in one statement, which may be its transaction.
+
+    None, and nothing is written, where the row is not as it is known any more, the step would be refused, or others
+    have to be looked at first: ``apply`` then decides.
+    """
+    row = step.known
+    if row is None or not _decides_alone(step, row):
+        return None
+    answer = decide(step, row)
+    if not isinstance(answer, Applied):
+        return None
+    seen = {"was": row["state"], "was_generation": row["generation"], "was_target": row["target_id"]}
+    batch = orjson.dumps([record(step, answer) | seen], default=str).decode()
+    moved = (await connection.execute(_WRITE_KNOWN, {"batch": batch})).scalars().all()
+    return answer if moved else None
+
+
+def _decides_alone(step: Transition, row: Mapping[str, Any]) -> bool:
+    """Whether the row is all there is to look at: nobody asked the task to stop or rest, and no line is joined."""
+    free = row["cancel_requested_at"] is None and row["pause_requested_at"] is None and not step.only_if_lease_expired
+    joins = _claims(step) and (step.touches is not None or step.account is not None)
+    return free and step.asked is None and not joins and not _takes_slot(step, row)
 
 
 def _target(step: Transition, row: Mapping[str, Any]) -> str:
@@ -163,7 +103,7 @@ def _asking(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]])
     """The tasks that take a slot if nothing else speaks against it, with their targets."""
     for step in steps:
         row = rows.get(step.task_id)
-        if row is not None and _takes_slot(step, row) and isinstance(_decide(step, row), Applied):
+        if row is not None and _takes_slot(step, row) and isinstance(decide(step, row), Applied):
             yield step.task_id, _target(step, row)
 
 
@@ -174,7 +114,7 @@ def _claiming(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]
         for step in steps
         if step.touches is not None
         and step.to == TaskState.RUNNING
-        and isinstance(_decide(step, rows.get(step.task_id)), Applied)
+        and isinstance(decide(step, rows.get(step.task_id)), Applied)
     }
 
 
@@ -187,7 +127,7 @@ def _spending(steps: Sequence[Transition], rows: Mapping[UUID, Mapping[str, Any]
     return {
         step.task_id: step.account
         for step in steps
-        if step.account and _claims(step) and isinstance(_decide(step, rows.get(step.task_id)), Applied)
+        if step.account and _claims(step) and isinstance(decide(step, rows.get(step.task_id)), Applied)
     }
 
 
@@ -222,109 +162,6 @@ def _stand_in_line(step: Transition, answer: Applied, slots: Slots) -> tuple[Tra
     return step, Applied(answer.task, TaskState.PENDING, answer.generation - 1, answer.first_seq, answer.first_seq)
 
 
-def _decide(step: Transition, row: Mapping[str, Any] | None) -> Applied | OrchestratorError:
-    if row is None:
-        return NotFound("no such task")
-    state, generation = TaskState(row["state"]), int(row["generation"])
-    claims = step.to == TaskState.RUNNING
-    try:
-        # The lease first: whoever lost it learns that, whatever became of the task since.
-        _check_lease(step, row, state, generation + 1 if claims else generation)
-        if step.to is not None:
-            check_transition(state, step.to)
-            _check_words(step, step.to)
-        if row["cancel_requested_at"] is not None:
-            _check_stop(step, state)
-    except OrchestratorError as error:
-        return error
-    first = row["last_seq"] + 1
-    return Applied(
-        row, step.to or state, generation + 1 if claims else generation, first, row["last_seq"] + len(step.events)
-    )
-
-
-def _check_words(step: Transition, to: TaskState) -> None:
-    if to in TERMINAL and step.reason is None:
-        raise IllegalTransition(f"a task that becomes {to} needs a reason")
-    if to in WAITING and not step.waiting_for:
-        raise IllegalTransition(f"a task that becomes {to} must say what it waits for")
-
-
-def _check_lease(step: Transition, row: Mapping[str, Any], state: TaskState, generation: int) -> None:
-    if step.expect is not None and state not in step.expect:
-        raise IllegalTransition(f"the task is {state}", details={"state": state})
-    if step.generation is not None and step.generation != generation:
-        raise StaleLease(f"attempt {step.generation} is not the present one", details={"present": generation})
-    if step.generation is not None and step.to != TaskState.RUNNING and state != TaskState.RUNNING:
-        raise StaleLease(f"the task is {state}: this attempt is over", details={"state": state})
-    if step.only_if_lease_expired and not row["lease_expired"]:
-        raise Conflict("the lease was renewed meanwhile")
-
-
-def _check_stop(step: Transition, state: TaskState) -> None:
-    """A task that was asked to stop starts nothing more; its attempt ends it for good, however it went."""
-    if step.to == TaskState.RUNNING:
-        raise IllegalTransition("the task was asked to stop")
-    if state == TaskState.RUNNING and step.to in (TaskState.QUEUED, *WAITING):
-        raise Cancelled("the task was asked to stop")
-
-
-def _record(step: Transition, answer: Applied) -> dict[str, Any]:
-    """The step as the write statement reads it."""
-    to, was = step.to, TaskState(answer.task["state"])
-    moved = to is not None
-    ends_attempt = moved and was == TaskState.RUNNING
-    return {
-        "id": answer.task["id"],
-        "state": answer.state,
-        "moved": moved,
-        "reason": step.reason,
-        "waiting_for": step.waiting_for,
-        "behind": step.behind,
-        "account": None if to in (TaskState.RUNNING, TaskState.QUEUED) else step.account,
-        "wakes_at": step.wakes_at,
-        "result": step.result,
-        "result_pointer": step.result_pointer,
-        "error": step.error,
-        "generation": answer.generation,
-        "last_seq": answer.last_seq,
-        "first_seq": answer.first_seq,
-        "finished": answer.state in TERMINAL,
-        "starts": to == TaskState.RUNNING,
-        "ends_attempt": ends_attempt,
-        "attempt_reason": (step.attempt_reason or step.reason) if ends_attempt else None,
-        "worker_id": step.lease.worker_id if step.lease else None,
-        "lease_seconds": step.lease.seconds if step.lease else None,
-        "queue": step.delivery.queue if step.delivery else None,
-        "delay": step.delivery.delay if step.delivery else 0,
-        "admitted": step.delivery.admitted if step.delivery else False,
-        "target_id": step.target[0] if step.target else None,
-        "target_type": step.target[1] if step.target else None,
-        "request_cancel": step.request_cancel,
-        "request_pause": step.request_pause,
-        "reopens": moved and was in TERMINAL,
-        "more_attempts": step.more_attempts,
-        "patch": step.patch,
-        "route_id": new_id() if step.route is not None else None,
-        "route": step.route,
-        "events": [{"kind": event.kind, "data": event.data} for event in step.events],
-    }
-
-
-def _after(row: Mapping[str, Any], step: Transition, answer: Applied) -> dict[str, Any]:
-    changed = dict(row) | {"state": answer.state, "generation": answer.generation, "last_seq": answer.last_seq}
-    changed["lease_expired"] = row["lease_expired"] and not step.lease
-    if step.request_pause:
-        changed["pause_requested_at"] = changed["pause_requested_at"] or True
-    elif step.to not in (None, TaskState.AWAITING_INPUT):
-        changed["pause_requested_at"] = None
-    if step.request_cancel:
-        changed["cancel_requested_at"] = changed["cancel_requested_at"] or True
-    elif step.to is not None and row["state"] in TERMINAL:
-        changed["cancel_requested_at"] = None
-    return changed
-
-
 _LOCK = text(
     f"""
     SELECT *, coalesce(lease_expires_at < clock_timestamp(), true) AS lease_expired, {HAS_LIMIT} AS has_limit
@@ -332,8 +169,13 @@ _LOCK = text(
     """
 )
 
-_WRITE = text(
-    """
+
+def _write(only_if: str = "") -> TextClause:
+    """The write of a batch. Where ``only_if`` does not hold of a row, nothing of its step is written."""
+    return text(_STATEMENT.replace("/* only if */", only_if))
+
+
+_STATEMENT = """
     WITH x AS (
         SELECT * FROM jsonb_to_recordset(CAST(:batch AS jsonb)) AS x(
             id uuid, state text, moved boolean, reason text, waiting_for text, behind uuid, account text,
@@ -341,7 +183,8 @@ _WRITE = text(
             first_seq int, finished boolean, starts boolean, ends_attempt boolean, attempt_reason text, worker_id text,
             lease_seconds float8, queue text, delay float8, admitted boolean, target_id text, target_type text,
             request_cancel boolean, request_pause boolean, reopens boolean, more_attempts int, patch jsonb,
-            route_id uuid, route jsonb, events jsonb)
+            route_id uuid, route jsonb, events jsonb,
+            was text, was_generation int, was_target text)
     ), moved AS (
         UPDATE tasks t SET
             state = x.state,
@@ -375,7 +218,7 @@ _WRITE = text(
             finished_at = CASE WHEN x.finished AND x.moved THEN clock_timestamp()
                 WHEN x.moved THEN NULL ELSE t.finished_at END,
             updated_at = clock_timestamp()
-        FROM x WHERE t.id = x.id
+        FROM x WHERE t.id = x.id /* only if */
         RETURNING t.id, t.target_id, t.target_type
     ), started AS (
         INSERT INTO attempts (task_id, generation, target_id, target_type, worker_id, started_at)
@@ -383,18 +226,32 @@ _WRITE = text(
         FROM x JOIN moved ON moved.id = x.id WHERE x.starts
     ), ended AS (
         UPDATE attempts a SET ended_at = clock_timestamp(), reason = x.attempt_reason, error = nullif(x.error, 'null')
-        FROM x WHERE x.ends_attempt AND a.task_id = x.id AND a.generation = x.generation
+        FROM x JOIN moved ON moved.id = x.id
+        WHERE x.ends_attempt AND a.task_id = x.id AND a.generation = x.generation
     ), told AS (
         INSERT INTO task_events (task_id, seq, kind, data)
         SELECT x.id, x.first_seq + e.number::int - 1, e.event ->> 'kind', e.event -> 'data'
-        FROM x CROSS JOIN LATERAL jsonb_array_elements(x.events) WITH ORDINALITY AS e(event, number)
+        FROM x JOIN moved ON moved.id = x.id
+        CROSS JOIN LATERAL jsonb_array_elements(x.events) WITH ORDINALITY AS e(event, number)
     ), routed AS (
-        INSERT INTO routes (id, task_id, decision) SELECT x.route_id, x.id, x.route FROM x WHERE x.route_id IS NOT NULL
+        INSERT INTO routes (id, task_id, decision)
+        SELECT x.route_id, x.id, x.route FROM x JOIN moved ON moved.id = x.id WHERE x.route_id IS NOT NULL
     ), undelivered AS (
-        DELETE FROM outbox o USING x WHERE o.task_id = x.id AND x.moved AND x.state <> 'queued'
+        DELETE FROM outbox o USING x JOIN moved ON moved.id = x.id
+        WHERE o.task_id = x.id AND x.moved AND x.state <> 'queued'
+    ), delivering AS (
+        INSERT INTO outbox (task_id, generation, queue, admitted, not_before)
+        SELECT x.id, x.generation + 1, x.queue, x.admitted, clock_timestamp() + make_interval(secs => x.delay)
+        FROM x JOIN moved ON moved.id = x.id WHERE x.queue IS NOT NULL
     )
-    INSERT INTO outbox (task_id, generation, queue, admitted, not_before)
-    SELECT x.id, x.generation + 1, x.queue, x.admitted, clock_timestamp() + make_interval(secs => x.delay)
-    FROM x WHERE x.queue IS NOT NULL
+    SELECT id FROM moved
+"""
+
+_WRITE = _write()
+_WRITE_KNOWN = _write(
+    """
+    AND t.state = x.was AND t.generation = x.was_generation AND t.last_seq = x.first_seq - 1
+    AND t.target_id IS NOT DISTINCT FROM x.was_target
+    AND t.cancel_requested_at IS NULL AND t.pause_requested_at IS NULL
     """
 )

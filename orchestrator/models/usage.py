@@ -76,3 +76,12 @@ class BudgetRow(Identified, Stamped, Base):
     money: Mapped[float | None]
     tokens: Mapped[int | None] = mapped_column(BigInteger)
     tool_calls: Mapped[int | None] = mapped_column(BigInteger)
+
+
+HAS_BUDGET = f"""
+    (tasks.parent_id IS NOT NULL OR tasks.budget <> '{{}}'
+        OR EXISTS (SELECT FROM budgets b WHERE coalesce(b.project_id, {_NOBODY}) = tasks.project_id)
+        OR EXISTS (SELECT FROM budgets b
+            WHERE coalesce(b.project_id, {_NOBODY}) = {_NOBODY} AND coalesce(b.user_id, {_NOBODY}) = tasks.user_id))
+"""
+"""SQL: whether what a row of ``tasks`` uses may count against a budget: its own, its family's, project's or user's."""

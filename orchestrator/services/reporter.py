@@ -14,7 +14,7 @@ import structlog
 from orchestrator.core.errors import OrchestratorError, Unavailable
 from orchestrator.core.events import EventKind, NewEvent
 from orchestrator.core.jsonsafe import storable
-from orchestrator.models.transitions import Transition
+from orchestrator.models.transitions import Applied, Transition
 from orchestrator.services.task_writer import TaskWriter
 
 log = structlog.get_logger(__name__)
@@ -27,12 +27,13 @@ _HURRY_SECONDS = 0.25
 
 
 class Reporter:
-    """The event stream of one attempt, from its own side."""
+    """The event stream of one attempt, from its own side. ``known``: the task's row, as far as the attempt wrote it."""
 
-    def __init__(self, writer: TaskWriter, task_id: UUID, generation: int) -> None:
+    def __init__(self, writer: TaskWriter, claimed: Applied) -> None:
         self._writer = writer
-        self._task_id = task_id
-        self._generation = generation
+        self._task_id: UUID = claimed.task["id"]
+        self._generation = claimed.generation
+        self.known = claimed.known
         self._waiting: list[NewEvent] = []
         self._flusher: asyncio.Task[None] | None = None
         self._dropped = 0
@@ -57,7 +58,7 @@ class Reporter:
         """Tell an event at once, with what the task now waits for: nothing any more, when empty."""
         events = (*self.take(), NewEvent(kind, storable(data)))
         try:
-            await self._writer.apply(Transition(self._task_id, None, events, self._generation, waiting_for=waiting_for))
+            await self._write(events, waiting_for)
         except Unavailable:
             self._waiting[:0] = events  # written with what comes next
             log.warning("mark_postponed", task_id=str(self._task_id), kind=kind)
@@ -79,6 +80,10 @@ class Reporter:
             await asyncio.wait([self._flusher])
         return self.take()
 
+    async def _write(self, events: tuple[NewEvent, ...], waiting_for: str | None = None) -> None:
+        step = Transition(self._task_id, None, events, self._generation, waiting_for=waiting_for, known=self.known)
+        self.known = (await self._writer.apply(step)).known
+
     async def _flush_later(self) -> None:
         pause = 0.0 if time.monotonic() - self._hurried < _HURRY_SECONDS else _GATHER_SECONDS
         self._hurried = float("-inf")
@@ -90,7 +95,7 @@ class Reporter:
                 return
             self._writing = True
             try:
-                await self._writer.apply(Transition(self._task_id, None, events, self._generation))
+                await self._write(events)
                 pause = _GATHER_SECONDS
             except Unavailable as error:
                 log.warning("events_postponed", task_id=str(self._task_id), events=len(events), why=error.message)

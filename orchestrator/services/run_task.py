@@ -33,8 +33,9 @@ from orchestrator.core.states import RESUMED_BY_PERSON, Reason, TaskState, backo
 from orchestrator.jobqueue.queues import queue_of
 from orchestrator.models.agent_asking import Asked
 from orchestrator.models.quota import quota_of
-from orchestrator.models.transitions import Delivery, Lease, Transition
+from orchestrator.models.transitions import Applied, Delivery, Lease, Transition
 from orchestrator.services.blobs import BlobStore
+from orchestrator.services.endings import OUR_FAULT, cancelled_instead, our_fault
 from orchestrator.services.leases import Held, Leases
 from orchestrator.services.reporter import Reporter
 from orchestrator.services.resting import about_budget, about_choice
@@ -44,11 +45,6 @@ log = structlog.get_logger(__name__)
 
 _STORE_SECONDS = 60.0
 """How long an ending is kept for a database that is away: an outage must not cost the work of an hour."""
-
-_OUR_FAULT = {
-    "code": "internal_error",
-    "message": "the orchestrator failed while running this task; its log says more",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +124,8 @@ class Grounds(Protocol):
 
 AccountOf = Callable[[UUID], Awaitable[str | None]]
 """The provider's account that the next attempt at a task would use."""
+Find = Callable[[UUID], Awaitable[Mapping[str, Any] | None]]
+"""A task's row; a runner that knows it claims without a lock."""
 
 
 class TaskRunner:
@@ -144,10 +142,12 @@ class TaskRunner:
         prove: Prove = no_proof,
         grounds: Grounds | None = None,
         account_of: AccountOf | None = None,
+        find: Find | None = None,
         decision_seconds: float = 7 * 86_400.0,
     ) -> None:
         self._decision = timedelta(seconds=decision_seconds)
         self._account_of = account_of
+        self._find = find
         self._grounds = grounds
         self._writer = writer
         self._leases = leases
@@ -158,20 +158,22 @@ class TaskRunner:
 
     async def run(self, task_id: UUID, generation: int) -> None:
         """Run attempt ``generation`` of a task if it may still start; never raises for what the task did."""
-        task = await self._claim(task_id, generation)
-        if task is None:
+        claimed = await self._claim(task_id, generation)
+        if claimed is None:
             return
-        report = Reporter(self._writer, task_id, generation)
+        report = Reporter(self._writer, claimed)
         with self._leases.holding(task_id, generation) as held:
-            ending = await self._attempt(Work(task, generation, report, pausing=held.pausing), held)
+            ending = await self._attempt(Work(claimed.task, generation, report, pausing=held.pausing), held)
             held.over = True
             if ending is not None:
-                await self._store(replace(ending, events=(*await report.rest(), *ending.events)))
+                events = (*await report.rest(), *ending.events)
+                await self._store(replace(ending, events=events, known=report.known))
 
-    async def _claim(self, task_id: UUID, generation: int) -> Mapping[str, Any] | None:
-        touches, account = await asyncio.gather(
+    async def _claim(self, task_id: UUID, generation: int) -> Applied | None:
+        touches, account, known = await asyncio.gather(
             self._grounds.of(task_id) if self._grounds else _nothing(),
             self._account_of(task_id) if self._account_of else _nothing(),
+            self._find(task_id) if self._find else _nothing(),
         )
         started = NewEvent(EventKind.STARTED, {"attempt": generation, "worker": self._leases.worker_id})
         step = Transition(
@@ -182,6 +184,7 @@ class TaskRunner:
             lease=Lease(self._leases.worker_id, self._leases.seconds),
             touches=touches,
             account=account,
+            known=known,
         )
         try:
             claimed = await self._writer.apply(step)
@@ -194,7 +197,7 @@ class TaskRunner:
             return None
         if self._grounds and touches:
             await self._grounds.tell(claimed.task["project_id"], task_id, touches)
-        return claimed.task
+        return claimed
 
     async def _attempt(self, work: Work, held: Held) -> Transition | None:
         """The attempt's last step, or None when the lease is lost."""
@@ -243,7 +246,7 @@ class TaskRunner:
         if isinstance(error, OrchestratorError):
             return self._failure(work, reason_for(error), error.as_dict(), retry=error.retry)
         log.error("attempt_crashed", task_id=str(work.id), exc_info=error)
-        return self._failure(work, Reason.INTERNAL_ERROR, _OUR_FAULT, retry=True)
+        return self._failure(work, Reason.INTERNAL_ERROR, OUR_FAULT, retry=True)
 
     async def _success(self, work: Work, outcome: Outcome) -> Transition:
         if outcome.waiting_for:
@@ -354,42 +357,22 @@ class TaskRunner:
                 await asyncio.sleep(0.3)
             except Exception:
                 # The edge again: an ending that cannot be stored must not leave the task running.
-                if ending.error is _OUR_FAULT:
+                if ending.error is OUR_FAULT:
                     raise
                 log.exception("ending_not_storable", task_id=str(ending.task_id))
-                ending = _our_fault(ending)
+                ending = our_fault(ending)
 
     async def _write_once(self, ending: Transition) -> None:
         try:
             await self._writer.apply(ending)
         except Cancelled:
-            await self._write_once(_cancelled_instead(ending))
+            await self._write_once(cancelled_instead(ending))
         except (Conflict, NotFound) as error:
             log.warning("ending_refused", task_id=str(ending.task_id), why=error.message)
 
 
 async def _nothing() -> None:
     """For a worker that knows no such thing."""
-
-
-def _cancelled_instead(ending: Transition) -> Transition:
-    """The ending of an attempt that would be tried again, or wait, if nobody had asked the task to stop."""
-    reason = Reason.CANCELLED_BY_USER
-    told = [event for event in ending.events if event.kind not in (EventKind.RETRY, EventKind.WAITING)]
-    events = (*told, NewEvent(EventKind.CANCELLED, {"reason": reason}))
-    return replace(
-        ending, to=TaskState.CANCELLED, events=events, reason=reason, waiting_for=None, delivery=None, error=None
-    )
-
-
-def _our_fault(ending: Transition) -> Transition:
-    reason = Reason.INTERNAL_ERROR
-    data = {"reason": reason, "error": _OUR_FAULT}
-    events = (
-        NewEvent(EventKind.ENDED, {"attempt": ending.generation, **data}),
-        NewEvent(EventKind.FAILED, data),
-    )
-    return Transition(ending.task_id, TaskState.FAILED, events, ending.generation, reason, error=_OUR_FAULT)
 
 
 def _absorb_cancellation() -> None:

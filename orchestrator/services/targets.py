@@ -34,6 +34,7 @@ Waits = Mapping[str, Mapping[str, Any]]
 """By account: until when it takes no more."""
 
 _FRESH_SECONDS = 1.0
+_RECENT_SECONDS = 3.0
 _LEARNED_SECONDS = 5.0
 _MOST_KEPT = 1000
 
@@ -61,7 +62,7 @@ SYSTEM_TARGETS = (
 
 
 class TargetDirectory:
-    """Makes snapshots, and keeps each a second."""
+    """Makes snapshots, and keeps each for a moment."""
 
     def __init__(
         self,
@@ -81,12 +82,19 @@ class TargetDirectory:
 
     async def snapshot(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
         """What there is for this user in this project, at most a second old."""
+        return await self._keeper(user_id, project_id).get()
+
+    async def recent(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
+        """The same, some seconds old at most: while tasks come one after the other, none waits for a newer one."""
+        return await self._keeper(user_id, project_id).recent(_RECENT_SECONDS)
+
+    def _keeper(self, user_id: UUID, project_id: UUID | None) -> Fresh[RegistrySnapshot]:
         key = (user_id, project_id)
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[key] = Fresh(lambda: self._make(user_id, project_id), _FRESH_SECONDS)
-        return await self._kept[key].get()
+        return self._kept[key]
 
     async def stats(self) -> Mapping[str, Mapping[str, Any]]:
         """What was counted per target id."""

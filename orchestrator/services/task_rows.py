@@ -1,7 +1,7 @@
 """Rows of tasks for work that was handed to it already: those asked for together are read by one query.
 
-Used by what looks at a task before its attempt starts: footprints and quota, which look side by side. Whether a caller
-may see a task is ``task_service``'s question.
+Used by what looks at a task before its attempt starts: the runner, footprints and quota, which look side by side.
+Whether a caller may see a task is ``task_service``'s question.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from orchestrator.core.errors import Conflict, Forbidden, IllegalTransition, Not
 from orchestrator.core.events import Event, EventKind, NewEvent
 from orchestrator.core.ids import new_id
 from orchestrator.core.jsonsafe import check_storable
-from orchestrator.core.routing import Route
+from orchestrator.core.routing import RegistrySnapshot, Route
 from orchestrator.core.states import TERMINAL, Reason, TaskState
 from orchestrator.core.task_types import check_task
 from orchestrator.models import Role
@@ -63,6 +63,7 @@ class TaskLimits:
     """How long a task waits for the quota of its target before it goes to another."""
 
 
+Known = Callable[[UUID, UUID | None], Awaitable[RegistrySnapshot]]
 CheckBudget = Callable[[TaskRequest, UUID, str | None], Awaitable[None]]
 
 
@@ -129,9 +130,8 @@ class TaskService:
 
     async def prepare(self, caller: Caller, request: TaskRequest) -> NewTask:
         """The routed task, ready to be stored; nothing is written."""
-        route = await self.preview(caller, request)
         heavy = is_heavy(request)
-        placement = place(route, is_heavy=heavy, priority=request.priority, depth=request.depth)
+        route, placement = await self._routed(caller, request)
         default = self._limits.heavy_seconds if heavy else self._limits.light_seconds
         told: dict[str, Any] = {"type": request.type, "priority": request.priority, "is_heavy": heavy}
         if request.origin is not None:
@@ -175,9 +175,25 @@ class TaskService:
 
     async def preview(self, caller: Caller, request: TaskRequest) -> Route:
         """How the task would be routed right now; nothing is stored."""
+        return await self._route(caller, request, self._targets.snapshot)
+
+    async def _routed(self, caller: Caller, request: TaskRequest) -> tuple[Route, Placement]:
+        """By what was known some seconds ago, where that queues it: the claim and the gate look at what is true then.
+
+        Whatever else becomes of it is decided by what is known now.
+        """
+        heavy, priority, depth = is_heavy(request), request.priority, request.depth
+        for known in (self._targets.recent, self._targets.snapshot):
+            route = await self._route(caller, request, known)
+            placement = place(route, is_heavy=heavy, priority=priority, depth=depth)
+            if placement.state == TaskState.QUEUED:
+                break
+        return route, placement
+
+    async def _route(self, caller: Caller, request: TaskRequest, known: Known) -> Route:
         if request.project_id is not None:
             await self._access.require(caller, request.project_id, Role.VIEWER)
-        snapshot = await self._targets.snapshot(caller.user_id, request.project_id)
+        snapshot = await known(caller.user_id, request.project_id)
         task = as_routed(request, caller.user_id, patience=self._limits.quota_patience)
         return TaskRouter(snapshot).route_task(task)
 

@@ -1,11 +1,12 @@
 """The one function that moves tasks, against a real PostgreSQL: random steps, stale generations, whole batches.
 
-A plain model predicts each answer; after every batch the rows themselves are looked at.
+A plain model predicts each answer; after every batch the rows themselves are looked at. Now and then a step is taken by
+somebody who knows the row, as it is or as it was: what is then written is what would have been, or nothing.
 """
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,8 @@ from orchestrator.core.ids import new_id
 from orchestrator.core.states import ALLOWED, TERMINAL, WAITING, Reason, TaskState
 from orchestrator.models import User
 from orchestrator.models.database import Database
-from orchestrator.models.task_store import NewTask, insert_tasks
-from orchestrator.models.transitions import Applied, Delivery, Lease, Transition, apply
+from orchestrator.models.task_store import NewTask, find_tasks, insert_tasks
+from orchestrator.models.transitions import Applied, Delivery, Lease, Transition, apply, apply_known
 
 _TABLES = (
     ("tasks", "id", "id"),
@@ -30,7 +31,11 @@ _TABLES = (
     ("attempts", "task_id", "generation"),
     ("outbox", "task_id", "id"),
 )
+_DECIDING = ("state", "generation", "last_seq", "cancel_requested_at")
 _LEASES = ["nobody", "present", "stale", "future"]
+
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,23 @@ class Bench:
         answers: list[Applied | OrchestratorError] = self._runner.run(self._write(lambda c: apply(c, steps)))
         return answers
 
+    def apply_known(self, *steps: Transition) -> list[Applied | None]:
+        """Each on a connection of its own, at the same time."""
+
+        async def one(step: Transition) -> Applied | None:
+            async with self._database.single() as connection:
+                return await apply_known(connection, step)
+
+        async def all_of_them() -> list[Applied | None]:
+            return await asyncio.gather(*(one(step) for step in steps))
+
+        return self._runner.run(all_of_them())
+
+    def row(self, task: UUID) -> Row:
+        """The row as a worker reads it before it claims."""
+        found: dict[UUID, Row] = self._runner.run(self._write(lambda connection: find_tasks(connection, [task])))
+        return found[task]
+
     async def _write(self, work: Any) -> Any:
         async with self._database.transaction() as connection:
             return await work(connection)
@@ -159,6 +181,7 @@ class TaskMachine(RuleBasedStateMachine):
     def is_born(self) -> None:
         self._task = self._bench.new_task()
         self._model = Model()
+        self._earlier = self._bench.row(self._task)
 
     @rule(batch=st.lists(moves, min_size=1, max_size=3))
     def is_moved(self, batch: list[Move]) -> None:
@@ -169,6 +192,18 @@ class TaskMachine(RuleBasedStateMachine):
             assert isinstance(answer, Applied) == allowed, (move, answer, self._model)
             if allowed:
                 self._model.take(move)
+
+    @rule(move=moves, is_late=st.booleans())
+    def is_moved_by_who_knows_the_row(self, move: Move, is_late: bool) -> None:
+        now = self._bench.row(self._task)
+        known = self._earlier if is_late else now
+        step = replace(self._step(move), known=known)
+        is_so = all(known[name] == now[name] for name in _DECIDING) and not self._model.asked_to_stop
+        (answer,) = self._bench.apply_known(step)
+        assert (answer is not None) == (is_so and self._model.allows(move, step)), (move, answer, self._model)
+        if answer is not None:
+            self._model.take(move)
+        self._earlier = now
 
     def _step(self, move: Move) -> Transition:
         claims = move.to == TaskState.RUNNING
@@ -208,6 +243,21 @@ class TaskMachine(RuleBasedStateMachine):
         assert [row["ended_at"] is None for row in attempts] == self._model.attempts
         assert sum(self._model.attempts) == (self._model.state == TaskState.RUNNING)
         assert all(row["reason"] is not None for row in attempts if row["ended_at"] is not None)
+
+
+def test_of_two_workers_that_know_the_same_row_one_claims_it(bench: Bench) -> None:
+    for _ in range(20):
+        task = bench.new_task()
+        known = bench.row(task)
+        claims = [
+            Transition(task, TaskState.RUNNING, (NewEvent(EventKind.STARTED),), 1, lease=Lease(name, 10), known=known)
+            for name in ("one", "other")
+        ]
+        won = [claim for claim, answer in zip(claims, bench.apply_known(*claims), strict=True) if answer is not None]
+        seen = bench.look(task)
+        assert len(won) == len(seen["attempts"]) == 1
+        assert seen["tasks"][0]["worker_id"] == won[0].lease.worker_id  # type: ignore[union-attr]
+        assert [row["kind"] for row in seen["task_events"]] == ["task.created", "attempt.started"]
 
 
 def test_no_sequence_of_steps_breaks_a_task(bench: Bench) -> None:
