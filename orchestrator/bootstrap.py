@@ -164,7 +164,7 @@ def build_container(settings: Settings) -> Container:
     stopper = Stopper(writer, wake)
     families = Families(database, writer, stopper, family_limits(settings))
     tasks = TaskService(database, writer, targets, access, families, stopper, blobs, _task_limits(settings))
-    prices = Prices(database)
+    prices = Prices(database, with_list=settings.list_prices)
     budgets = Budgets(database, writer, tasks, access, agents, prices)
     tasks.on_budget(budgets.check)
     stored = StoredTokens(database, session_days=settings.refresh_token_days)

@@ -132,6 +132,11 @@ class Settings(BaseSettings):
     learn_from_outcomes: bool = Field(
         True, description="Whether routing learns from how attempts came out: proofs, merges, reviews, undoings."
     )
+    list_prices: bool = Field(
+        True,
+        description="Whether public list prices count at providers' own addresses where nobody set a price; "
+        "off: such a price is unknown.",
+    )
     quota_seconds: float = Field(
         60.0,
         ge=1,

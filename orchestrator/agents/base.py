@@ -47,6 +47,8 @@ class AgentInfo:
     """The provider's account that pays for its work; agents of one account stop and go on together."""
     model: str = ""
     """The language model it uses, as prices name it."""
+    address: str = ""
+    """Where that model is asked, if its agent asks by itself."""
     takes_up: TakesUp = "files"
     """What of an interrupted run it goes on with: its conversation or its program's session, beside the files."""
     example: Mapping[str, Any] = field(default_factory=dict)

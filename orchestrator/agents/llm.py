@@ -23,7 +23,7 @@ class LlmAgent:
         self._retries = retries
         self._info = replace(
             info, unavailable=info.unavailable or endpoint.missing, account=endpoint.account, model=endpoint.model,
-            takes_up="conversation",
+            address=endpoint.base_url, takes_up="conversation",
         )  # fmt: skip
 
     @property

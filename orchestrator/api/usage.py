@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.dependencies import ContainerDep, require
 from orchestrator.core.caller import Caller, Scope
+from orchestrator.core.errors import NotFound
 from orchestrator.core.spending import Period
 
 router = APIRouter(tags=["usage"])
@@ -119,6 +120,16 @@ class PriceOut(BaseModel):
         return cls(price_id=row["id"], everybodys=row["owner_id"] is None, **{name: row[name] for name in same})
 
 
+class ListedPrice(BaseModel):
+    """What a public list says of a model at its provider's own address. It counts where nobody set a price."""
+
+    model: str = Field(description="The model.")
+    input: float = Field(description="US dollars for a million tokens in; the highest where it depends.")
+    output: float = Field(description="US dollars for a million tokens out; the highest where it depends.")
+    cached: float | None = Field(description="US dollars for a million cached tokens in.")
+    source: str = Field(description="The list and its release.")
+
+
 class PricePage(BaseModel):
     """The price table."""
 
@@ -165,8 +176,22 @@ async def delete_budget(budget_id: UUID, caller: Writer, container: ContainerDep
 
 @router.get("/prices", summary="The price table")
 async def list_prices(caller: Reader, container: ContainerDep) -> PricePage:
-    """Everybody's prices and one's own. The service ships none."""
+    """Everybody's prices and one's own. Where none is set the public list counts, see `/prices/listed`."""
     return PricePage(items=[PriceOut.of(row) for row in await container.prices.page(caller)])
+
+
+@router.get("/prices/listed", summary="A public list price")
+async def listed_price(
+    _: Reader,
+    container: ContainerDep,
+    model: Annotated[str, Query(min_length=1, max_length=200, description="The model's name as agents use it.")],
+    address: Annotated[str, Query(min_length=1, max_length=2000, description="Where it is asked, as `base_url`.")],
+) -> ListedPrice:
+    """What counts for a model that nobody set a price for; `not_found` where the list does not know it there."""
+    price, source = await container.prices.listed(model, address)
+    if price is None:
+        raise NotFound("no list price is known for this model at this address", field="model")
+    return ListedPrice(model=model, source=source, input=price.input, output=price.output, cached=price.cached)
 
 
 @router.put("/prices", summary="Set a price")

@@ -63,9 +63,9 @@ class Budgets:
         caps = read_caps(request.budget, of_task=True)
         if MONEY not in caps or target_id is None or not target_id.startswith("agent:"):
             return
-        model = (await self._agents.find(target_id, user_id)).agent.info.model
-        if model:
-            await self._prices.require(model, user_id, "budget.money")
+        info = (await self._agents.find(target_id, user_id)).agent.info
+        if info.model:
+            await self._prices.require(info.model, user_id, "budget.money", info.address)
 
     async def page(self, caller: Caller) -> Sequence[Row]:
         """The caller's own budgets and those of their projects, with what is used of each."""

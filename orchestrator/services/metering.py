@@ -30,10 +30,10 @@ class Meters:
     database: Database
     prices: Prices
 
-    async def begin(self, work: Work, model: str) -> "AttemptMeter":
+    async def begin(self, work: Work, model: str, address: str = "") -> "AttemptMeter":
         """A meter for an attempt. Raises BudgetReached where nothing is left, InvalidInput where money has no price."""
         task = work.task
-        price = await self.prices.of(model, task["user_id"]) if model else None
+        price = await self.prices.of(model, task["user_id"], address) if model else None
         meter = AttemptMeter(self.database, work, model, price)
         if task.get("has_budget", True):  # read with the row: most tasks count against nobody's budget
             await meter.check()

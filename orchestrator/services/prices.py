@@ -1,10 +1,12 @@
 """The price table: US dollars for a million tokens of a model, from a day on, everybody's or one's own.
 
-Used by metering and by the REST doors. The service ships no prices: they would be wrong soon, and a wrong price is
-worse than an unknown one. A user's own goes before everybody's, a newer one before an older.
+Used by metering and by the REST doors. A user's own goes before everybody's, a newer one before an older. Where nobody
+set one, a public list counts at the provider's own address; anywhere else a price stays unknown, never guessed.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -27,18 +29,27 @@ _MOST_OWN = 1000
 class Prices:
     """Use cases around prices."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, with_list: bool = False) -> None:
         self._database = database
+        self._with_list = with_list
 
-    async def of(self, model: str, user_id: UUID) -> Price | None:
-        """The price in force today for a user's task; None where nobody set one."""
-        async with self._database.transaction() as connection:
+    async def of(self, model: str, user_id: UUID, address: str = "") -> Price | None:
+        """The price in force today for a user's task that asks the model at an address; None where nobody knows it."""
+        async with self._database.single() as connection:
             row = (await connection.execute(_IN_FORCE, {"model": model, "user": user_id})).first()
-        return Price(row.input, row.output, row.cached) if row is not None else None
+        if row is not None:
+            return Price(row.input, row.output, row.cached)
+        return (await self.listed(model, address))[0]
 
-    async def require(self, model: str, user_id: UUID, field: str) -> Price:
+    async def listed(self, model: str, address: str) -> tuple[Price | None, str]:
+        """What a public list says, and which list that is; nothing where it is switched off or does not know."""
+        if not (self._with_list and address):
+            return None, ""
+        return await asyncio.to_thread(_listed, model, address)
+
+    async def require(self, model: str, user_id: UUID, field: str, address: str = "") -> Price:
         """The price; InvalidInput where money cannot be held to a limit because nobody knows it."""
-        price = await self.of(model, user_id)
+        price = await self.of(model, user_id, address)
         if price is None:
             raise no_price(model, field)
         return price
@@ -72,6 +83,12 @@ class Prices:
             if row["owner_id"] is None and not caller.is_admin:
                 raise Forbidden("only admins of the service take everybody's prices away")
             await connection.execute(delete(PriceRow).where(_P.c.id == price_id))
+
+
+def _listed(model: str, address: str) -> tuple[Price | None, str]:
+    """Loaded by whoever asks first, in a thread: the list takes half a second and some megabytes."""
+    lists = import_module("orchestrator.agents.list_prices")
+    return lists.list_price(model, address), lists.list_source()
 
 
 def no_price(model: str, field: str) -> InvalidInput:

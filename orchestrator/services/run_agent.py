@@ -161,7 +161,7 @@ class AgentExecutor:
         if account:
             await self._quota.check(account)
         try:
-            meter = await self._meters.begin(work, entry.agent.info.model)
+            meter = await self._meters.begin(work, entry.agent.info.model, entry.agent.info.address)
             context = await self._briefed(work, entry, self._context(work, entry, project, before, worktree, leased))
             if begun is not None:
                 context = replace(context, parts=TaskParts(self._database, work, self._room, begun, worktree))
