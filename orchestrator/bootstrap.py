@@ -308,6 +308,7 @@ def build_container(settings: Settings) -> Container:
     )
     container.closers += [
         database.close,
+        targets.aclose,
         audit.aclose,  # after the pool: calls that it ends leave a record
         sender.close,
         wake.close,

@@ -12,6 +12,10 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
+_SOON_SECONDS = 0.1
+"""Whoever asked has gone on by then, and is not held up by the making."""
+
+
 class Fresh(Generic[Value]):
     """Keeps what ``make`` returned for some seconds."""
 
@@ -20,6 +24,7 @@ class Fresh(Generic[Value]):
         self._seconds = seconds
         self._kept: tuple[float, Value] | None = None
         self._making: asyncio.Task[Value] | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     async def get(self) -> Value:
         """The value, at most so old; made now when it is older, and errors of making are the caller's."""
@@ -31,18 +36,38 @@ class Fresh(Generic[Value]):
         return await asyncio.shield(self._making)
 
     async def recent(self, seconds: float) -> Value:
-        """The value, at most so old; where ``get`` would make it anew, that happens beside, and nobody waits for it."""
+        """The value, at most so old. Where ``get`` would make it anew, that happens a moment later, and nobody waits.
+
+        Who uses this calls ``settle`` at the end.
+        """
         if self._kept is None or time.monotonic() - self._kept[0] >= seconds:
             return await self.get()
-        if time.monotonic() - self._kept[0] >= self._seconds and (self._making is None or self._making.done()):
-            self._making = asyncio.create_task(self._renew())
-            self._making.add_done_callback(_heard)
+        if self._soon is None and time.monotonic() - self._kept[0] >= self._seconds:
+            self._soon = asyncio.get_running_loop().call_later(_SOON_SECONDS, self._renew_beside)
         return self._kept[1]
+
+    async def settle(self) -> None:
+        """Make nothing more beside, and wait for what is being made."""
+        self._not_soon()
+        if self._making is not None and not self._making.done():
+            await asyncio.wait([self._making])
 
     def forget(self) -> None:
         """Make it anew at the next question, also where a making is under way: that one may have seen the old state."""
         self._kept = None
         self._making = None
+        self._not_soon()
+
+    def _not_soon(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+
+    def _renew_beside(self) -> None:
+        self._soon = None
+        if self._making is None or self._making.done():
+            self._making = asyncio.create_task(self._renew())
+            self._making.add_done_callback(_heard)
 
     async def _renew(self) -> Value:
         began = time.monotonic()

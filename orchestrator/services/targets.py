@@ -92,7 +92,7 @@ class TargetDirectory:
         key = (user_id, project_id)
         if key not in self._kept:
             if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
+                self._forget()
             self._kept[key] = Fresh(lambda: self._make(user_id, project_id), _FRESH_SECONDS)
         return self._kept[key]
 
@@ -102,11 +102,21 @@ class TargetDirectory:
 
     def refresh(self) -> None:
         """Forget every kept snapshot: something changed in this process."""
-        self._kept.clear()
+        self._forget()
         self._stats.forget()
         if self._estimates is not None:
             self._estimates.forget()
         self._registry.refresh()
+
+    def _forget(self) -> None:
+        for kept in self._kept.values():
+            kept.forget()
+        self._kept.clear()
+
+    async def aclose(self) -> None:
+        """Make nothing more; before the database is closed."""
+        for kept in self._kept.values():
+            await kept.settle()
 
     async def _make(self, user_id: UUID, project_id: UUID | None) -> RegistrySnapshot:
         # Read side by side: somebody who hands in a task waits for the slowest of these, not for all in turn.

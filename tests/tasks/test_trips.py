@@ -122,10 +122,11 @@ async def test_what_is_kept_is_given_at_once_and_made_anew_beside() -> None:
 
 
 async def test_a_making_that_fails_beside_is_the_fault_of_whoever_waits_for_one() -> None:
-    fails = False
+    fails, failed = False, asyncio.Event()
 
     async def make() -> str:
         if fails:
+            failed.set()
             raise ZeroDivisionError
         return "made"
 
@@ -133,7 +134,7 @@ async def test_a_making_that_fails_beside_is_the_fault_of_whoever_waits_for_one(
     assert await kept.get() == "made"
     fails = True
     assert await kept.recent(3600) == "made"
-    await asyncio.sleep(0)
+    await asyncio.wait_for(failed.wait(), 15)
     assert await kept.recent(3600) == "made"
     with pytest.raises(ZeroDivisionError):
         await kept.get()
