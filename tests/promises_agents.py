@@ -214,7 +214,7 @@ AGENTS_THAT_CHANGE_CODE = (
         "routing/test_transitions.py::test_of_two_workers_that_know_the_same_row_one_claims_it",
     ),
     _promise(
-        "agents.price_list", _SOURCE + " 7", "What nobody set a price for costs what a public list says, or is unknown.",
+        "agents.price_list", _SOURCE + " 7", "A model nobody set a price for costs what a public list says.",
         "agents/test_list_prices.py::test_a_price_that_somebody_set_goes_before_the_list",
         "agents/test_list_prices.py::test_the_same_name_at_another_address_is_unknown",
         "agents/test_list_prices.py::test_a_limit_on_money_is_held_by_the_list_and_refused_where_it_does_not_count",
@@ -227,12 +227,6 @@ AGENTS_THAT_CHANGE_CODE = (
         _BUDGETS + "a_budget_of_a_project_holds_for_all_its_tasks_until_an_admin_raises_it",
         _BUDGETS + "a_new_period_begins_with_nothing_used",
         _BUDGETS + "tool_calls_of_agents_that_are_no_models_count_too",
-    ),
-    _promise(
-        "agents.overhead", "Agents that change code, measured", "An attempt is few trips to the database.",
-        "tasks/test_trips.py::test_an_attempt_that_needs_no_look_at_others_is_three_statements_about_its_task",
-        "tasks/test_trips.py::test_while_tasks_come_one_after_the_other_a_task_is_one_statement",
-        "routing/test_transitions.py::test_of_two_workers_that_know_the_same_row_one_claims_it",
     ),
     _promise(
         "agents.prices", _SOURCE + " 7", "A limit on money without a price is refused; what is used is shown.",
