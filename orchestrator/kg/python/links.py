@@ -54,6 +54,9 @@ class Linker:
         self._facts = dict(facts)
         self._everything = frozenset(everything)
         self._surfaces: dict[str, Surface] = {}
+        # What the files edited last told the flows, and the last version of a file that was made comparable.
+        self._tellings: dict[tuple[int, str], dict[str, list[Told]]] = {}
+        self._stable: tuple[FileFacts, StableEntries] | None = None
         self._recording = recording
         self._evaluator = Evaluator(facts, ModuleIndex(everything, facts), recording=recording)
         self._index = TreeIndex(self._evaluator)
@@ -112,8 +115,11 @@ class Linker:
             different: set[Key] = set()
             for path in sorted(affected):
                 old = told[stage, path] if path in changed else self._told(stage, path)
+                self._tellings.pop((stage, path), None)
                 self._feed(stage, path)
                 new = self._told(stage, path)
+                if path in self._surfaces:
+                    self._tellings[stage, path] = new
                 different |= {("", "", slot) for slot in old.keys() | new.keys() if old.get(slot) != new.get(slot)}
             # Entries that read the same are of the same symbols: what was found out from them stays.
             self._evaluator.forget((), different)
@@ -124,12 +130,22 @@ class Linker:
         """Keep what was seen of the files that were edited last: people save the same one again and again."""
         self._surfaces[path] = after
         if len(self._surfaces) > _SURFACES_KEPT:
-            del self._surfaces[next(iter(self._surfaces))]
+            longest_ago = next(iter(self._surfaces))
+            del self._surfaces[longest_ago]
+            for stage in range(_STAGES):
+                self._tellings.pop((stage, longest_ago), None)
 
     def _told(self, stage: int, path: str) -> dict[str, list[Told]]:
         """What a file tells the flows at a stage, without numbers and lines that an edit moves."""
+        known = self._tellings.get((stage, path))
+        if known is not None:
+            return known
         facts, entries = self._facts.get(path), self._flows[stage + 1].of(path)
-        return StableEntries(facts).of(entries) if facts is not None and entries else {}
+        if facts is None or not entries:
+            return {}
+        if self._stable is None or self._stable[0] is not facts:
+            self._stable = facts, StableEntries(facts)
+        return self._stable[1].of(entries)
 
     # What flows
 
