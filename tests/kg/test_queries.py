@@ -246,6 +246,15 @@ async def test_a_child_answers_many_queries_each_within_its_own_limits(
     assert answer.rows > 100
 
 
+async def test_an_answer_larger_than_a_socket_holds_comes_whole(
+    build: Build, folder: Path, queries: GraphQueries
+) -> None:
+    build()
+    answer = await queries.query(folder, "SELECT * { ?a ?b ?c . ?d ?e ?f } LIMIT 9999")
+    assert len(answer.body) > 1_000_000
+    assert len(json.loads(answer.body)["results"]["bindings"]) == answer.rows == 9999
+
+
 async def test_a_runaway_query_is_killed_in_time_and_the_others_do_not_notice(
     build: Build, folder: Path, queries: GraphQueries
 ) -> None:

@@ -24,7 +24,7 @@ from orchestrator.kg.journal import MAIN
 from orchestrator.kg.query.dataset import Dataset
 from orchestrator.kg.query.guard import admit
 from orchestrator.kg.query.limits import processor_seconds
-from orchestrator.kg.query.wire import pack, send_at_once, unpack
+from orchestrator.kg.query.wire import has_hung_up, pack, send_at_once, unpack
 from orchestrator.kg.query.worker import ADMITTED, FREE, answer_queries, fingerprint, memory_exceeded
 from orchestrator.kg.snapshot import current_snapshot, snapshot_folder
 
@@ -33,6 +33,8 @@ _SEND_SECONDS = 30.0
 _REFUSING_SECONDS = 2.0
 _MAX_RUNNING = max(2, 2 * (os.cpu_count() or 1))
 _SPARE_SECONDS = 20.0
+# So long a child may take to say that its caller, who hung up, has its answer.
+_LEAVING_SECONDS = 0.25
 # A change that was told of comes within so long, or is not waited for.
 _EXPECTED_SECONDS = 5.0
 # A query that has used the processor for longer gets out of the way of the others: it is theirs first.
@@ -159,12 +161,8 @@ class QueryServer:
             return
         except ConnectionError:
             data = b""
-        if not data and caller.answering:
-            # It has its answer, or no longer wants it: the child notices by itself and need not be killed.
-            self._selector.unregister(caller.connection)
-            return
         if not data:
-            self._drop(caller)
+            self._see_off(caller)
             return
         if caller.request is not None:
             return
@@ -176,6 +174,15 @@ class QueryServer:
             return
         if frame is not None:
             self._take(caller, frame[0])
+
+    def _see_off(self, caller: _Caller) -> None:
+        """A caller hung up. If a child is at work it most likely has its answer, as the child is about to say."""
+        if caller.child is None:
+            self._drop(caller)
+            return
+        self._selector.unregister(caller.connection)
+        if not caller.answering:
+            caller.deadline = min(caller.deadline, time.monotonic() + _LEAVING_SECONDS)
 
     def _take(self, caller: _Caller, request: dict[str, Any]) -> None:
         self._last_used = time.monotonic()
@@ -232,14 +239,14 @@ class QueryServer:
 
     def _hear_child(self, caller: _Caller) -> None:
         assert caller.child is not None
-        told = caller.child.channel.recv(1)
-        if told == FREE:
-            self._take_back(caller, caller.child)
-            return
-        if told:
+        told = caller.child.channel.recv(2)  # what was admitted, that it is free, or both
+        if told[:1] not in (b"", FREE):
             caller.answering = True
-            self._remember(caller.request or {}, told)
+            self._remember(caller.request or {}, told[:1])
             caller.deadline = time.monotonic() + _SEND_SECONDS
+        if told.endswith(FREE):
+            self._take_back(caller, caller.child)
+        if told:
             return
         self._selector.unregister(caller.child.channel)
         status = self._reap(caller.child)
@@ -329,7 +336,7 @@ class QueryServer:
         """End a child if it still runs, and take its exit status."""
         pid, status = os.waitpid(child.pid, os.WNOHANG)
         if pid == 0:
-            if not _ended_soon(child.channel):
+            if not has_hung_up(child.channel):
                 os.kill(child.pid, signal.SIGKILL)
             _, status = os.waitpid(child.pid, 0)
         child.channel.close()
@@ -390,11 +397,3 @@ class QueryServer:
 def _is_child(key: selectors.SelectorKey) -> bool:
     """Whether it is a child, not a caller or the listener, that has something to say."""
     return key.data is not None and key.data.child is not None and key.fileobj is key.data.child.channel
-
-
-def _ended_soon(channel: socket.socket) -> bool:
-    """Whether the child closed its end by itself: then it is ending and need not be killed."""
-    try:
-        return channel.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
-    except OSError:
-        return False

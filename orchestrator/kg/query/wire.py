@@ -42,6 +42,14 @@ def send_at_once(connection: socket.socket, frame: bytes) -> None:
         connection.send(frame, socket.MSG_DONTWAIT)
 
 
+def has_hung_up(channel: socket.socket) -> bool:
+    """Whether the other end was closed, and nothing is left to be read."""
+    try:
+        return channel.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
+    except OSError:
+        return False
+
+
 async def write_request(writer: asyncio.StreamWriter, head: dict[str, Any]) -> None:
     """Send a request frame."""
     writer.write(pack(head))

@@ -5,6 +5,7 @@ limits its own memory and gives up opening files, so the engine reaches nothing 
 Wall time is the server's business: it kills this process.
 """
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -21,10 +22,10 @@ from orchestrator.kg.query.formats import Kind, negotiate
 from orchestrator.kg.query.guard import Admitted, admit
 from orchestrator.kg.query.limits import data_bytes, give_up_files, lift_limits, limit_memory
 from orchestrator.kg.query.scratch import ScratchStore, admit_writing, one_writer
-from orchestrator.kg.query.store import GraphStore
+from orchestrator.kg.query.store import GraphStore, Results
 from orchestrator.kg.query.wire import pack, unpack
 
-# The byte a child sends the server before it answers: what was admitted (capitals: with FROM), that it failed, or
+# The byte a child sends the server once it has answered: what was admitted (capitals: with FROM), that it failed, or
 # that something else than a query is done.
 _KINDS: tuple[Kind, ...] = ("select", "ask", "construct", "describe")
 ADMITTED = {kind[0].encode(): Admitted(kind) for kind in _KINDS} | {
@@ -50,16 +51,38 @@ def answer_queries(channel: socket.socket, store: GraphStore) -> None:
     fresh = data_bytes()
     while (received := _receive(channel)) is not None:
         request, connection = received
+        # What the engine made is taken apart once the answer is out: for many groups that takes a while.
+        kept: list[Results] = []
         with connection:
-            head, body, told = _answer(request, store)
+            head, body, told = _answer(request, store, kept)
             # The kernel may refuse more memory than the limit to this frame too; it is then the server that reports it.
-            frame = pack(head, body)
-            channel.sendall(told)
-            connection.sendall(frame)
+            told = _send(connection, pack(head, body), channel, told)
+        kept.clear()
         lift_limits()
         if data_bytes() > fresh + _REUSABLE_GROWTH:
+            channel.sendall(told)
             return
-        channel.sendall(FREE)
+        channel.sendall(told + FREE)
+
+
+def _send(connection: socket.socket, frame: bytes, channel: socket.socket, told: bytes) -> bytes:
+    """Send an answer; returns what the server has yet to be told of it.
+
+    The server is told afterwards, because waking it is time of whoever waits; but before, where the caller reads slower
+    than we write: that is not the query's time.
+    """
+    try:
+        sent = connection.send(frame, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        sent = 0
+    except OSError:
+        return told  # a caller that went away needs no answer
+    if sent == len(frame):
+        return told
+    channel.sendall(told)
+    with contextlib.suppress(OSError):
+        connection.sendall(memoryview(frame)[sent:])
+    return b""
 
 
 def _receive(channel: socket.socket) -> tuple[dict[str, Any], socket.socket] | None:
@@ -76,16 +99,17 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], socket.socket] | N
     return None if connection is None else (frame[0], connection)
 
 
-def _answer(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes, bytes]:
+def _answer(request: dict[str, Any], store: GraphStore, kept: list[Results]) -> tuple[dict[str, Any], bytes, bytes]:
     """Head and body of the answer, and the byte for the server."""
     try:
-        return _run(request, store)
+        return _run(request, store, kept)
     except OrchestratorError as error:
         return {"error": error.as_dict()}, b"", _FAILED
     except RuntimeError as error:  # the engine understood it and stumbled, over an unknown function for instance
         told = InvalidInput(f"the query cannot be evaluated: {error}"[:2000], field="query")
         return {"error": told.as_dict()}, b"", _FAILED
     except MemoryError:
+        kept.clear()  # the error needs some itself
         return {"error": memory_exceeded(request).as_dict()}, b"", _FAILED
     except Exception as error:  # noqa: BLE001 - the process edge: whatever it was, the caller is told
         return {"error": BadQuery(f"the query failed: {error}"[:2000], field="query").as_dict()}, b"", _FAILED
@@ -97,20 +121,22 @@ def memory_exceeded(request: dict[str, Any]) -> TooLarge:
     return TooLarge("the query needs more memory than it may take", field="query", details={"memory_bytes": limit})
 
 
-def _run(request: dict[str, Any], store: GraphStore) -> tuple[dict[str, Any], bytes, bytes]:
+def _run(request: dict[str, Any], store: GraphStore, kept: list[Results]) -> tuple[dict[str, Any], bytes, bytes]:
     limit_memory(request["limits"]["memory_bytes"])
     if request["op"] == "scratch":
-        return *_run_scratch(request), _DONE
+        return *_run_scratch(request, kept), _DONE
     known = request["admitted"]
     admitted = ADMITTED[known.encode()] if known else admit(request["query"], store.has_graph)
     for name in (*request["default_graphs"], *request["named_graphs"]):
         if not store.has_graph(name):
             raise QueryRefused(f"there is no graph <{name[:200]}> here", field="default-graph-uri")
-    return *_run_query(request, store, admitted), _CODES[admitted]
+    return *_run_query(request, store, admitted, kept), _CODES[admitted]
 
 
-def _run_query(request: dict[str, Any], store: GraphStore, admitted: Admitted) -> tuple[dict[str, Any], bytes]:
-    """An admitted query's answer."""
+def _run_query(
+    request: dict[str, Any], store: GraphStore, admitted: Admitted, kept: list[Results]
+) -> tuple[dict[str, Any], bytes]:
+    """An admitted query's answer; ``kept`` holds what the engine made until somebody lets go of it."""
     began = time.perf_counter()
     give_up_files()
     media_type = negotiate(request["accept"], admitted.kind)
@@ -122,18 +148,20 @@ def _run_query(request: dict[str, Any], store: GraphStore, admitted: Admitted) -
         own_dataset=admitted.own_dataset,
         base_iri=request["base_iri"],
     )
+    kept.append(results)
     limits = request["limits"]
     body, rows, truncated = serialise(results, media_type, limits["rows"], limits["bytes"])
     answer = {"media_type": media_type, "kind": admitted.kind, "rows": rows, "truncated": truncated}
     return {"answer": answer | {"seconds": round(time.perf_counter() - began, 6)}}, body
 
 
-def _run_scratch(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def _run_scratch(request: dict[str, Any], kept: list[Results]) -> tuple[dict[str, Any], bytes]:
     """Ask or change a scratch dataset."""
     path, action = Path(request["dataset"]), request["action"]
     if action == "query":
         scratch = ScratchStore(path)
-        return _run_query(request, scratch, replace(admit(request["query"], scratch.has_graph), own_dataset=True))
+        admitted = replace(admit(request["query"], scratch.has_graph), own_dataset=True)
+        return _run_query(request, scratch, admitted, kept)
     if action == "read":
         media_type, body = ScratchStore(path).read(request["graph"], request["accept"])
         return {"answer": {"media_type": media_type}}, body
