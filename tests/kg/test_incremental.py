@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ _WORD = re.compile(rb"[A-Za-z_]{3,}")
 class Edited:
     """A tree on disk, edited at random, and the state that follows it."""
 
-    def __init__(self, root: Path, seed: int) -> None:
+    def __init__(self, root: Path, seed: int, favourites: Collection[str] = ()) -> None:
         self.root = root
+        self.favourites = favourites
         self.random = random.Random(seed)
         self.state = TreeState(PROJECT, self._read(list_files(root)), recording=True)
         self.graphs = {graph.name: graph.quads for graph in self.state.link_all()}
@@ -50,7 +51,7 @@ class Edited:
     def _edit(self) -> set[str]:
         """Edit, rename, delete or add a file; returns the paths that are others now."""
         paths = [path for path in list_files(self.root) if path.endswith(".py")]
-        path = self.random.choice(paths)
+        path = self.random.choice([path for path in paths if path in self.favourites] or paths)
         kind = self.random.choices(("text", "delete", "rename", "add", "package"), (75, 6, 10, 4, 5))[0]
         if kind == "text":
             (self.root / path).write_bytes(self._mutated((self.root / path).read_bytes()))
@@ -129,6 +130,22 @@ def test_after_any_edits_of_real_code_the_graphs_are_those_of_a_clean_build(tmp_
             write_tree(tmp_path, {f"orchestrator/{path}": (REAL / path).read_bytes()})
     edited = Edited(tmp_path, seed)
     for _ in range(3):
+        for _ in range(8):
+            edited.step()
+        clean = edited.clean()
+        assert _difference(edited.graphs, clean) == set()
+        assert edited.graphs == clean
+
+
+def test_after_edits_of_the_same_large_files_again_and_again_the_graphs_are_those_of_a_clean_build(
+    tmp_path: Path,
+) -> None:
+    for path in list_files(REAL / "kg" / "python"):
+        if path.endswith(".py"):
+            write_tree(tmp_path, {f"orchestrator/kg/python/{path}": (REAL / "kg" / "python" / path).read_bytes()})
+    large = sorted(list_files(tmp_path), key=lambda path: (tmp_path / path).stat().st_size)[-3:]
+    edited = Edited(tmp_path, 3, favourites=large)
+    for _ in range(2):
         for _ in range(8):
             edited.step()
         clean = edited.clean()
