@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import Conflict, InvalidInput
+from orchestrator.kg.indexing import build as building
 from orchestrator.kg.indexing.build import BuildReport, build_graph
 from orchestrator.kg.indexing.process import BuildRequest, build_in_process
 from orchestrator.kg.snapshot import FACTS, GRAPH, current_folder, current_snapshot, new_snapshot
@@ -58,6 +59,14 @@ def test_the_same_tree_gives_the_same_triples_and_valid_rdf(
     one, two = (root.parent / f"{root.name}-{out}" for out in ("one", "two"))
     assert file_graphs(one) == file_graphs(two)
     assert len(load(one)) > 0
+
+
+def test_what_is_given_to_the_disk_early_is_whole(build: Build, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build()
+    whole = file_graphs(folder)
+    monkeypatch.setattr(building, "_SYNCED", 3)
+    build()
+    assert file_graphs(folder) == whole
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

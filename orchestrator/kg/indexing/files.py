@@ -21,6 +21,7 @@ MAX_HASHED = 256 * 1024 * 1024
 _LONGEST_LINE = 200_000
 _LFS = b"version https://git-lfs.github.com/spec/"
 _HEAD = 200
+_MORE = 64 * 1024
 _MOST_LISTED = 1024 * 1024
 _SUBMODULE = re.compile(r"^\s*path\s*=\s*([^/\s].*?)\s*$", re.MULTILINE)
 
@@ -125,7 +126,8 @@ def _read_regular(full: str, path: str) -> Read | Skipped:
 def _all_of(stream: io.FileIO, size: int) -> bytes:
     """Everything up to the end, or more than may be hashed: one that is written to meanwhile might have no end."""
     data = stream.read(size + 1)
-    while data and len(data) <= MAX_HASHED and (more := stream.read(MAX_HASHED + 1 - len(data))):
+    # Mostly there is no more: room for all there might be would be asked of the kernel and given back for every file.
+    while data and len(data) <= MAX_HASHED and (more := stream.read(_MORE)):
         data += more
     return data or b""
 

@@ -86,8 +86,9 @@ class TreeState:
             for group in groups:
                 yield from self._link_group(group, spread)
         else:
-            with beside(self._linking(groups[:-1])) as others:
-                yield from self._link_group(groups[-1], spread)
+            *small, largest = groups
+            with beside(self._linking([piece for group in small for piece in _pieces(group)])) as others:
+                yield from self._link_group(largest, spread)
                 yield from self._taken(others)
         for name in sorted(self._outside):
             yield self.writer.external(name)
@@ -97,7 +98,7 @@ class TreeState:
     def _link_group(self, paths: Sequence[str], spread: Spread) -> Iterator[NamedGraph]:
         """The graphs of one family's files."""
         self._families.begin(paths[0])
-        yield from self._taken(spread(self._linking([paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)])))
+        yield from self._taken(spread(self._linking(_pieces(paths))))
 
     def _linking(self, pieces: Sequence[Sequence[str]]) -> Work[Sequence[str], list[_Made]]:
         return Work(pieces, self._made, _ENCODER.encode, _DECODER.decode)
@@ -205,6 +206,10 @@ class TreeState:
 
     def _all_paths(self) -> frozenset[str]:
         return frozenset(path for path, one in self.contents.items() if one.file is not None)
+
+
+def _pieces(paths: Sequence[str]) -> list[Sequence[str]]:
+    return [paths[at : at + _PIECE] for at in range(0, len(paths), _PIECE)]
 
 
 def _languages(contents: Mapping[str, Content | None]) -> dict[str, str]:

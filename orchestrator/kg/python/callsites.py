@@ -270,8 +270,10 @@ def is_builtin(found: Found) -> bool:
 def last_name(callee: str) -> str:
     """The name a call is known by."""
     head, steps = parts(callee)
-    named = [step for step in steps if step[0] == "."]
-    return named[-1][1:] if named else head
+    for step in reversed(steps):
+        if step[0] == ".":
+            return step[1:]
+    return head
 
 
 def _says_all(found: Found, callee: str) -> bool:
