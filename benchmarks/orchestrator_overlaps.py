@@ -17,7 +17,7 @@ from benchmarks.report import Row, row
 from orchestrator.agents.base import AgentContext, AgentResult
 from orchestrator.agents.rename_symbol import RenameSymbolAgent
 from orchestrator.bootstrap import Container, build_container
-from orchestrator.cli.migrate import upgrade
+from orchestrator.cli.upkeep.migrate import upgrade
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from orchestrator.core.ids import new_id

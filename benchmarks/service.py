@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from orchestrator.cli.migrate import upgrade
+from orchestrator.cli.upkeep.migrate import upgrade
 from orchestrator.embedded.pair import start_embedded
 
 ROOT = Path(__file__).parents[1]

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from orchestrator.api import oauth_metadata, oauth_server, routes, service
 from orchestrator.api.dependencies import Authenticated
 from orchestrator.cli.app import app
-from orchestrator.cli.openapi import write as write_openapi
+from orchestrator.cli.upkeep.openapi import write as write_openapi
 from orchestrator.config import Settings
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.routing import WEIGHTS, Obstacle

@@ -1,7 +1,7 @@
 """The commands. Each is a few lines: read the settings, call what does the work.
 
 Imports of the API, the workers and alembic stand inside their commands: they cost a second or more, and ``--help`` or
-a client command needs none of them. Client commands are modules of this folder, loaded when one is asked for.
+a client command needs none of them. Client commands are modules of ``commands``, loaded when one is asked for.
 """
 
 import asyncio
@@ -15,15 +15,15 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from orchestrator.cli.loading import quick_loading
-from orchestrator.cli.parent import leave_with_parent
+from orchestrator.cli.start.loading import quick_loading
+from orchestrator.cli.start.parent import leave_with_parent
 from orchestrator.core.errors import OrchestratorError
 
 _CLIENT = {
     "login": "login.app", "logout": "login.logout_app", "project": "project.app", "task": "task.app",
     "mcp": "mcp_commands.app", "kg": "kg.app", "agent": "agent.app", "usage": "usage.app", "token": "token.app",
 }  # fmt: skip
-"""Client commands over HTTP: module and name of each in this folder."""
+"""Client commands over HTTP: module of ``commands`` and name of each."""
 
 
 class Commands(TyperGroup):
@@ -38,7 +38,7 @@ class Commands(TyperGroup):
         if cmd_name not in _CLIENT:
             return super().get_command(ctx, cmd_name)
         module, _, name = _CLIENT[cmd_name].partition(".")
-        command = get_command(getattr(importlib.import_module(f"orchestrator.cli.{module}"), name))
+        command = get_command(getattr(importlib.import_module(f"orchestrator.cli.commands.{module}"), name))
         command.name = cmd_name
         return command
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _settings() -> Any:
-    from orchestrator.cli.settings import read_settings  # noqa: PLC0415  heavy: clients of a service read none
+    from orchestrator.cli.start.settings import read_settings  # noqa: PLC0415  heavy: clients of a service read none
 
     return read_settings()
 
@@ -82,7 +82,7 @@ def _settings() -> Any:
 @app.command()
 def up() -> None:
     """Start everything: databases (embedded, unless URLs are set), API, workers and monitor."""
-    from orchestrator.cli.up import up as run_up  # noqa: PLC0415  heavy: the supervisor of all processes
+    from orchestrator.cli.start.up import up as run_up  # noqa: PLC0415  heavy: the supervisor of all processes
 
     asyncio.run(run_up(_settings()))
 
@@ -95,7 +95,7 @@ def demo(
     ] = False,
 ) -> None:
     """Do the main job on a repository, start to end, and show it."""
-    from orchestrator.cli.demo import run_demo  # noqa: PLC0415  heavy: loads the HTTP client and the terminal library
+    from orchestrator.cli.demo.run import run_demo  # noqa: PLC0415  heavy: loads the HTTP client and the terminal library
 
     sys.exit(asyncio.run(run_demo(_settings(), repo, stop=stop)))
 
@@ -106,7 +106,7 @@ def api() -> None:
     leave_with_parent()
     settings = _settings()
     with quick_loading():
-        from orchestrator.cli.serving import serve  # noqa: PLC0415  heavy: only this command serves
+        from orchestrator.cli.start.serving import serve  # noqa: PLC0415  heavy: only this command serves
         from orchestrator.main import create_app  # noqa: PLC0415  heavy, as above
 
         application = create_app(settings)
@@ -137,7 +137,7 @@ def monitor() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database of DATABASE_URL to the newest migration."""
-    from orchestrator.cli.migrate import upgrade  # noqa: PLC0415  heavy: loads alembic and every table
+    from orchestrator.cli.upkeep.migrate import upgrade  # noqa: PLC0415  heavy: loads alembic and every table
 
     upgrade(_settings().database_url)
 
@@ -145,7 +145,7 @@ def migrate() -> None:
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Seal every stored secret with the first of ENCRYPTION_KEYS, so that the others can be dropped."""
-    from orchestrator.cli.keys import rotate  # noqa: PLC0415  heavy: loads the database and every table
+    from orchestrator.cli.upkeep.keys import rotate  # noqa: PLC0415  heavy: loads the database and every table
 
     asyncio.run(rotate(_settings()))
 
@@ -153,6 +153,6 @@ def rotate_keys() -> None:
 @app.command(hidden=True)
 def openapi(path: Path) -> None:
     """Write the OpenAPI document of the code to a file."""
-    from orchestrator.cli.openapi import write  # noqa: PLC0415  heavy: builds the whole application
+    from orchestrator.cli.upkeep.openapi import write  # noqa: PLC0415  heavy: builds the whole application
 
     write(path)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
-from orchestrator.cli.openapi import write
+from orchestrator.cli.upkeep.openapi import write
 from tests.api.conftest import Api
 
 pytestmark = pytest.mark.xdist_group("openapi")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.schema import newest_revision
-from orchestrator.cli.service import _free_port
+from orchestrator.cli.start.service import _free_port
+from orchestrator.cli.upkeep.schema import newest_revision
 from orchestrator.core.errors import NotConfigured
 
 _ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_help_lists_the_commands() -> None:
     assert all(name in output for name in ("up", "api", "worker", "monitor", "migrate"))
 
 
-@pytest.mark.parametrize("module", ["app", "mcp_stdio"])
+@pytest.mark.parametrize("module", ["app", "stdio.door"])
 def test_help_and_the_door_over_stdio_load_no_heavy_library(module: str) -> None:
     heavy = ["fastapi", "sqlalchemy", "alembic", "uvicorn", "mcp", "pydantic_ai", "rdflib", "psycopg", "httpx"]
     code = f"import sys, orchestrator.cli.{module}; print([m for m in {heavy} if m in sys.modules])"

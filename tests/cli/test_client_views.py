@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from orchestrator.cli.client_events import event_line
-from orchestrator.cli.client_result import result_view
-from orchestrator.cli.client_route import route_view
-from orchestrator.cli.client_screen import clean, table
+from orchestrator.cli.client.events import event_line
+from orchestrator.cli.client.result import result_view
+from orchestrator.cli.client.route import route_view
+from orchestrator.cli.client.screen import clean, table
 
 _AT = "2026-01-01T00:00:00+00:00"
 

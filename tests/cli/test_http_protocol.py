@@ -8,7 +8,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from orchestrator.api.whole_answer import is_offered, whole
-from orchestrator.cli.http_protocol import HeadWithBody
+from orchestrator.cli.start.http_protocol import HeadWithBody
 
 WHOLE = {b"/whole": [b"hello, ", b"you"], b"/whole-none": [b""], b"/whole-long": [b"x", b"y" * 100_000]}
 ASKED = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"

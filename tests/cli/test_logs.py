@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import supervisor as module
-from orchestrator.cli.supervisor import Supervisor
+from orchestrator.cli.start import supervisor as module
+from orchestrator.cli.start.supervisor import Supervisor
 from orchestrator.embedded.processes import wait_until
 
 _CODE = "import sys; print('out'); print('err', file=sys.stderr)"

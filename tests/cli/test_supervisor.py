@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.cli import supervisor as module
-from orchestrator.cli.supervisor import Child, Supervisor
+from orchestrator.cli.start import supervisor as module
+from orchestrator.cli.start.supervisor import Child, Supervisor
 from orchestrator.embedded.processes import wait_until
 
 _ROOT = Path(__file__).parents[2]
 _IDLE = "import signal; signal.pause()"
-_SUPERVISED = f"from orchestrator.cli.parent import leave_with_parent as l; l(); {_IDLE}"
+_SUPERVISED = f"from orchestrator.cli.start.parent import leave_with_parent as l; l(); {_IDLE}"
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ async def test_a_child_that_ignores_term_is_killed_with_what_it_started(
 async def test_children_leave_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     script = (
         "import asyncio, os, sys\n"
-        "from orchestrator.cli.supervisor import Supervisor\n"
+        "from orchestrator.cli.start.supervisor import Supervisor\n"
         "async def main():\n"
         "    s = Supervisor(os.environ, print)\n"
         f"    c = await s.start('x', [sys.executable, '-c', {_SUPERVISED!r}])\n"
@@ -115,7 +115,7 @@ async def test_children_leave_when_the_supervisor_is_killed(tmp_path: Path) -> N
 
 async def test_a_child_of_nobody_watches_nothing() -> None:
     done = await asyncio.create_subprocess_exec(
-        *_python("from orchestrator.cli.parent import leave_with_parent as l; l(); print(input())"),
+        *_python("from orchestrator.cli.start.parent import leave_with_parent as l; l(); print(input())"),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=_ROOT,
     )  # fmt: skip
     output, _ = await asyncio.wait_for(done.communicate(b"still mine\n"), 20)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.cli.task_proof import _text, acceptance
-from orchestrator.cli.task_review import _comment
+from orchestrator.cli.commands.task_proof import _text, acceptance
+from orchestrator.cli.commands.task_review import _comment
 from orchestrator.core.acceptance import criteria
 from orchestrator.core.errors import InvalidInput
 

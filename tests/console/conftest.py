@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from orchestrator.cli.service import service
+from orchestrator.cli.start.service import service
 from orchestrator.config import Settings
 from tests.serving import free_port
 

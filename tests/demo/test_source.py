@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.demo_source import find_source
+from orchestrator.cli.demo.source import find_source
 from orchestrator.core.errors import InvalidInput
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator.cli.demo_graph import Symbols
+from orchestrator.cli.demo.graph import Symbols
 
 
 def _row(symbol: str, path: str, callers: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import uvicorn  # noqa: F401  imported for the children
 import orchestrator.main
 import orchestrator.worker  # noqa: F401  imported for the children
 from orchestrator.cli.app import main
-from orchestrator.cli.parent import kill_session
+from orchestrator.cli.start.parent import kill_session
 
 
 def _run(request: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Self
 
 import psutil
 
-from orchestrator.cli.parent import kill_session
+from orchestrator.cli.start.parent import kill_session
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psutil
 import pytest
 
-from orchestrator.cli.migrate import upgrade
+from orchestrator.cli.upkeep.migrate import upgrade
 from orchestrator.core.errors import Unavailable
 from orchestrator.embedded.pair import Embedded, start_embedded
 from orchestrator.embedded.processes import wait_until

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from orchestrator.cli.migrate import upgrade
+from orchestrator.cli.upkeep.migrate import upgrade
 from orchestrator.core.caller import Caller
 from orchestrator.core.errors import Unavailable
 from orchestrator.core.ids import new_id

@@ -16,7 +16,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from orchestrator.bootstrap import Container, build_container
-from orchestrator.cli.http_protocol import HeadWithBody
+from orchestrator.cli.start.http_protocol import HeadWithBody
 from orchestrator.config import Settings
 from orchestrator.core.caller import ALL_SCOPES, Caller, Scope
 from orchestrator.core.ids import new_id

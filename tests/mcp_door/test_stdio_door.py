@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from mcp.shared.inbound import encode_header_value
 
 from orchestrator.bootstrap import Container
-from orchestrator.cli.stdio_messages import header_value
+from orchestrator.cli.stdio.messages import header_value
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
 from tests.mcp_door.conftest import (

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect
 
 from alembic import command
-from orchestrator.cli.schema import newest_revision
+from orchestrator.cli.upkeep.schema import newest_revision
 from orchestrator.models import Base
 from orchestrator.models.database import async_url
 

@@ -1,0 +1,1 @@
+"""A client of the HTTP API: log-in, requests, names found, answers put on a terminal. Used by commands and demo."""
