@@ -1,12 +1,14 @@
 """Programs without the wait for their imports: forked from one process per worker that has them.
 
 Launchers of query servers and indexers run as they do in the service, and fixture servers as if Python had been started
-on their files; only the interpreter and what they load are there already. ``kg/test_query_start.py`` and whatever
+on their files, over HTTP or, by a program that stands for them, over stdio; only the interpreter and what they load are
+there already. ``kg/test_query_start.py`` and whatever
 starts the whole service start from nothing. Run as ``python -m tests.launches SOCKET``; it ends when its standard input
 does.
 """
 
 import asyncio
+import fcntl
 import gc
 import importlib
 import json
@@ -31,6 +33,7 @@ from orchestrator.core.child_process import OUTLIVES_ATTEMPTS
 from orchestrator.core.errors import Unavailable
 
 ROOT = Path(__file__).parents[1]
+_THROUGH = ROOT / "tests" / "mcp" / "servers" / "through.py"
 _SECONDS = 60
 
 
@@ -71,6 +74,10 @@ class Launches:
             told = {"program": str(program), "arguments": arguments, "environment": os.environ | dict(environment)}
             connection.sendall(json.dumps(told).encode() + b"\n")
             return Program(int(connection.makefile().readline()))
+
+    def through(self, program: Path, *arguments: str) -> list[str]:
+        """The arguments of Python that run a file which serves MCP by the SDK over stdio."""
+        return ["-S", "-E", str(_THROUGH), str(self._listening()), str(program), *arguments]
 
     def _listening(self) -> Path:
         if self._folder is None:
@@ -120,16 +127,31 @@ def _launch(told: dict[str, Any], connection: socket.socket) -> None:
     os._exit(code)
 
 
-def _run(told: dict[str, Any], connection: socket.socket) -> None:
-    """One program, the leader of a session of its own; the answer is its pid."""
+def _run(told: dict[str, Any], connection: socket.socket, streams: Sequence[int]) -> None:
+    """One program, the leader of a session of its own; the answer is its pid, or the streams are its own."""
     os.setsid()
-    connection.sendall(f"{os.getpid()}\n".encode())
-    connection.close()
+    if streams:
+        _take_over(streams, connection)
+        os.chdir(told["folder"])
+    else:
+        connection.sendall(f"{os.getpid()}\n".encode())
+        connection.close()
     sys.argv = [told["program"], *told["arguments"]]
     try:
         runpy.run_path(told["program"], run_name="__main__")
+    except BaseException:  # noqa: BLE001 - the edge of the process
+        traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def _take_over(streams: Sequence[int], connection: socket.socket) -> None:
+    """Be the process at the other end: speak by its streams, and end when it is gone (SIGIO ends a process)."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETFL, os.O_ASYNC)
 
 
 def serve(path: Path) -> None:
@@ -142,7 +164,8 @@ def serve(path: Path) -> None:
         draft.rename(path)
         while sys.stdin.fileno() not in select.select([listener, sys.stdin.fileno()], [], [])[0]:
             connection, _ = listener.accept()
-            told = json.loads(connection.makefile().readline())
+            first, streams, _, _ = socket.recv_fds(connection, 1, 3)
+            told = json.loads(first + connection.makefile("rb").readline())
             for module in (told["launcher"],) if "launcher" in told else ("mcp.server", "uvicorn"):
                 importlib.import_module(module)
             gc.freeze()
@@ -151,8 +174,13 @@ def serve(path: Path) -> None:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 os.environ.clear()
                 os.environ.update(told["environment"])
-                (_launch if "launcher" in told else _run)(told, connection)
+                if "launcher" in told:
+                    _launch(told, connection)
+                else:
+                    _run(told, connection, streams)
             connection.close()
+            for stream in streams:
+                os.close(stream)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,13 @@ from orchestrator.core.ids import new_id
 from orchestrator.jobs.light import LightWorker
 from orchestrator.main import create_app
 from orchestrator.models import User
+from tests.launches import LAUNCHES
 
 ROOT = Path(__file__).parents[2]
-HOSTILE = ROOT / "tests" / "mcp" / "servers" / "hostile.py"
+SERVERS = ROOT / "tests" / "mcp" / "servers"
+HOSTILE = SERVERS / "hostile.py"
+BY_SDK = {SERVERS / "eras.py", SERVERS / "tasks.py"}
+"""Two seconds of CPU each, if they were started: the SDK's imports."""
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -145,7 +149,9 @@ async def worker(settings: Settings, service: Service) -> AsyncIterator[LightWor
 
 def local_server(name: str, *args: str, **more: Any) -> dict[str, Any]:
     """What registers a Python program as a stdio server; without a sandbox, since they leave marks where tests look."""
-    program = {"transport": "stdio", "command": sys.executable, "args": list(args), "sandbox": "off"}
+    path = Path(args[0])
+    started = LAUNCHES.through(path, *args[1:]) if path in BY_SDK else list(args)
+    program = {"transport": "stdio", "command": sys.executable, "args": started, "sandbox": "off"}
     return {"name": name, **program, **more}
 
 
