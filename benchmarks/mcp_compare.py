@@ -1,11 +1,13 @@
 """Compares ways to a tool: rounds of calls that alternate between a direct way and those through something.
 
-Used by the MCP benchmarks. Every ratio is of one round, so that what else the machine does weighs on both; of rounds
-the median counts and the spread is shown.
+Used by the MCP benchmarks. Every ratio is of calls right beside each other, so that what else the machine does weighs
+on both: a round's calls one after another come in slices, direct ones and the others in turns. A machine of noisy
+neighbours changes its pace within a second; of all slices the median counts and the spread is shown.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Protocol
 
 from benchmarks.report import Row, row, say
@@ -13,6 +15,8 @@ from benchmarks.report import Row, row, say
 ROUNDS = 5
 OURS = (150, 400)
 """Calls of a round: one after another, and at 20 connections."""
+SLICE = 25
+"""Calls one after another before the other way has its turn."""
 
 
 class Way(Protocol):
@@ -29,7 +33,7 @@ class Way(Protocol):
 
 @dataclass
 class Measured:
-    """One way in one era: its calls, how many a round, and ratios to direct calls of the same round.
+    """One way in one era: its calls, how many a round, and ratios to direct calls of the same slice or round.
 
     ``latency`` is against a direct call of the older era, as where the goals come from; ``own`` against one of its own.
     """
@@ -72,18 +76,15 @@ async def compared(
         for one in measured:
             if number > one.rounds:
                 continue
-            # Direct calls beside each round of others, as many as its own.
-            sequential, parallel = one.times
-            base = await oldest.one_after_another(sequential)
-            own = base if era == "legacy" else await direct.one_after_another(sequential)
-            p50 = await one.way.one_after_another(sequential)
-            rate = await direct.at_once(parallel)
-            theirs = await one.way.at_once(parallel)
+            # Direct calls beside each slice of others, as many as its own.
+            slices = [await _slice(era, oldest, direct, one) for _ in range(ceil(one.times[0] / SLICE))]
+            rate = await direct.at_once(one.times[1])
+            theirs = await one.way.at_once(one.times[1])
             if number:  # the first round warms all up
-                milliseconds.append(1000 * own)
-                one.milliseconds.append(1000 * p50)
-                one.latency.append(p50 / base)
-                one.own.append(p50 / own)
+                milliseconds += [1000 * own for _, own, _ in slices]
+                one.milliseconds += [1000 * p50 for _, _, p50 in slices]
+                one.latency += [p50 / base for base, _, p50 in slices]
+                one.own += [p50 / own for _, own, p50 in slices]
                 one.slower.append(rate / theirs)
         say(f"{era}: round {number or 'to warm up'}, {len(measured)} ways")
     prefix = called.replace(" ", "_")
@@ -91,3 +92,11 @@ async def compared(
     for one in measured:
         found += one.rows(era, called)
     return found
+
+
+async def _slice(era: str, oldest: Way, direct: Way, one: Measured) -> tuple[float, float, float]:
+    """Medians in seconds: a direct call of the older era, one of its own, and one this way."""
+    times = min(SLICE, one.times[0])
+    base = await oldest.one_after_another(times)
+    own = base if era == "legacy" else await direct.one_after_another(times)
+    return base, own, await one.way.one_after_another(times)
