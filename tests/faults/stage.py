@@ -25,6 +25,9 @@ from orchestrator.services.task_service import TaskRequest
 from tests.faults.invariants import broken
 from tests.faults.processes import Nursery, Process
 
+_STEP = "UPDATE tasks t SET"
+"""In the one statement by which a step of a task is taken whose row is known."""
+
 QUICK = {"lease_seconds": 2.0, "heartbeat_seconds": 0.5, "reap_seconds": 0.2}
 PATIENCE = 40.0
 """Seconds until a wait gives up: far beyond what is promised, for machines that do much else."""
@@ -114,14 +117,22 @@ class Stage:
             connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             yield
 
-    async def somebody_waits(self, what: str) -> None:
-        """Wait until a process hangs in a statement like this because of a lock."""
+    async def somebody_waits(self, *what: str) -> None:
+        """Wait until a process hangs in a statement like one of these because of a lock."""
         blocked = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
-                     AND wait_event_type = 'Lock' AND query ILIKE %s"""
-        await until(lambda: bool(self.query(blocked, f"%{what}%")), f"a statement like {what} that waits for a lock")
+                     AND wait_event_type = 'Lock' AND query ILIKE ANY(%s)"""
+        likes = [f"%{one}%" for one in what]
+        await until(lambda: bool(self.query(blocked, likes)), f"a statement like {what} that waits for a lock")
 
-    async def claim_waits(self) -> None:
-        await self.somebody_waits("FROM tasks WHERE id = ANY%FOR UPDATE")
+    async def step_waits(self) -> None:
+        """Wait until a step of a task, a claim or an ending, hangs because the row is held."""
+        await self.somebody_waits("FROM tasks WHERE id = ANY%FOR UPDATE", _STEP)
+
+    def lose_steps(self) -> None:
+        """Steps that hang are never taken, as when the machine dies that sent them: one that was sent counts."""
+        ended = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+                   AND wait_event_type = 'Lock' AND query ILIKE %s"""
+        self.query(ended, f"%{_STEP}%")
 
     def check(self) -> None:
         """Every invariant holds."""

@@ -183,7 +183,7 @@ async def test_a_task_claimed_while_somebody_cancels_it_is_cancelled(bench: Benc
     task = await bench.task()
     with bench.stage.holding_row(task):
         running = asyncio.create_task(bench.run(task))
-        await bench.stage.claim_waits()
+        await bench.stage.step_waits()
         stopping = asyncio.create_task(bench.stage.container.tasks.cancel(bench.stage.caller, task))
         await bench.stage.somebody_waits("FROM tasks WHERE id = ANY%FOR UPDATE")
     await asyncio.gather(running, stopping)

@@ -54,8 +54,9 @@ async def test_killed_between_pop_and_claim_it_lost_nothing_and_used_no_attempt(
     _, task = await fetch(stage)
     with stage.holding_row(task):
         victim = stage.heavy()
-        await stage.claim_waits()
+        await stage.step_waits()
         victim.kill_all()
+        stage.lose_steps()
     stage.heavy()
     assert (await stage.ended(task))["state"] == TaskState.COMPLETED
     assert stage.attempts(task) == ["ok"]
@@ -66,8 +67,9 @@ async def test_its_process_alone_killed_before_the_claim_the_worker_takes_the_de
     _, task = await fetch(stage)
     with stage.holding_row(task):
         worker = stage.heavy()
-        await stage.claim_waits()
+        await stage.step_waits()
         worker.children()[0].kill()
+        stage.lose_steps()
     await stage.ended(task)
     assert stage.attempts(task) == ["ok"]
 
@@ -114,8 +116,9 @@ async def test_killed_between_work_and_ending_it_is_tried_again_and_ends_once(st
         await stage.state(task, TaskState.RUNNING)
         with stage.holding_row(task):
             projects.close()
-            await stage.claim_waits()  # the same statement locks the row for the ending
+            await stage.step_waits()
             victim.kill_all()
+            stage.lose_steps()
     await _runs_again(stage, task)
     assert stage.events(task).count("task.completed") == 1
 

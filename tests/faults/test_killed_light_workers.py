@@ -12,8 +12,9 @@ async def test_killed_between_pop_and_claim_it_lost_nothing_and_used_no_attempt(
     task = await stage.submit(tool("echo", text="hello"))
     with stage.holding_row(task):
         victim = stage.light()
-        await stage.claim_waits()
+        await stage.step_waits()
         victim.kill()
+        stage.lose_steps()
     stage.light()
     row = await stage.ended(task)
     assert (row["state"], row["generation"], stage.attempts(task)) == (TaskState.COMPLETED, 1, ["ok"])
@@ -49,10 +50,25 @@ async def test_killed_between_tool_and_ending_it_is_tried_again_and_ends_once(st
         await stage.state(task, TaskState.RUNNING)
         with stage.holding_row(task):
             registry.close()
-            await stage.claim_waits()  # the same statement locks the row for the ending
+            await stage.step_waits()
             victim.kill()
+            stage.lose_steps()
     await _runs_again(stage, task)
     assert stage.events(task).count("task.completed") == 1
+
+
+async def test_killed_after_its_ending_was_sent_the_ending_counts(stage: Stage) -> None:
+    task = await stage.submit(tool("echo", text="hello"))
+    with ExitStack() as registry:
+        registry.enter_context(stage.holding_table("mcp_servers"))
+        victim = stage.light()
+        await stage.state(task, TaskState.RUNNING)
+        with stage.holding_row(task):
+            registry.close()
+            await stage.step_waits()
+            victim.kill()
+    row = await stage.ended(task)
+    assert (row["state"], stage.attempts(task)) == (TaskState.COMPLETED, ["ok"])
 
 
 async def _runs_again(stage: Stage, task: UUID) -> None:

@@ -206,9 +206,9 @@ class StdioRelay:
         one = self._running.get(told) if isinstance(told, str | int) else None
         if one is None or one.message.method == "initialize":
             return
+        one.task.cancel()  # first of all: the service answers the notice by an error, and nobody is to hear it
         if one.message.version is None and self._sessions.current is not None:
             await self._tell(message, self._sessions.current)
-        one.task.cancel()
 
     async def _reply(self, message: Message) -> None:
         """The client's answer to a question, to the session that asked; another one never asked it."""
