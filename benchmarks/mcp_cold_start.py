@@ -18,7 +18,7 @@ from benchmarks.service import ROOT, running_service
 _SLOW = str(Path(__file__).parent / "slow_server.py")
 _QUICK, _SLOWEST = 0.0, 1.5
 _DELAYS = (_QUICK,) * 6 + (0.5,) * 4 + (_SLOWEST,) * 4
-_RUNS = 2
+_RUNS = 5
 _SECONDS = 60
 
 
