@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.async_api import Page, expect
 
+from tests.console.conftest import Console
+
 _CALL = """async ([path, body]) => {
     const profile = await (await fetch("/api/v1/user/profile")).json();
     const headers = {"Content-Type": "application/json", "X-CSRF-Token": profile.csrf_token ?? ""};
@@ -32,6 +34,16 @@ async def register(page: Page, url: str) -> None:
 async def post(page: Page, path: str, body: dict[str, Any]) -> Any:
     """A POST in the name of whoever is logged in there: its answer."""
     return await page.evaluate(_CALL, [path, body])
+
+
+async def shop(console: Console, repository: Path) -> str:
+    """Register, and make a project of the repository without a graph: its id, once it is ready and looked at."""
+    await register(console.page, console.url)
+    body = {"name": "Shop", "path": str(repository), "build_graph": False}
+    project = (await post(console.page, "/api/v1/projects", body))["project_id"]
+    await console.page.goto(f"{console.url}/projects/{project}")
+    await expect(console.page.locator("[data-state=ready]")).to_be_visible(timeout=90_000)
+    return str(project)
 
 
 async def picture(page: Page, name: str) -> None:

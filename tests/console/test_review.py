@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.console.conftest import Console
-from tests.console.person import picture, post, register
+from tests.console.person import picture, post, shop
 
 PATIENCE = 90_000
 """Milliseconds within which an agent is at work or done, on a machine that does much else."""
@@ -29,11 +29,7 @@ async def test_words_are_kept_agents_steered_and_merges_undone_for_a_reason_in_t
     console: Console, repository: Path
 ) -> None:
     page = console.page
-    await register(page, console.url)
-    body = {"name": "Shop", "path": str(repository), "build_graph": False}
-    project = (await post(page, "/api/v1/projects", body))["project_id"]
-    await page.goto(f"{console.url}/projects/{project}")
-    await expect(page.locator("[data-state=ready]")).to_be_visible(timeout=PATIENCE)
+    project = await shop(console, repository)
     await _keep_what_is_half_written(page, console.url, project)
     await _steer(page, console.url)
     await _raise_a_budget(page, console.url, project)

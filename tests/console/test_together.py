@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.console.conftest import Console
-from tests.console.person import picture, post, register
+from tests.console.person import picture, post, shop
 
 PATIENCE = 90_000
 """Milliseconds within which an agent is at work or done, on a machine that does much else."""
@@ -28,11 +28,7 @@ async def test_notes_claims_and_a_teams_graph_are_seen_and_used_in_the_console(
     console: Console, repository: Path
 ) -> None:
     page = console.page
-    await register(page, console.url)
-    body = {"name": "Shop", "path": str(repository), "build_graph": False}
-    project = (await post(page, "/api/v1/projects", body))["project_id"]
-    await page.goto(f"{console.url}/projects/{project}")
-    await expect(page.locator("[data-state=ready]")).to_be_visible(timeout=PATIENCE)
+    project = await shop(console, repository)
     await _share_notes(page)
     await _see_claims_of_an_agent(page, project)
     team = await _watch_a_team(page, console.url, project)

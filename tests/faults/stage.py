@@ -4,8 +4,8 @@ No hook in the product: a worker stops before its claim because the test holds t
 tool because the test holds the table that it reads there. Then it is killed, and the row is let go.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,15 @@ from psycopg.rows import dict_row
 from orchestrator.bootstrap import Container, build_container
 from orchestrator.config import Settings
 from orchestrator.core.caller import Caller
-from orchestrator.core.states import TERMINAL
+from orchestrator.core.states import TERMINAL, TaskState
 from orchestrator.embedded.processes import wait_until
 from orchestrator.models import User
 from orchestrator.services.task_service import TaskRequest
 from tests.faults.invariants import broken
 from tests.faults.processes import Nursery, Process
 
-_STEP = "UPDATE tasks t SET"
-"""In the one statement by which a step of a task is taken whose row is known."""
+_STEP = "UPDATE tasks t SET%state = x.state"
+"""In the one statement by which a step of a task is taken whose row is known; a heartbeat sets no state."""
 
 QUICK = {"lease_seconds": 2.0, "heartbeat_seconds": 0.5, "reap_seconds": 0.2}
 PATIENCE = 40.0
@@ -127,6 +127,20 @@ class Stage:
     async def step_waits(self) -> None:
         """Wait until a step of a task, a claim or an ending, hangs because the row is held."""
         await self.somebody_waits("FROM tasks WHERE id = ANY%FOR UPDATE", _STEP)
+
+    @asynccontextmanager
+    async def held_at_its_ending(
+        self, task_id: UUID, start: Callable[[], Process], needs: str
+    ) -> AsyncIterator[Process]:
+        """A worker that has done the work, for which it had to read a table, and hangs as it ends the attempt."""
+        with ExitStack() as table:
+            table.enter_context(self.holding_table(needs))
+            worker = start()
+            await self.state(task_id, TaskState.RUNNING)
+            with self.holding_row(task_id):
+                table.close()
+                await self.step_waits()
+                yield worker
 
     def lose_steps(self) -> None:
         """Steps that hang are never taken, as when the machine dies that sent them: one that was sent counts."""

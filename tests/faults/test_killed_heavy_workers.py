@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import psutil
@@ -110,15 +110,9 @@ async def test_its_process_alone_killed_while_git_runs_git_dies_too_and_the_work
 async def test_killed_between_work_and_ending_it_is_tried_again_and_ends_once(stage: Stage) -> None:
     stage.monitor()
     _, task = await fetch(stage)
-    with ExitStack() as projects:
-        projects.enter_context(stage.holding_table("projects"))
-        victim = stage.heavy()
-        await stage.state(task, TaskState.RUNNING)
-        with stage.holding_row(task):
-            projects.close()
-            await stage.step_waits()
-            victim.kill_all()
-            stage.lose_steps()
+    async with stage.held_at_its_ending(task, stage.heavy, "projects") as victim:
+        victim.kill_all()
+        stage.lose_steps()
     await _runs_again(stage, task)
     assert stage.events(task).count("task.completed") == 1
 

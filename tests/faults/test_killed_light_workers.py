@@ -1,6 +1,5 @@
 """kill -9 a light worker at each step of an attempt: the task runs again elsewhere, once, and the past tells why."""
 
-from contextlib import ExitStack
 from uuid import UUID
 
 from orchestrator.core.states import TaskState
@@ -44,29 +43,17 @@ async def test_killed_while_the_tool_runs_it_is_tried_again(stage: Stage) -> Non
 async def test_killed_between_tool_and_ending_it_is_tried_again_and_ends_once(stage: Stage) -> None:
     stage.monitor()
     task = await stage.submit(tool("echo", text="hello"))
-    with ExitStack() as registry:
-        registry.enter_context(stage.holding_table("mcp_servers"))
-        victim = stage.light()
-        await stage.state(task, TaskState.RUNNING)
-        with stage.holding_row(task):
-            registry.close()
-            await stage.step_waits()
-            victim.kill()
-            stage.lose_steps()
+    async with stage.held_at_its_ending(task, stage.light, "mcp_servers") as victim:
+        victim.kill()
+        stage.lose_steps()
     await _runs_again(stage, task)
     assert stage.events(task).count("task.completed") == 1
 
 
 async def test_killed_after_its_ending_was_sent_the_ending_counts(stage: Stage) -> None:
     task = await stage.submit(tool("echo", text="hello"))
-    with ExitStack() as registry:
-        registry.enter_context(stage.holding_table("mcp_servers"))
-        victim = stage.light()
-        await stage.state(task, TaskState.RUNNING)
-        with stage.holding_row(task):
-            registry.close()
-            await stage.step_waits()
-            victim.kill()
+    async with stage.held_at_its_ending(task, stage.light, "mcp_servers") as victim:
+        victim.kill()
     row = await stage.ended(task)
     assert (row["state"], stage.attempts(task)) == (TaskState.COMPLETED, ["ok"])
 
